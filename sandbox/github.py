@@ -1,0 +1,221 @@
+"""The simulated GitHub: its REST API under /github/api and, for links to lead somewhere, its web under /github.
+
+The order of a call is GitHub's: who is asking, may they at all, is there quota left, and only then the endpoint.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from sandbox.faults import fault
+from sandbox.github_headers import Headers, common_headers, link_header, rate_limit_headers, token_headers
+from sandbox.github_objects import Json, rate_limit_json, repository_json, root_json, user_json
+from sandbox.state import SandboxState
+from sandbox.tokens import Behaviour, GitHubToken, Quota, Service
+from sandbox.web_pages import account_page, avatar, page_not_found
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+DOCUMENTATION = "https://docs.github.com/rest"
+LIMITS_DOCUMENTATION = f"{DOCUMENTATION}/using-the-rest-api/rate-limits-for-the-rest-api"
+SAML_DOCUMENTATION = (
+    "https://docs.github.com/articles/authenticating-to-a-github-organization-with-saml-single-sign-on/"
+)
+
+Body = Json | list[Json]
+
+
+class GitHub:
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
+        self._endpoints: dict[str, Callable[[Request, GitHubToken], tuple[Body, Headers]]] = {
+            "/user": self._user,
+            "/user/repos": self._repositories,
+        }
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/github/api", self.api, methods=METHODS),
+            Route("/github/api/{path:path}", self.api, methods=METHODS),
+            Route("/github", self.web),
+            Route("/github/{path:path}", self.web),
+        ]
+
+    async def api(self, request: Request) -> Response:
+        path = "/" + str(request.path_params.get("path", ""))
+        presented = _presented_token(request)
+        token = self._state.find(presented, GitHubToken)
+        self._state.record(token, Service.GITHUB, request.method, path)
+        if self._state.is_down(Service.GITHUB):
+            return server_error(503)
+        if not request.headers.get("user-agent"):
+            return PlainTextResponse(
+                "Request forbidden by administrative rules. Please make sure your request has a User-Agent header "
+                f"({DOCUMENTATION}/overview/resources-in-the-rest-api#user-agent-required).\n",
+                403,
+            )
+        now = self._state.now()
+        behaviour = token.next_behaviour(now) if token is not None else Behaviour.NORMAL
+        quota = token.quota if token is not None else self._state.anonymous_quota
+        quota.renew(now)
+        if presented is not None and (token is None or behaviour in {Behaviour.REVOKED, Behaviour.EXPIRED}):
+            return _refusal(401, "Bad credentials", headers=rate_limit_headers(self._state.anonymous_quota))
+        if token is not None:
+            answer = await fault(token, behaviour) or _misbehaviour(token, behaviour, now)
+            if answer is not None:
+                return answer
+        return self._answer(request, path, token, quota)
+
+    def _answer(self, request: Request, path: str, token: GitHubToken | None, quota: Quota) -> Response:
+        headers = token_headers(token, accepted_scopes="repo" if path == "/user/repos" else "")
+        is_read = request.method in {"GET", "HEAD"}
+        if path == "/rate_limit" and is_read:  # asking costs nothing, and is answered when nothing is left
+            return _json(200, rate_limit_json(quota), headers | rate_limit_headers(quota))
+        if quota.remaining == 0:
+            return _primary_limit(token, request, headers | rate_limit_headers(quota))
+        endpoint = self._endpoints.get(path) if is_read else None
+        body: Body
+        if path == "/" and is_read:
+            body, more_headers = root_json(_api(request)), Headers()
+        elif endpoint is None:
+            quota.take()
+            return _refusal(404, "Not Found", headers=headers | rate_limit_headers(quota))
+        elif token is None:
+            quota.take()
+            return _refusal(401, "Requires authentication", headers=headers | rate_limit_headers(quota))
+        else:
+            body, more_headers = endpoint(request, token)
+        etag = f'W/"{sha256(orjson.dumps(body)).hexdigest()}"'
+        headers |= more_headers | {"etag": etag, "cache-control": "private, max-age=60, s-maxage=60"}
+        if etag in request.headers.get("if-none-match", ""):  # a 304 costs no quota
+            return Response(status_code=304, headers=headers | common_headers() | rate_limit_headers(quota))
+        quota.take()
+        return _json(200, body, headers | rate_limit_headers(quota))
+
+    def _user(self, request: Request, token: GitHubToken) -> tuple[Body, Headers]:
+        return user_json(token, _web(request), _api(request)), {}
+
+    def _repositories(self, request: Request, token: GitHubToken) -> tuple[Body, Headers]:
+        """By full name; `visibility` filters, GitHub's other filters and orders are ignored."""
+        visibility = request.query_params.get("visibility", "all")
+        wanted = {"public": [False], "private": [True]}.get(visibility, [False, True])
+        visible = [each for each in token.repositories if token.sees(each) and each.private in wanted]
+        visible.sort(key=lambda each: each.name.lower())
+        per_page = min(_positive(request, "per_page", 30), 100)
+        page = _positive(request, "page", 1)
+        chosen = visible[(page - 1) * per_page : page * per_page]
+        body = [repository_json(each, token.account, _web(request), _api(request)) for each in chosen]
+        return body, link_header(request, page, max(1, -(-len(visible) // per_page)))
+
+    async def web(self, request: Request) -> Response:
+        """Pages of the accounts that some token here belongs to, their repositories, and their pictures."""
+        if self._state.is_down(Service.GITHUB):
+            return server_error(503)
+        match str(request.path_params.get("path", "")).strip("/").split("/"):
+            case [""]:
+                return account_page("GitHub", "The simulated GitHub.")
+            case ["avatars", "u", number]:
+                return avatar(number)
+            case [login, *_] if any(login == token.account.login for token in self._state.all_of(GitHubToken)):
+                return account_page("GitHub", str(request.path_params["path"]))
+            case _:
+                return page_not_found("GitHub")
+
+
+def server_error(status: int) -> Response:
+    if status == 503:
+        message = (
+            "No server is currently available to service your request. Sorry about that. Please try resubmitting your "
+            "request and contact us if the problem persists."
+        )
+    else:
+        message = "Server Error"
+    return _json(status, {"message": message}, {})
+
+
+def _presented_token(request: Request) -> str | None:
+    """From `Authorization: Bearer X` or `token X`; an empty string where the header says anything else."""
+    header = request.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() in {"bearer", "token"} else ""
+
+
+def _misbehaviour(token: GitHubToken, behaviour: Behaviour, now: datetime) -> Response | None:
+    headers = token_headers(token) | rate_limit_headers(token.quota)
+    match behaviour:
+        case Behaviour.SERVER_ERROR:
+            return server_error(token.status or 500)
+        case Behaviour.RATE_LIMITED:
+            token.quota.exhaust()  # then the ordinary answer for a quota at its end
+            return None
+        case Behaviour.SECONDARY_LIMITED:
+            headers["retry-after"] = str(token.retry_after_seconds)
+            return _secondary_limit(token.status or 403, now, headers)
+        case Behaviour.SECONDARY_LIMITED_BARE:
+            return _secondary_limit(token.status or 403, now, token_headers(token))
+        case Behaviour.SUSPENDED:
+            return _refusal(403, "Sorry. Your account was suspended.", headers=headers)
+        case Behaviour.SSO_REQUIRED:
+            headers["x-github-sso"] = "required; url=https://github.com/orgs/acme/sso?authorization_request=AABBCC"
+            message = (
+                "Resource protected by organization SAML enforcement. "
+                "You must grant your Personal Access token access to this organization."
+            )
+            return _refusal(403, message, SAML_DOCUMENTATION, headers)
+        case Behaviour.MISSING_SCOPE:
+            if token.scopes is None:
+                headers["x-accepted-github-permissions"] = "metadata=read"
+            else:
+                headers["x-accepted-oauth-scopes"] = "repo"
+            return _refusal(403, "Resource not accessible by personal access token", headers=headers)
+        case _:
+            return None
+
+
+def _primary_limit(token: GitHubToken | None, request: Request, headers: Headers) -> Response:
+    address = request.client.host if request.client is not None else "127.0.0.1"
+    if token is None:
+        message = (
+            f"API rate limit exceeded for {address}. (But here's the good news: Authenticated requests get a higher "
+            "rate limit. Check out the documentation for more details.)"
+        )
+    else:
+        message = f"API rate limit exceeded for user ID {token.account.id}."
+    return _refusal(403, message, LIMITS_DOCUMENTATION, headers)
+
+
+def _secondary_limit(status: int, now: datetime, headers: Headers) -> Response:
+    message = (
+        "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to "
+        f"GitHub Support for help, please include the timestamp {now:%Y-%m-%d %H:%M:%S} UTC."
+    )
+    return _refusal(status, message, f"{LIMITS_DOCUMENTATION}#about-secondary-rate-limits", headers)
+
+
+def _refusal(status: int, message: str, documentation: str = DOCUMENTATION, headers: Headers | None = None) -> Response:
+    body: Json = {"message": message, "documentation_url": documentation, "status": str(status)}
+    return _json(status, body, headers or {})
+
+
+def _json(status: int, body: Body, headers: Headers) -> Response:
+    return Response(orjson.dumps(body), status, common_headers() | headers, "application/json; charset=utf-8")
+
+
+def _positive(request: Request, name: str, default: int) -> int:
+    """GitHub takes a page or size that is no positive number for the default."""
+    text = request.query_params.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text) > 0 else default
+
+
+def _web(request: Request) -> str:
+    return f"{request.base_url}github"
+
+
+def _api(request: Request) -> str:
+    return f"{request.base_url}github/api"

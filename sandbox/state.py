@@ -1,0 +1,80 @@
+"""All that the sandbox remembers: tokens, which service is down, and the calls that were made.
+
+One object per application, made in app.py. All runs in one event loop and no method awaits, so each is atomic.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sandbox.tokens import Quota, Service, Token
+
+Clock = Callable[[], datetime]
+"""Says the present moment, in UTC."""
+
+AnyToken = TypeVar("AnyToken", bound=Token)
+
+REMEMBERED_CALLS = 10_000
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a simulated service. `token` is None where the presented token is unknown here or absent:
+    it might be somebody's real one, so it is not kept."""
+
+    token: str | None
+    service: Service
+    method: str
+    path: str
+    at: datetime
+
+
+class SandboxState:
+    def __init__(self, clock: Clock) -> None:
+        self.now = clock
+        self.tokens: dict[str, Token] = {}
+        self.anonymous_quota = Quota.full(60, 3600, clock())
+        """GitHub's own, for calls without a token."""
+        self._down: set[Service] = set()
+        self._calls: deque[Call] = deque(maxlen=REMEMBERED_CALLS)
+
+    def put(self, token: Token) -> bool:
+        """Create or replace; True where it is new."""
+        created = token.name not in self.tokens
+        self.tokens[token.name] = token
+        return created
+
+    def find(self, name: str | None, kind: type[AnyToken]) -> AnyToken | None:
+        """The token of that name, if it is one of that service's."""
+        token = self.tokens.get(name) if name is not None else None
+        return token if isinstance(token, kind) else None
+
+    def all_of(self, kind: type[AnyToken]) -> list[AnyToken]:
+        return [token for token in self.tokens.values() if isinstance(token, kind)]
+
+    def forget(self, name: str) -> bool:
+        """True where there was one."""
+        return self.tokens.pop(name, None) is not None
+
+    def set_down(self, service: Service, down: bool) -> None:
+        if down:
+            self._down.add(service)
+        else:
+            self._down.discard(service)
+
+    def is_down(self, service: Service) -> bool:
+        return service in self._down
+
+    def record(self, token: Token | None, service: Service, method: str, path: str) -> None:
+        name = token.name if token is not None else None
+        self._calls.append(Call(name, service, method, path, self.now()))
+
+    def calls(self, token: str | None = None) -> list[Call]:
+        """The last calls, oldest first: those of one token, or all."""
+        return [call for call in self._calls if token is None or call.token == token]
