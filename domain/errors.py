@@ -1,0 +1,185 @@
+"""Every error that Tether raises on purpose: one tree, each with a stable code and words for people.
+
+Raised by entities, managers and repositories; `gql/errors.py` turns each into what the contract says. A message
+never holds a secret, a statement or a path of the server.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar, Self
+
+if TYPE_CHECKING:
+    from domain.entities.connection_status import ConnectionStatus
+    from domain.entities.health import Remedy
+
+
+class DomainError(Exception):
+    """The root. `code` is stable: clients and operators may rely on it; `message` is for people and may improve."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidInput(DomainError):
+    """The caller's input can't be used. `field` is the path to it, such as ("input", "settings", "requiredScopes")."""
+
+    code = "INVALID_INPUT"
+
+    def __init__(self, message: str, field: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.field = tuple(field)
+
+
+class NameTaken(InvalidInput):
+    """Another connection or organization carries that name (or slug) already."""
+
+    code = "NAME_TAKEN"
+
+
+class IdempotencyKeyReused(InvalidInput):
+    """The idempotency key was used before, with another input."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class NotFound(DomainError):
+    """What the id names doesn't exist, or isn't the caller's to see: the two are never told apart."""
+
+    code = "NOT_FOUND"
+
+    def __init__(self, message: str, field: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.field = tuple(field)
+
+    @classmethod
+    def organization(cls) -> Self:
+        return cls("There is no organization with this id.", ("input", "organizationId"))
+
+    @classmethod
+    def connection(cls) -> Self:
+        return cls("There is no connection with this id.", ("input", "connectionId"))
+
+
+class InvalidTransition(DomainError):
+    """The status machine has no such step for this cause. `allowed` is where a person may go from here."""
+
+    code = "INVALID_TRANSITION"
+
+    def __init__(
+        self,
+        current: "ConnectionStatus",
+        wanted: "ConnectionStatus",
+        allowed: Sequence["ConnectionStatus"],
+        message: str,
+    ) -> None:
+        super().__init__(message)
+        self.current = current
+        self.wanted = wanted
+        self.allowed = tuple(allowed)
+
+
+class VersionConflict(DomainError):
+    """Someone else changed the object first. `current_version` is the one to read and to decide anew on."""
+
+    code = "VERSION_CONFLICT"
+
+    def __init__(self, current_version: int) -> None:
+        super().__init__(
+            f"It was changed meanwhile and is now at version {current_version}. Read it again, then decide."
+        )
+        self.current_version = current_version
+
+
+class AccountMismatch(DomainError):
+    """The new credential belongs to another account at the service than the connection's."""
+
+    code = "ACCOUNT_MISMATCH"
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(
+            f"This credential belongs to {actual}, but the connection is {expected}'s. "
+            f"Use a credential of {expected}, or create another connection."
+        )
+        self.expected = expected
+        self.actual = actual
+
+
+class ServiceFailure(DomainError):
+    """The outside service refused, failed or couldn't be reached, so that nothing was changed.
+
+    `code` is the instance's: CREDENTIAL_REFUSED, SERVICE_UNREACHABLE, SERVICE_RATE_LIMITED or SERVICE_REFUSED.
+    """
+
+    code = "SERVICE_FAILURE"
+
+    def __init__(
+        self,
+        *,
+        code: str,
+        service: str,
+        message: str,
+        remedy: "Remedy",
+        retry_after_seconds: int | None = None,
+        field: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.failure_code = code
+        self.service = service
+        self.remedy = remedy
+        self.retry_after_seconds = retry_after_seconds
+        self.field = tuple(field)
+
+
+class Unauthenticated(DomainError):
+    """Nobody is asking: no token, or one that isn't, or is no longer, a key of this server."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(DomainError):
+    """The viewer is known, and a member, but their role doesn't reach."""
+
+    code = "FORBIDDEN"
+
+
+class BadUserInput(DomainError):
+    """An argument of a read can't be used: a page size, a cursor, a filter."""
+
+    code = "BAD_USER_INPUT"
+
+
+class CursorExpired(DomainError):
+    """The feed no longer goes back to this cursor. Read the state anew, then follow from `Organization.eventCursor`."""
+
+    code = "CURSOR_EXPIRED"
+
+    def __init__(self, oldest_kept: datetime | None = None) -> None:
+        super().__init__(
+            "The event feed no longer reaches back to this cursor. "
+            "Read the current state with its eventCursor, and subscribe after that."
+        )
+        self.oldest_kept = oldest_kept
+
+
+class ServiceUnavailable(DomainError):
+    """Tether itself can't answer now: its database is gone or all its connections are in use."""
+
+    code = "SERVICE_UNAVAILABLE"
+
+    def __init__(self, message: str = "Tether can't reach its database. Try again in a few seconds.") -> None:
+        super().__init__(message)
+
+
+class CredentialUnreadable(DomainError):
+    """A sealed credential doesn't open: tampered with, moved to another row, or sealed by a key not in the ring."""
+
+    code = "CREDENTIAL_UNREADABLE"
+
+
+class EncryptionKeyMismatch(DomainError):
+    """The operator's encryption key isn't the one that this database's data keys were wrapped with."""
+
+    code = "ENCRYPTION_KEY_MISMATCH"
