@@ -1,0 +1,98 @@
+"""ConnectionChecks: health checks of connections, between the probes that find and the entity that decides.
+
+Used by ServiceConnectionManager. `introduce` and `examine` wait for the service: never call them in a unit of work.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from domain.entities.event import EventDraft
+from domain.entities.health import HealthCheck, HealthCheckTrigger, Identity
+from domain.entities.service_connection import ServiceConnection
+from domain.errors import AccountMismatch, CredentialUnreadable
+from domain.health import Diagnosis, HealthCheckFactory, HealthSubject
+from domain.schedule import next_check_at
+from domain.secret import Secret
+from domain.service_failures import service_failure
+from domain.services.base import Service
+from domain.services.catalogue import ServiceCatalogue
+
+
+class ConnectionChecks:
+    """Checks connections, and has them take what was found."""
+
+    def __init__(
+        self,
+        catalogue: ServiceCatalogue,
+        health_checks: HealthCheckFactory,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float],
+    ) -> None:
+        self._catalogue = catalogue
+        self._health_checks = health_checks
+        self._clock = clock
+        self._chance = chance
+
+    async def introduce(self, connection: ServiceConnection, token: Secret) -> tuple[HealthCheck, Identity]:
+        """Ask the service about a token that isn't stored yet: a check of it, and whose it is.
+
+        Raises ServiceFailure if the service doesn't say, AccountMismatch if the connection is somebody else's.
+        """
+        diagnosis = await self._run(connection, token, HealthCheckTrigger.CONNECT, None)
+        if diagnosis.fault is not None:
+            raise service_failure(self._catalogue.get(connection.service), diagnosis.fault)
+        identity = diagnosis.check.identity
+        if identity is None:
+            raise AssertionError("a service that made no fault has said whose the token is")
+        if connection.external_account is not None and not connection.accepts_account(identity.account):
+            raise AccountMismatch(connection.external_account.name, identity.account.name)
+        return diagnosis.check, identity
+
+    async def examine(
+        self,
+        connection: ServiceConnection,
+        token: Secret | CredentialUnreadable,
+        trigger: HealthCheckTrigger,
+        *,
+        stored_expires_at: datetime | None,
+    ) -> HealthCheck:
+        """Ask the service about the stored credential. Whatever it answers is a finding."""
+        return (await self._run(connection, token, trigger, stored_expires_at)).check
+
+    def record(
+        self, connection: ServiceConnection, check: HealthCheck, *, reconnect: bool = False
+    ) -> Sequence[EventDraft]:
+        """Have the connection take what the check found, and set when it is due again."""
+        granted = None if check.identity is None else check.identity.scopes
+        service = self._catalogue.get(connection.service)
+        missing = missing_scopes(service, connection.required_scopes, granted)
+        now = self._clock()
+        events = connection.record_check(check, missing_scopes=missing, now=now, reconnect=reconnect)
+        connection.health.next_check_at = next_check_at(connection, now, self._chance)
+        return events
+
+    async def _run(
+        self,
+        connection: ServiceConnection,
+        token: Secret | CredentialUnreadable,
+        trigger: HealthCheckTrigger,
+        stored_expires_at: datetime | None,
+    ) -> Diagnosis:
+        account = connection.external_account
+        return await self._health_checks.run_health_check(
+            HealthSubject(
+                service_id=connection.service,
+                settings=connection.settings,
+                token=token,
+                expected_account_id=None if account is None else account.id,
+                stored_expires_at=stored_expires_at,
+            ),
+            organization_id=connection.organization_id,
+            connection_id=connection.id,
+            trigger=trigger,
+        )
+
+
+def missing_scopes(service: Service, required: Sequence[str], granted: Sequence[str] | None) -> tuple[str, ...]:
+    """What a credential lacks, as far as is known: of one whose scopes the service doesn't tell (None), nothing."""
+    return () if granted is None else service.missing_scopes(required, granted)

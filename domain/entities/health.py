@@ -1,0 +1,139 @@
+"""Health: what a check found, probe by probe, and what it means for the connection.
+
+Made by `domain/health.py`, kept by the repositories, judged by `ServiceConnection.record_check`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+class HealthStatus(StrEnum):
+    """How a connection is, as the latest check saw it."""
+
+    UNKNOWN = "UNKNOWN"
+    HEALTHY = "HEALTHY"
+    DEGRADED = "DEGRADED"
+    UNHEALTHY = "UNHEALTHY"
+
+
+class HealthCheckTrigger(StrEnum):
+    """Why a check ran."""
+
+    SCHEDULE = "SCHEDULE"
+    MANUAL = "MANUAL"
+    WEBHOOK = "WEBHOOK"
+    USE = "USE"
+    CONNECT = "CONNECT"
+
+
+class ProbeOutcome(StrEnum):
+    """What one probe found. SKIPPED: an earlier failure left nothing to ask."""
+
+    PASSED = "PASSED"
+    WARNED = "WARNED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+
+
+class Remedy(StrEnum):
+    """What a person can do about it."""
+
+    WAIT = "WAIT"
+    RECONNECT = "RECONNECT"
+    GRANT_SCOPES = "GRANT_SCOPES"
+    RAISE_LIMIT = "RAISE_LIMIT"
+    CONTACT_ADMIN = "CONTACT_ADMIN"
+    FIX_SETTINGS = "FIX_SETTINGS"
+    NONE = "NONE"
+
+
+class Verdict(StrEnum):
+    """What a check means for the connection's status.
+
+    INCONCLUSIVE: the service wouldn't say (it limits our rate), which is evidence neither for nor against.
+    EXPIRED: it refuses the credential. REVOKED: it says that the grant was withdrawn.
+    """
+
+    PASSED = "PASSED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthProbe:
+    """One question and its answer. `code` is stable, `message` is for people, `evidence` is free of secrets."""
+
+    name: str
+    outcome: ProbeOutcome
+    code: str
+    message: str
+    remedy: Remedy = Remedy.NONE
+    latency_ms: int | None = None
+    evidence: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalAccount:
+    """Who a credential is at the service: `id` is the service's own and never changes, names do."""
+
+    id: str
+    name: str
+    url: str | None = None
+    avatar_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRateLimit:
+    """What the service last said about our quota. `blocked_until`: it told us to keep away until then."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_at: datetime | None = None
+    blocked_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a service says of a credential: whose it is, what it may do (None: it doesn't tell) and when it ends."""
+
+    account: ExternalAccount
+    scopes: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One run of a service's probes on one connection, in the order in which they ran."""
+
+    id: UUID
+    organization_id: UUID
+    connection_id: UUID
+    status: HealthStatus
+    verdict: Verdict
+    message: str | None
+    started_at: datetime
+    latency_ms: int
+    trigger: HealthCheckTrigger
+    probes: tuple[HealthProbe, ...]
+    identity: Identity | None = None
+    rate_limit: ServiceRateLimit | None = None
+
+
+@dataclass(slots=True)
+class ConnectionHealth:
+    """The latest health of a connection, carried on its row so that a list needs no history."""
+
+    status: HealthStatus = HealthStatus.UNKNOWN
+    message: str | None = None
+    checked_at: datetime | None = None
+    next_check_at: datetime | None = None
+    latency_ms: int | None = None
+    consecutive_failures: int = 0
+    probes: tuple[HealthProbe, ...] = field(default=())

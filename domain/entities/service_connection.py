@@ -1,0 +1,231 @@
+"""ServiceConnection: a team's link to one account at one outside service, and the status machine that it moves through.
+
+ServiceConnectionManager loads one, asks it to decide, and saves it with the events that it returns.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from domain.entities.connection_status import TRANSITIONS, Cause, ConnectionStatus, allowed_for_members, refusal
+from domain.entities.event import ConnectionEventType, EventDraft, StatusChange, StatusReason
+from domain.entities.health import (
+    ConnectionHealth,
+    ExternalAccount,
+    HealthCheck,
+    Json,
+    ProbeOutcome,
+    Remedy,
+    ServiceRateLimit,
+    Verdict,
+)
+from domain.errors import InvalidTransition, VersionConflict
+
+FAILURES_BEFORE_ERROR = 3
+"""How many failed checks in a row make an ERROR of what one of them might just be a hiccup."""
+
+_S = ConnectionStatus
+
+
+@dataclass(slots=True)
+class ServiceConnection:
+    """One connection. Methods that change it return the drafts of what happened; none means nothing changed."""
+
+    id: UUID
+    organization_id: UUID
+    service: str
+    name: str
+    status: ConnectionStatus
+    status_changed_at: datetime
+    created_by: UUID | None
+    created_at: datetime
+    updated_at: datetime
+    status_reason: StatusReason | None = None
+    external_account: ExternalAccount | None = None
+    required_scopes: tuple[str, ...] = ()
+    granted_scopes: tuple[str, ...] = ()
+    missing_scopes: tuple[str, ...] = ()
+    health: ConnectionHealth = field(default_factory=ConnectionHealth)
+    rate_limit: ServiceRateLimit | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Json] = field(default_factory=dict)
+    version: int = 1
+    deleted_at: datetime | None = None
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        id: UUID,  # noqa: A002 - the entity's own word
+        organization_id: UUID,
+        service: str,
+        name: str,
+        labels: dict[str, str],
+        settings: dict[str, Json],
+        required_scopes: tuple[str, ...],
+        created_by: UUID | None,
+        now: datetime,
+    ) -> "ServiceConnection":
+        """A new connection, PENDING until a check passes."""
+        return cls(
+            id=id,
+            organization_id=organization_id,
+            service=service,
+            name=name,
+            status=ConnectionStatus.PENDING,
+            status_changed_at=now,
+            created_by=created_by,
+            created_at=now,
+            updated_at=now,
+            required_scopes=required_scopes,
+            labels=labels,
+            settings=settings,
+        )
+
+    def expect(self, version: int | None) -> None:
+        """Raise VersionConflict unless the caller decided on what is stored now (None: they don't mind)."""
+        if version is not None and version != self.version:
+            raise VersionConflict(self.version)
+
+    def created(self) -> EventDraft:
+        """That this connection now exists."""
+        return self._draft(
+            ConnectionEventType.CREATED, self.created_at, data={"name": self.name, "service": self.service}
+        )
+
+    def update(
+        self,
+        *,
+        name: str,
+        labels: dict[str, str],
+        settings: dict[str, Json],
+        required_scopes: tuple[str, ...],
+        missing_scopes: tuple[str, ...],
+        now: datetime,
+    ) -> list[EventDraft]:
+        """Take what a member edits."""
+        wanted = {"name": name, "labels": labels, "settings": settings}
+        changed: list[Json] = [what for what, value in wanted.items() if getattr(self, what) != value]
+        if not changed:
+            return []
+        self.name, self.labels, self.settings = name, labels, settings
+        self.required_scopes, self.missing_scopes = required_scopes, missing_scopes
+        self.updated_at = now
+        return [self._draft(ConnectionEventType.UPDATED, now, data={"changed": changed})]
+
+    def set_status(self, to: ConnectionStatus, *, reason: str | None, now: datetime) -> list[EventDraft]:
+        """A member's wish. Raises InvalidTransition where the machine has no such step for members."""
+        if to is self.status:
+            return []
+        allowed = allowed_for_members(self.status)
+        if to not in allowed:
+            raise InvalidTransition(self.status, to, allowed, refusal(self.status, to, allowed))
+        code, message = ("PAUSED", "Paused by a member.") if to is _S.INACTIVE else ("RESUMED", "Resumed by a member.")
+        if to is _S.ACTIVE:
+            self.health.consecutive_failures = 0
+        self.health.next_check_at = now if to is _S.ACTIVE else None
+        return self._move(to, StatusReason(code, reason or message, Remedy.NONE), now)
+
+    def record_check(
+        self, check: HealthCheck, *, missing_scopes: tuple[str, ...], now: datetime, reconnect: bool = False
+    ) -> list[EventDraft]:
+        """Take what a check found: health, account, scopes, quota, and the status step that follows from its verdict.
+
+        `missing_scopes`: of those required, what the identity in this check lacks. `reconnect`: the check was of a
+        new credential, and so may end EXPIRED and REVOKED. When to check next is the caller's to say.
+        """
+        checked = self._draft(ConnectionEventType.HEALTH_CHECKED, now, health_check_id=check.id)
+        if not reconnect and self._knows_later_than(check):
+            return [checked]
+        previous = self.health.status
+        self.health = ConnectionHealth(
+            status=check.status,
+            message=check.message,
+            checked_at=check.started_at,
+            latency_ms=check.latency_ms,
+            consecutive_failures=self._failures_with(check.verdict),
+            probes=check.probes,
+        )
+        if check.rate_limit is not None:
+            self.rate_limit = check.rate_limit
+        if check.identity is not None and self.accepts_account(check.identity.account):
+            self.external_account = check.identity.account
+            self.granted_scopes = check.identity.scopes or ()
+            self.missing_scopes = missing_scopes
+        self.updated_at = now
+        drafts = [checked]
+        if check.status is not previous:
+            data: dict[str, Json] = {"from": previous.value, "to": check.status.value}
+            drafts.append(self._draft(ConnectionEventType.HEALTH_CHANGED, now, health_check_id=check.id, data=data))
+        return drafts + self._follow(check, Cause.RECONNECT if reconnect else Cause.CHECK, now)
+
+    def accepts_account(self, account: ExternalAccount) -> bool:
+        """Whether a credential of that account may serve: once a connection is somebody's, it stays theirs."""
+        return self.external_account is None or self.external_account.id == account.id
+
+    def credentials_rotated(self, generation: int, fingerprint: str, now: datetime) -> EventDraft:
+        """That the credential is a new one."""
+        self.updated_at = now
+        return self._draft(
+            ConnectionEventType.CREDENTIALS_ROTATED, now, data={"generation": generation, "fingerprint": fingerprint}
+        )
+
+    def delete(self, now: datetime) -> list[EventDraft]:
+        """End it. Its history stays; its name is free again."""
+        self.deleted_at = self.updated_at = now
+        self.health.next_check_at = None
+        return [self._draft(ConnectionEventType.DELETED, now, data={"name": self.name, "service": self.service})]
+
+    def _knows_later_than(self, check: HealthCheck) -> bool:
+        """Whether a check that began after this one has been recorded: then this one is history, not news."""
+        return self.health.checked_at is not None and check.started_at < self.health.checked_at
+
+    def _failures_with(self, verdict: Verdict) -> int:
+        if verdict is Verdict.PASSED:
+            return 0
+        return self.health.consecutive_failures + (verdict is not Verdict.INCONCLUSIVE)
+
+    def _follow(self, check: HealthCheck, cause: Cause, now: datetime) -> list[EventDraft]:
+        """The step that a check's verdict asks for, if the machine has it."""
+        to = self._consequence(check.verdict)
+        if to is None or not self._has_step(to, cause):
+            return []
+        if to is _S.ACTIVE:
+            code = "RECONNECTED" if cause is Cause.RECONNECT else "CHECK_PASSED"
+            return self._move(to, StatusReason(code, "The health check passed.", Remedy.NONE), now, check.id)
+        failed = next(probe for probe in check.probes if probe.outcome is ProbeOutcome.FAILED)
+        return self._move(to, StatusReason(failed.code.upper(), failed.message, failed.remedy), now, check.id)
+
+    def _consequence(self, verdict: Verdict) -> ConnectionStatus | None:
+        if verdict is Verdict.PASSED:
+            return _S.ACTIVE
+        if verdict is Verdict.EXPIRED:
+            return _S.EXPIRED
+        if verdict is Verdict.REVOKED:
+            return _S.REVOKED
+        if verdict is Verdict.FAILED and self.health.consecutive_failures >= FAILURES_BEFORE_ERROR:
+            return _S.ERROR
+        return None
+
+    def _has_step(self, to: ConnectionStatus, cause: Cause) -> bool:
+        return cause in TRANSITIONS.get((self.status, to), Cause(0))
+
+    def _move(
+        self, to: ConnectionStatus, reason: StatusReason, now: datetime, health_check_id: UUID | None = None
+    ) -> list[EventDraft]:
+        change = StatusChange(self.status, to, reason)
+        self.status, self.status_reason, self.status_changed_at, self.updated_at = to, reason, now, now
+        changed = ConnectionEventType.STATUS_CHANGED
+        return [self._draft(changed, now, status_change=change, health_check_id=health_check_id)]
+
+    def _draft(
+        self,
+        type_: ConnectionEventType,
+        now: datetime,
+        *,
+        status_change: StatusChange | None = None,
+        health_check_id: UUID | None = None,
+        data: Mapping[str, Json] | None = None,
+    ) -> EventDraft:
+        return EventDraft(type_, self.organization_id, self.id, now, status_change, health_check_id, data or {})

@@ -1,0 +1,238 @@
+"""ServiceConnectionManager: all that is done to service connections. Called by the mutations of the GraphQL interface.
+
+Each use case reads like its story: authorize, load, ask the service with no transaction open, let the entity decide,
+and save state, history and events in one unit of work. The rules themselves live in the entities.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from uuid import UUID
+
+from domain.authorization import authorize
+from domain.connection_checks import ConnectionChecks, missing_scopes
+from domain.connection_creation import ConnectionCreation, NewConnection
+from domain.connection_units import ConnectionUnits, credential_of, save
+from domain.credential_encryption import CredentialEncryption
+from domain.entities.connection_status import ConnectionStatus
+from domain.entities.health import HealthCheck, HealthCheckTrigger, Json
+from domain.entities.identifiers import new_id
+from domain.entities.service_connection import ServiceConnection
+from domain.entities.text import clean_labels, clean_name, clean_reason, numbered_names
+from domain.entities.user import Action, Viewer
+from domain.errors import InvalidInput
+from domain.health import HealthCheckFactory
+from domain.idempotency import IdempotentCall
+from domain.ports import UnitOfWork, UnitsOfWork
+from domain.secret import Secret
+from domain.services.catalogue import ServiceCatalogue
+from domain.token_credentials import TokenCredentials
+from domain.unset import UNSET, Unset
+
+
+class ServiceConnectionManager:
+    """The use cases of service connections. One that raises a DomainError has changed nothing.
+
+    Each raises NotFound for an id that doesn't exist or isn't the viewer's to see, Forbidden where the viewer's role
+    doesn't reach, and VersionConflict where the connection has moved on from `expected_version`.
+    """
+
+    def __init__(
+        self,
+        units_of_work: UnitsOfWork,
+        catalogue: ServiceCatalogue,
+        health_checks: HealthCheckFactory,
+        encryption: CredentialEncryption,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._units_of_work = units_of_work
+        self._connection_units = ConnectionUnits(units_of_work)
+        self._creation = ConnectionCreation(units_of_work)
+        self._catalogue = catalogue
+        self._checks = ConnectionChecks(catalogue, health_checks, clock, chance)
+        self._token_credentials = TokenCredentials(encryption)
+        self._clock = clock
+
+    async def create_connection(
+        self,
+        viewer: Viewer,
+        organization_id: UUID,
+        service: str,
+        token: Secret,
+        *,
+        name: str | None = None,
+        settings: Json = None,
+        labels: Json = None,
+        idempotency_key: str | None = None,
+    ) -> ServiceConnection:
+        """Connect the account that the token belongs to; without a name, the connection takes the account's.
+
+        The same call again with the same idempotency key gives what the first one created. Raises InvalidInput,
+        NameTaken, IdempotencyKeyReused, and ServiceFailure if the service doesn't say whose the token is.
+        """
+        call = IdempotentCall.of(
+            viewer,
+            "createConnection",
+            idempotency_key,
+            organization=str(organization_id),
+            service=service,
+            token=token,
+            name=name,
+            settings=settings,
+            labels=labels,
+        )
+        earlier = await self._creation.earlier_answer(viewer, organization_id, call)
+        if earlier is not None:
+            return earlier
+
+        accepted_settings = self.validate_settings(service, settings)
+        connection = ServiceConnection.create(
+            id=new_id(),
+            organization_id=organization_id,
+            service=service,
+            name="" if name is None else clean_name(name, ("input", "name")),
+            labels=clean_labels(labels, ("input", "labels")),
+            settings=accepted_settings,
+            required_scopes=self._catalogue.get(service).required_scopes(accepted_settings),
+            created_by=viewer.user_id,
+            now=self._clock(),
+        )
+        check, identity = await self._checks.introduce(connection, token)
+        checked, now = self._checks.record(connection, check), self._clock()
+        credential = self._token_credentials.create(connection, token, identity, now)
+        names = numbered_names(identity.account.name) if name is None else iter([connection.name])
+        new = NewConnection(connection, credential, check, checked)
+        return await self._creation.add(viewer, call, new, names, now)
+
+    async def update_connection(
+        self,
+        viewer: Viewer,
+        connection_id: UUID,
+        *,
+        name: str | Unset | None = UNSET,
+        labels: Json | Unset = UNSET,
+        settings: Json | Unset = UNSET,
+        expected_version: int | None = None,
+    ) -> ServiceConnection:
+        """Change what is given. Raises InvalidInput and NameTaken."""
+        async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
+            service = self._catalogue.get(connection.service)
+            accepted_settings = (
+                connection.settings if settings is UNSET else self.validate_settings(connection.service, settings)
+            )
+            required_scopes = service.required_scopes(accepted_settings)
+            granted_scopes = (await credential_of(unit, connection)).scopes
+            events = connection.update(
+                name=connection.name if name is UNSET else clean_name(name or "", ("input", "name")),
+                labels=connection.labels if labels is UNSET else clean_labels(labels, ("input", "labels")),
+                settings=accepted_settings,
+                required_scopes=required_scopes,
+                missing_scopes=missing_scopes(service, required_scopes, granted_scopes),
+                now=self._clock(),
+            )
+            await save(unit, viewer, connection, events)
+        return connection
+
+    async def update_connection_status(
+        self,
+        viewer: Viewer,
+        connection_id: UUID,
+        status: ConnectionStatus,
+        *,
+        reason: str | None = None,
+        expected_version: int | None = None,
+        dry_run: bool = False,
+    ) -> ServiceConnection:
+        """Pause or resume. A dry run gives the connection as it would become. Raises InvalidTransition."""
+        async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
+            events = connection.set_status(status, reason=clean_reason(reason), now=self._clock())
+            if not dry_run:
+                await save(unit, viewer, connection, events)
+        return connection
+
+    async def delete_connection(
+        self, viewer: Viewer, connection_id: UUID, *, expected_version: int | None = None, dry_run: bool = False
+    ) -> UUID:
+        """End the connection and forget its secret; its history stays. Returns the id of its organization."""
+        async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
+            if not dry_run:
+                await unit.credentials.remove(connection.id)
+                await save(unit, viewer, connection, connection.delete(self._clock()))
+        return connection.organization_id
+
+    async def check_connection_health(self, viewer: Viewer, connection_id: UUID) -> HealthCheck:
+        """Ask the service how the connection is, now. Whatever it answers is a finding, not an error."""
+        while True:
+            async with self._connection_units.reading(viewer, connection_id, Action.CHECK_HEALTH) as (unit, connection):
+                asked_with = await credential_of(unit, connection)
+            token = self._token_credentials.open(asked_with)
+            check = await self._checks.examine(
+                connection, token, HealthCheckTrigger.MANUAL, stored_expires_at=asked_with.expires_at
+            )
+            async with self._connection_units.writing(viewer, connection_id, Action.CHECK_HEALTH) as (unit, connection):
+                credential = await credential_of(unit, connection)
+                if credential.generation != asked_with.generation:
+                    continue  # rotated meanwhile: what was found is of a secret that is gone
+                if check.identity is not None and credential.learn(check.identity):
+                    await unit.credentials.save(credential, replaces_generation=credential.generation)
+                if isinstance(token, Secret):
+                    await unit.credentials.mark_used(connection.id, check.started_at)
+                await unit.health_checks.add(check)
+                await save(unit, viewer, connection, self._checks.record(connection, check))
+                return check
+
+    async def rotate_credentials(
+        self, viewer: Viewer, connection_id: UUID, token: Secret | None, *, expected_version: int | None = None
+    ) -> ServiceConnection:
+        """Replace the token, once the service has said that the new one is the same account's.
+
+        Ends EXPIRED, REVOKED and ERROR. Raises InvalidInput without a token, AccountMismatch, and ServiceFailure.
+        """
+        async with self._connection_units.reading(viewer, connection_id, Action.MANAGE_CONNECTIONS) as (_, connection):
+            connection.expect(expected_version)
+        if token is None:
+            raise InvalidInput("A token can't be refreshed: give a new one.", ("input", "credential"))
+        check, identity = await self._checks.introduce(connection, token)
+        async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
+            credential = await credential_of(unit, connection)
+            replaced, now = credential.generation, self._clock()
+            self._token_credentials.replace(credential, token, identity, now)
+            await unit.credentials.save(credential, replaces_generation=replaced)
+            await unit.health_checks.add(check)
+            rotated = connection.credentials_rotated(credential.generation, credential.fingerprint, now)
+            checked = self._checks.record(connection, check, reconnect=True)
+            await save(unit, viewer, connection, [rotated, *checked])
+        return connection
+
+    def validate_settings(self, service: str, settings: Json) -> dict[str, Json]:
+        """The settings as they are kept. Raises InvalidInput for the first thing that the service wouldn't take."""
+        known_service = self._catalogue.get(service)
+        if settings is None:
+            return {}
+        if not isinstance(settings, Mapping):
+            raise InvalidInput("Settings are an object, such as {}.", ("input", "settings"))
+        for problem in known_service.settings_problems(settings):
+            raise InvalidInput(problem.message, ("input", "settings", *problem.path))
+        return dict(settings)
+
+    async def get(self, viewer: Viewer, connection_id: UUID) -> ServiceConnection:
+        """One connection."""
+        async with self._connection_units.reading(viewer, connection_id, Action.READ) as (_, connection):
+            return connection
+
+    async def list(
+        self, viewer: Viewer, organization_id: UUID, *, after: UUID | None = None, limit: int = 100
+    ) -> Sequence[ServiceConnection]:
+        """An organization's connections, oldest first: at most `limit` of them, after the connection `after`."""
+        async with self._units_of_work.reading(organization_id) as unit:
+            await authorize(unit, viewer, organization_id, Action.READ)
+            return await unit.connections.list(after=after, limit=limit)
+
+    def _changing(
+        self, viewer: Viewer, connection_id: UUID, expected_version: int | None
+    ) -> AbstractAsyncContextManager[tuple[UnitOfWork, ServiceConnection]]:
+        return self._connection_units.writing(
+            viewer, connection_id, Action.MANAGE_CONNECTIONS, expected_version=expected_version
+        )

@@ -1,0 +1,5 @@
+"""GitHub: github.com, and GitHub Enterprise Server where the operator names its host."""
+
+from domain.services.github.service import GitHub
+
+__all__ = ["GitHub"]

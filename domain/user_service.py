@@ -1,0 +1,169 @@
+"""UserService: people, organizations, memberships and keys, and who it is that sends a token.
+
+Called by the mutations (`create_organization`), the command line (`issue_api_key`) and every request (`authenticate`).
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from domain.api_key import ParsedApiKey, generate_api_key, parse_api_key
+from domain.entities.identifiers import new_id
+from domain.entities.organization import Organization
+from domain.entities.text import clean_name
+from domain.entities.user import ApiKey, Membership, Role, User, Viewer
+from domain.errors import Forbidden, InvalidInput, NameTaken, NotFound, ServiceUnavailable, Unauthenticated
+from domain.idempotency import IdempotentCall
+from domain.ports import UnitOfWork, UnitsOfWork
+from domain.secret import Secret
+from domain.viewer_cache import ViewerCache
+
+USE_NOTED_EVERY: Final = timedelta(minutes=1)
+UNAUTHENTICATED: Final = "This needs a valid API key of this server, sent as 'Authorization: Bearer tether_…'."
+"""The same for every reason, so that nobody learns which keys there are."""
+
+_EMAIL: Final = re.compile(r"[!-?A-~]{1,64}@[a-zA-Z0-9.-]{1,189}")
+_LOG: Final = logging.getLogger(__name__)
+
+
+class UserService:
+    """One a process: it remembers for a moment whom it has authenticated."""
+
+    def __init__(self, units_of_work: UnitsOfWork, clock: Callable[[], datetime]) -> None:
+        self._units_of_work = units_of_work
+        self._clock = clock
+        self._viewers = ViewerCache()
+        self._asking: WeakValueDictionary[ParsedApiKey, asyncio.Lock] = WeakValueDictionary()
+
+    async def authenticate(self, token: str) -> Viewer:
+        """Whose key this is. Raises Unauthenticated, with the same words whatever is wrong with it."""
+        key = parse_api_key(token)
+        if key is None:
+            raise Unauthenticated(UNAUTHENTICATED)
+        viewer = self._viewers.find(key, self._clock())
+        if viewer is not None:
+            return viewer
+        # Of requests that come at once, one asks the database and the others wait for what it learns.
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            return self._viewers.find(key, self._clock()) or await self._look_up(key)
+
+    async def create_organization(
+        self, viewer: Viewer, slug: str, name: str, *, idempotency_key: str | None = None
+    ) -> Organization:
+        """A new organization, of which the viewer's user is the owner.
+
+        The same call again with the same idempotency key gives what the first one created. Raises Forbidden for a key
+        that can't act as an owner, InvalidInput, NameTaken and IdempotencyKeyReused.
+        """
+        if viewer.role_cap is not Role.OWNER:
+            raise Forbidden(
+                "Who creates an organization becomes its owner, which takes a key with the role "
+                f"{Role.OWNER}; this one has the role {viewer.role_cap}."
+            )
+        call = IdempotentCall.of(viewer, "createOrganization", idempotency_key, slug=slug, name=name)
+        organization = Organization.create(id=new_id(), slug=slug, name=name, now=self._clock())
+        try:
+            return await self._add(viewer, call, organization)
+        except NameTaken:
+            # Perhaps by an equal call at the same time, whose organization is then the answer.
+            async with self._units_of_work.reading() as unit:
+                earlier = await call.earlier_result(unit)
+                if earlier is None:
+                    raise
+                return await _created_before(unit, earlier)
+
+    async def issue_api_key(
+        self,
+        organization_slug: str,
+        user_email: str,
+        role: Role,
+        *,
+        name: str = "Issued by the operator",
+        expires_at: datetime | None = None,
+    ) -> Secret:
+        """The token of a new API key, for the operator: what is missing of organization, user and membership is made.
+
+        The member's role is raised to `role` where it is below. The token is told this once. Raises InvalidInput.
+        """
+        if not _EMAIL.fullmatch(user_email):
+            raise InvalidInput("An e-mail address looks like ada@example.com.", ("input", "email"))
+        now = self._clock()
+        new_key = generate_api_key(new_id())
+        async with self._units_of_work.writing() as unit:
+            organization = await unit.organizations.find_by_slug(organization_slug)
+            if organization is None:
+                organization = Organization.create(id=new_id(), slug=organization_slug, name=organization_slug, now=now)
+                await unit.organizations.add(organization)
+            user = await unit.users.find_by_email(user_email)
+            if user is None:
+                user = User(new_id(), user_email.partition("@")[0], user_email, None, now)
+                await unit.users.add(user)
+            membership = Membership(organization.id, user.id, role, now)
+            present = await unit.memberships.role_of(user.id, organization.id)
+            if present is None:
+                await unit.memberships.add(membership)
+            elif not present.covers(role):
+                await unit.memberships.save(membership)
+            await unit.api_keys.add(
+                ApiKey(
+                    id=new_key.id,
+                    organization_id=organization.id,
+                    user_id=user.id,
+                    name=clean_name(name, ("input", "name")),
+                    role=role,
+                    secret_hash=new_key.secret_hash,
+                    created_at=now,
+                    expires_at=expires_at,
+                )
+            )
+            await unit.commit()
+        return new_key.token
+
+    async def _look_up(self, parsed: ParsedApiKey) -> Viewer:
+        now = self._clock()
+        async with self._units_of_work.reading() as unit:
+            found = await unit.api_keys.find(parsed.id)
+        if found is None:
+            raise Unauthenticated(UNAUTHENTICATED)
+        key, user = found
+        if not (parsed.matches(key.secret_hash) and key.usable_at(now)):
+            raise Unauthenticated(UNAUTHENTICATED)
+        viewer = Viewer(user.id, user.name, key.role, key.id, key.name)
+        self._viewers.keep(parsed, viewer, now, expires_at=key.expires_at)
+        if key.last_used_at is None or now - key.last_used_at >= USE_NOTED_EVERY:
+            await self._note_use(key.id, now)
+        return viewer
+
+    async def _note_use(self, key_id: UUID, now: datetime) -> None:
+        try:
+            async with self._units_of_work.writing() as unit:
+                await unit.api_keys.mark_used(key_id, now)
+                await unit.commit()
+        except ServiceUnavailable:
+            # Nobody is turned away for this. The next look-up notes it.
+            _LOG.warning("The use of API key %s couldn't be noted.", key_id)
+
+    async def _add(self, viewer: Viewer, call: IdempotentCall, organization: Organization) -> Organization:
+        """Store it with its owner; or, where an equal call has done that before, give that one's."""
+        async with self._units_of_work.writing() as unit:
+            earlier = await call.earlier_result(unit)
+            if earlier is not None:
+                return await _created_before(unit, earlier)
+            await unit.organizations.add(organization)
+            await unit.memberships.add(Membership(organization.id, viewer.user_id, Role.OWNER, organization.created_at))
+            if await call.claim(unit, organization.id, organization.id, organization.created_at):
+                await unit.commit()
+                return organization
+            return await _created_before(unit, await call.earlier_result(unit))
+
+
+async def _created_before(unit: UnitOfWork, organization_id: UUID | None) -> Organization:
+    organization = None if organization_id is None else await unit.organizations.find(organization_id)
+    if organization is None:
+        raise NotFound.organization()
+    return organization

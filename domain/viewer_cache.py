@@ -1,0 +1,43 @@
+"""ViewerCache: whose an API key is, remembered for a moment, so that not every request asks the database for it.
+
+Used by UserService. It holds the hashes of secrets, never a secret.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.api_key import ParsedApiKey
+from domain.entities.user import Viewer
+
+LIFETIME: Final = timedelta(seconds=3)
+"""How long a revoked key may go on opening things in this process."""
+
+SIZE: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    viewer: Viewer
+    since: datetime
+    until: datetime
+
+
+class ViewerCache:
+    """At most `SIZE` viewers, each for at most `LIFETIME`."""
+
+    def __init__(self) -> None:
+        self._entries: dict[ParsedApiKey, _Entry] = {}
+
+    def find(self, key: ParsedApiKey, now: datetime) -> Viewer | None:
+        """The viewer, if it was kept within the lifetime. A clock that was set back ends that, too."""
+        entry = self._entries.get(key)
+        return entry.viewer if entry is not None and entry.since <= now < entry.until else None
+
+    def keep(self, key: ParsedApiKey, viewer: Viewer, now: datetime, *, expires_at: datetime | None) -> None:
+        """Remember it, but not past the key's end, `expires_at`. If there is no room, the oldest entry makes some."""
+        until = now + LIFETIME if expires_at is None else min(now + LIFETIME, expires_at)
+        self._entries.pop(key, None)
+        if len(self._entries) >= SIZE:
+            del self._entries[next(iter(self._entries))]
+        self._entries[key] = _Entry(viewer, now, until)

@@ -1,0 +1,114 @@
+"""The command `tether`: what can be asked of it and how, and what an operator sees when it fails.
+
+Exit codes: 0 for done, 1 for failed, with a line on standard error that says why, 2 for a call that can't be understood.
+"""
+
+import argparse
+import sys
+from importlib import import_module
+
+from domain.entities.user import Role
+from domain.errors import DomainError, ServiceUnavailable
+from gql.log import set_up_logging
+from gql.operator_error import OperatorError
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    set_up_logging()
+    try:
+        # Imported only now: `tether keys` needn't wait for a database's and a server's modules.
+        exit_code: int = import_module(f"gql.commands.{arguments.command}").run(arguments)
+        return exit_code
+    except OperatorError as error:
+        return _failed(*error.problems)
+    except ServiceUnavailable as error:
+        return _failed(f"{error.message} {_reason(error)}".rstrip())
+    except DomainError as error:
+        return _failed(error.message)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tether",
+        description="Keeps an organization's connections to outside services. Settings are environment variables named "
+        "TETHER_…; `tether doctor` says which are missing.",
+        epilog="Example: tether doctor",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, summary: str, *, example: str, details: str = "") -> argparse.ArgumentParser:
+        description = f"{summary[0].upper()}{summary[1:]}. {details}"
+        return commands.add_parser(name, help=summary, description=description, epilog=f"Example: {example}")
+
+    serve = command("serve", "answer GraphQL over HTTP and WebSocket", example="tether serve --host 0.0.0.0 --port 80")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", default=8000, type=_port, help="0 takes a free one (default: %(default)s)")
+
+    command("migrate", "bring the database's tables up to date", example="tether migrate")
+    command("schema", "print the GraphQL schema", example="tether schema > schema.graphql", details="Needs no settings.")
+
+    keys = command("keys", "make encryption keys", example="tether keys generate > encryption.key")
+    generate = keys.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
+        "generate",
+        help="print a new encryption key",
+        description="Prints a new encryption key, for TETHER_ENCRYPTION_KEY or the file TETHER_ENCRYPTION_KEY_FILE. "
+        "Keep a copy in a safe place: nothing else opens the credentials that were sealed with it.",
+        epilog="Example: (umask 077 && tether keys generate > encryption.key)",
+    )
+    generate.add_argument("--development", action="store_true", help="a key that production refuses")
+
+    token = command(
+        "token",
+        "print the token of a new API key",
+        example='curl -H "Authorization: Bearer $(tether token --organization acme --user ada@acme.example '
+        '--role ADMIN)" …',
+        details="An organization, user or membership that doesn't exist is created, and a role that doesn't reach is "
+        "raised. The token can't be shown again.",
+    )
+    token.add_argument("--organization", required=True, metavar="SLUG", help="such as acme")
+    token.add_argument("--user", required=True, metavar="EMAIL", help="such as ada@acme.example")
+    token.add_argument(
+        "--role", required=True, type=_role, metavar="ROLE", help="the most that the key may do: " + ", ".join(Role)
+    )
+
+    command(
+        "sample",
+        "create the sample organization acme",
+        example="TETHER_ENVIRONMENT=development tether sample",
+        details="For development: with a GitHub and a Slack connection, if these are the sandbox's. "
+        "What is there already stays as it is.",
+    )
+    command("doctor", "say what is configured, what is missing and what to do about it", example="tether doctor")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def _role(text: str) -> Role:
+    try:
+        return Role(text.upper())
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a role is one of {', '.join(Role)}") from None
+
+
+def _failed(*problems: str) -> int:
+    for problem in problems:
+        print(f"tether: {problem}", file=sys.stderr)
+    return 1
+
+
+def _reason(error: ServiceUnavailable) -> str:
+    """What the driver said, which clients never see. It names hosts and users, and no password."""
+    cause = getattr(error.__cause__, "driver_exception", None) or error.__cause__
+    return "" if cause is None else f"({type(cause).__name__}: {' '.join(str(cause).split())})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""THE composition root: from settings to a database, units of work, services and the manager, all opened in order.
+
+Called by the commands of `tether`; `serve` makes the application of it. Nothing else puts these parts together.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from domain.credential_encryption import CredentialEncryption
+from domain.health import HealthCheckFactory
+from domain.http import HttpClient
+from domain.key_ring import KeyProvider, KeyRing, LocalKeyProvider
+from domain.ports import UnitsOfWork
+from domain.secret import Secret
+from domain.service_connection_manager import ServiceConnectionManager
+from domain.services.catalogue import ServiceCatalogue
+from domain.services.github import GitHub
+from domain.services.slack import Slack
+from domain.user_service import UserService
+from gql.operator_error import OperatorError
+from gql.settings import Settings
+from gql.types.service import service_documents
+from persistence import migrations
+from persistence.database import Database
+from persistence.documents.reader import DocumentReader
+from persistence.event_feed import EventFeed
+from persistence.unit_of_work import SqlUnitsOfWork
+
+_log = logging.getLogger(__name__)
+_FEED_RESTART_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tether:
+    """The parts of a running Tether. `development_token` signs GraphiQL in; only `serve` in development has one."""
+
+    settings: Settings
+    database: Database
+    units_of_work: SqlUnitsOfWork
+    feed: EventFeed
+    http: HttpClient
+    catalogue: ServiceCatalogue
+    key_provider: KeyProvider
+    key_ring: KeyRing
+    encryption: CredentialEncryption
+    manager: ServiceConnectionManager
+    user_service: UserService
+    documents: DocumentReader
+    clock: Callable[[], datetime]
+    development_token: Secret | None = None
+
+
+class NotMigrated(OperatorError):
+    """The database's tables aren't those that this version of Tether needs."""
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Tether]:
+    """Everything, open and informed by the feed for as long as the block lasts; closed in reverse order after it.
+
+    The first start on an empty database stores a data key. Raises NotMigrated, EncryptionKeyMismatch,
+    ServiceUnavailable, and OperatorError where the data keys can't be used.
+    """
+    async with Database(settings.database_url) as database:
+        await require_migrated(database)
+        feed = EventFeed(database)
+        units_of_work = SqlUnitsOfWork(database, feed.hint)
+        key_provider = LocalKeyProvider(settings.encryption_key.key)
+        key_ring = await _open_key_ring(units_of_work, key_provider)
+        encryption = CredentialEncryption(key_ring)
+        async with aclosing(HttpClient(allow=settings.outbound_allow)) as http, _kept_running(feed):
+            catalogue = _catalogue(settings, http)
+            yield Tether(
+                settings=settings,
+                database=database,
+                units_of_work=units_of_work,
+                feed=feed,
+                http=http,
+                catalogue=catalogue,
+                key_provider=key_provider,
+                key_ring=key_ring,
+                encryption=encryption,
+                manager=ServiceConnectionManager(
+                    units_of_work, catalogue, HealthCheckFactory(catalogue, _now), encryption, _now
+                ),
+                user_service=UserService(units_of_work, _now),
+                documents=DocumentReader(database, service_documents(catalogue), _now),
+                clock=_now,
+            )
+
+
+async def require_migrated(database: Database) -> str:
+    """The revision that the database is at, which is the newest. Raises NotMigrated for every other one."""
+    revision, head = await database.migration_revision(), migrations.head()
+    if revision is None:
+        raise NotMigrated("The database has no tables of Tether yet. Create them with `tether migrate`.")
+    if revision != head:
+        raise NotMigrated(
+            f"The database is at revision {revision}, but this version of Tether needs {head}. Run `tether migrate`, "
+            "or the version of Tether that belongs to the database if that one is newer."
+        )
+    return revision
+
+
+async def read_key_ring(units_of_work: UnitsOfWork, provider: KeyProvider) -> KeyRing | None:
+    """The stored data keys, opened; None where there are none. Raises EncryptionKeyMismatch and OperatorError."""
+    async with units_of_work.reading() as unit:
+        data_keys = await unit.data_keys.list()
+    if not data_keys:
+        return None
+    try:
+        return KeyRing(data_keys, provider)
+    except ValueError as wrong:
+        raise OperatorError(f"The table data_keys was altered: {wrong} Restore it from a backup.") from wrong
+
+
+async def _open_key_ring(units_of_work: UnitsOfWork, provider: KeyProvider) -> KeyRing:
+    """The stored data keys, opened; on an empty table the first one is made."""
+    key_ring = await read_key_ring(units_of_work, provider)
+    while key_ring is None:
+        async with units_of_work.writing() as unit:
+            # Where another process was first, its key stays and this one is forgotten.
+            await unit.data_keys.add(KeyRing.generate(provider))
+            await unit.commit()
+        key_ring = await read_key_ring(units_of_work, provider)
+    return key_ring
+
+
+def _catalogue(settings: Settings, http: HttpClient) -> ServiceCatalogue:
+    return ServiceCatalogue(
+        [
+            GitHub(http, settings.github_api_url, settings.github_url, _now),
+            Slack(http, settings.slack_api_url, settings.slack_url, _now),
+        ]
+    )
+
+
+@asynccontextmanager
+async def _kept_running(feed: EventFeed) -> AsyncIterator[None]:
+    """Runs the feed beside the block. Should it fail, which it isn't meant to, it is reported and run again."""
+
+    async def run() -> None:
+        while True:
+            try:
+                await feed.run()
+            except Exception:
+                _log.exception("The event feed failed and is started again.")
+                await asyncio.sleep(_FEED_RESTART_SECONDS)
+
+    task = asyncio.create_task(run(), name="event feed")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

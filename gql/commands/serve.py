@@ -1,0 +1,109 @@
+"""`tether serve`: the server, until it is told to stop. Called by `make serve`, and by whatever supervises processes."""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from gql import sample
+from gql.bootstrap import Tether, running
+from gql.http.application import create_application
+from gql.operator_error import OperatorError
+from gql.settings import Environment, Settings
+
+SHUTDOWN_TIMEOUT_SECONDS = 5
+"""How long running requests may go on after the server was told to stop. A second signal ends them at once."""
+
+WEBSOCKET_MESSAGE_BYTES = 64 * 1024
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = Settings.from_environment(os.environ)
+    with _listener(arguments.host, arguments.port) as listener, asyncio.Runner(loop_factory=_loop_factory) as runner:
+        runner.run(_serve(settings, listener))
+    return 0
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    async with running(settings) as opened:
+        tether = replace(opened, development_token=await sample.founder_token(opened))
+        server = _Server(_config(create_application(tether)), greeting=_greeting(tether, listener))
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(signal_number, server.stop)
+        await server.serve(sockets=[listener])
+
+
+def _loop_factory() -> asyncio.AbstractEventLoop:
+    """uvloop's, where it can be installed."""
+    return asyncio.new_event_loop() if uvloop is None else uvloop.new_event_loop()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Taken before anything else is opened. Raises OperatorError."""
+    try:
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as failed:
+        raise OperatorError(f"Can't listen on {host}:{port}: {failed.strerror}.") from None
+    # asyncio doesn't set it on connections of a socket made like this; without it answers wait 40 ms for an ACK.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _config(application: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        ws="websockets-sansio",
+        ws_max_size=WEBSOCKET_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # costs more time and memory for each subscriber than it saves
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # addresses can hold variables of operations
+        server_header=False,
+        # A proxy on this machine says for whom it asks; nobody else is believed.
+        forwarded_allow_ips=["127.0.0.1", "::1"],
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens. Its signals are handled by whoever runs it, so that everything is closed in order."""
+
+    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
+        super().__init__(config)
+        self._greeting = greeting
+
+    def stop(self) -> None:
+        """Finish what is running; the second time, don't wait for it."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        sys.stdout.write(self._greeting)
+        sys.stdout.flush()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def _greeting(tether: Tether, listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    lines = [f"Tether runs at {url}", f"GraphiQL:      {url}/graphql"]
+    if tether.development_token is not None:
+        lines.append(
+            f"Signed in as:  {sample.FOUNDER}, an OWNER of {sample.SLUG}, for a day "
+            "(development; scripts use `tether token`)"
+        )
+    elif tether.settings.environment is Environment.DEVELOPMENT:
+        lines.append("Signed in as:  nobody, until `tether sample` has created the sample organization")
+    return "\n".join(lines) + "\n"

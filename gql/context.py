@@ -1,0 +1,57 @@
+"""Context: what an operation runs with, namely who asks and the services that answer. Made by the view.
+
+Over a WebSocket one context serves all operations of the socket, so it holds nothing of a single one.
+"""
+
+from dataclasses import dataclass
+
+import strawberry
+
+from domain.entities.user import Viewer
+from domain.errors import Unauthenticated
+from domain.service_connection_manager import ServiceConnectionManager
+from domain.services.catalogue import ServiceCatalogue
+from domain.user_service import UNAUTHENTICATED, UserService
+from gql.operations import OperationCache
+from persistence.documents.reader import DocumentReader
+from persistence.event_feed import EventFeed
+from persistence.event_reader import EventReader
+
+
+@dataclass(slots=True)
+class Context:
+    """`token` is what the caller sent; `known_viewer` whom it stands for, if it was one of this server's keys."""
+
+    request_id: str
+    operations: OperationCache
+    documents: DocumentReader
+    events: EventReader
+    feed: EventFeed
+    catalogue: ServiceCatalogue
+    manager: ServiceConnectionManager
+    users: UserService
+    token: str | None = None
+    known_viewer: Viewer | None = None
+    connection_params: dict[str, object] | None = None
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks. Raises Unauthenticated for nobody."""
+        if self.known_viewer is None:
+            raise Unauthenticated(UNAUTHENTICATED)
+        return self.known_viewer
+
+    async def authenticate(self, token: str | None) -> None:
+        """Note who it is that sent this token. Raises Unauthenticated for one that is no key of this server."""
+        if token is not None:
+            self.known_viewer = await self.users.authenticate(token)
+            self.token = token
+
+    async def authenticate_again(self) -> None:
+        """Make sure that the key is still good: sockets outlive keys. Raises Unauthenticated."""
+        if self.token is None:
+            raise Unauthenticated(UNAUTHENTICATED)
+        self.known_viewer = await self.users.authenticate(self.token)
+
+
+Info = strawberry.Info[Context, None]

@@ -1,0 +1,78 @@
+"""Errors as clients see them: the one place that turns every exception into a message, a code and the request's id.
+
+Called by `gql/schema.py` for each result. What nobody meant to raise is logged with the request's id, and masked.
+"""
+
+import logging
+
+from graphql import GraphQLError, GraphQLSyntaxError
+
+from domain.errors import (
+    BadUserInput,
+    CursorExpired,
+    DomainError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    ServiceUnavailable,
+    Unauthenticated,
+)
+
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+BAD_USER_INPUT = BadUserInput.code
+INTERNAL = "INTERNAL_SERVER_ERROR"
+
+_PUBLIC = (Unauthenticated, Forbidden, BadUserInput, CursorExpired, ServiceUnavailable)
+_log = logging.getLogger("tether.errors")
+
+
+def public_error(error: GraphQLError, request_id: str, *, before_execution: bool) -> GraphQLError:
+    """The error as the client may see it. `before_execution`: it came up while parsing or validating."""
+    cause = _cause(error)
+    if isinstance(cause, DomainError):
+        code, message = _of_domain(cause)
+    elif isinstance(cause, GraphQLSyntaxError):
+        code, message = PARSE_FAILED, cause.message
+    elif isinstance(cause, GraphQLError):
+        code, message = VALIDATION_FAILED if before_execution else BAD_USER_INPUT, cause.message
+    else:
+        code, message = INTERNAL, ""
+    if code == INTERNAL:
+        _log.error("Request %s failed at %s", request_id, _place(error), exc_info=cause)
+        message = f"Something went wrong in Tether. Its operators find it in their logs by {request_id}."
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={"code": code, "requestId": request_id},
+    )
+
+
+def request_error(code: str, message: str, request_id: str) -> dict[str, object]:
+    """An error of a request that never became an operation, in the same form."""
+    return {"message": message, "extensions": {"code": code, "requestId": request_id}}
+
+
+def _cause(error: GraphQLError) -> Exception:
+    """The exception behind an error, which may be an error located several times."""
+    cause: Exception = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    return cause
+
+
+def _of_domain(error: DomainError) -> tuple[str, str]:
+    if isinstance(error, _PUBLIC):
+        return error.code, error.message
+    if isinstance(error, InvalidInput):
+        return BAD_USER_INPUT, error.message
+    if isinstance(error, NotFound):
+        return Forbidden.code, error.message
+    return INTERNAL, ""
+
+
+def _place(error: GraphQLError) -> str:
+    return ".".join(map(str, error.path)) if error.path else "no field"

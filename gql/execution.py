@@ -1,0 +1,59 @@
+"""The executor: where a resolver answers with a Reference, a document is read in one statement and spliced in.
+
+Given to Strawberry as its execution context class by `gql/schema.py`. Everything else is executed the ordinary way.
+"""
+
+from typing import Any
+
+from graphql import GraphQLOutputType, GraphQLResolveInfo, is_non_null_type
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.pyutils import Path
+from orjson import Fragment
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from domain.errors import Forbidden
+from gql.context import Context
+from gql.selection import selection_of
+from persistence.documents.roots import Reference
+
+
+def document(reference: Reference | None) -> Any:
+    """What a resolver returns to have a document read: for the type checker, anything at all."""
+    return reference
+
+
+class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
+    """graphql-core's executor, which can splice. The context value is a `Context`."""
+
+    def complete_value(
+        self,
+        return_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        if result.__class__ is Reference:
+            return self._document(result, return_type, field_details_list, path)
+        return super().complete_value(return_type, field_details_list, info, path, result, position_context)
+
+    async def _document(
+        self, reference: Reference, return_type: GraphQLOutputType, field_details: FieldDetailsList, path: Path
+    ) -> Fragment | None:
+        context: Context = self.context_value
+        operation = context.operations.running(self.operation)
+        if operation is None:
+            raise AssertionError("an operation is kept while it runs for the first time")
+        text = await context.documents.read(
+            reference,
+            plan_key=(operation.key, tuple(path.as_list()), operation.shape(self.variable_values.coerced)),
+            selection=lambda: selection_of(self, return_type, field_details),
+            variables=self.variable_values,
+            viewer=context.viewer,
+        )
+        if text is not None:
+            return Fragment(text)
+        if is_non_null_type(return_type):
+            raise Forbidden("This is no longer yours to see.")
+        return None

@@ -1,0 +1,1 @@
+"""How Tether answers over HTTP and WebSocket: the application, the GraphQL view and the health endpoints."""

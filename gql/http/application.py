@@ -1,0 +1,104 @@
+"""The application: which address answers what, and what every answer carries. Made by `tether serve` and by tests.
+
+What it needs is open before it is made and closed after it has ended, so it has no lifespan of its own.
+"""
+
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Final, cast
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gql.bootstrap import Tether
+from gql.errors import BAD_USER_INPUT, INTERNAL, request_error
+from gql.http.graphql_view import GraphQLView
+from gql.http.health import health_routes
+from gql.schema import build_schema
+
+
+def create_application(tether: Tether) -> ASGIApp:
+    """/graphql, /livez and /readyz. Every error is JSON, in the form that GraphQL clients know."""
+    view = GraphQLView(build_schema(), tether)
+    application = Starlette(
+        routes=[Route("/graphql", view), WebSocketRoute("/graphql", view), *health_routes(tether)],
+        exception_handlers={HTTPException: _refused, Exception: _failed},
+    )
+    application.router.redirect_slashes = False  # a redirected POST would lose its body
+    return RequestFrame(application)
+
+
+class RequestFrame:
+    """Around the whole application: gives each request its id, and each answer that id and safe headers.
+
+    The id is `scope["state"]["request_id"]` and the header `X-Request-Id`; logs and errors name it. An answer that sets
+    one of these headers itself keeps its own.
+    """
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._application(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_framed(message: Message) -> None:
+            if message["type"] in _STARTS:
+                message.setdefault("headers", [])
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._application(scope, receive, send_framed)
+        except Exception:
+            _log.exception("Request %s failed", request_id)
+            if scope["type"] == "websocket":
+                raise  # so that the server closes the socket as failed
+
+
+_log: Final = logging.getLogger(__name__)
+_STARTS: Final = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
+_HEADERS: Final = {
+    "Cache-Control": "no-store",  # every answer depends on who asks and when
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    """No such address, or not by this method."""
+    refused = cast(HTTPException, error)  # what it is registered for
+    message = {
+        404: "There is nothing at this address. GraphQL is at /graphql.",
+        405: f"{request.method} isn't answered here.",
+    }.get(refused.status_code, refused.detail)
+    return _errors(request, refused.status_code, BAD_USER_INPUT, message, refused.headers)
+
+
+async def _failed(request: Request, _error: Exception) -> JSONResponse:
+    """Nobody meant this to happen; the server's log tells more."""
+    request_id = request.state.request_id
+    message = f"Something went wrong in Tether. Its operators find it in their logs by {request_id}."
+    return _errors(request, 500, INTERNAL, message)
+
+
+def _errors(
+    request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    body = {"errors": [request_error(code, message, request.state.request_id)]}
+    return JSONResponse(body, status_code=status, headers=headers)

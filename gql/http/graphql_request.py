@@ -1,0 +1,78 @@
+"""GraphQLRequest: what a client's HTTP body asks for, or why it can't be read. Used by the GraphQL view.
+
+A request that is refused here never becomes an operation; each refusal has a status, a code and words for the client.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+
+from gql.errors import BAD_USER_INPUT
+
+LARGEST_BODY_BYTES: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Exception):
+    """A request that can't be read. `status` is HTTP's."""
+
+    status: int
+    message: str
+    code: str = BAD_USER_INPUT
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """The parameters of the GraphQL-over-HTTP specification."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+    @classmethod
+    async def read(cls, request: Request) -> "GraphQLRequest":
+        """Read it from a POST. Raises Refusal."""
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise Refusal(415, "Send the operation as JSON, with the header Content-Type: application/json.")
+        return cls.parse(await _body(request))
+
+    @classmethod
+    def parse(cls, body: bytes) -> "GraphQLRequest":
+        """Read it from a body. Raises Refusal."""
+        try:
+            content = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise Refusal(400, "The body is not JSON in UTF-8.") from None
+        if not isinstance(content, dict):
+            raise Refusal(400, 'The body is not a JSON object, such as {"query": "{ viewer { user { name } } }"}.')
+        query = content.get("query")
+        if not isinstance(query, str) or not query.strip():
+            raise Refusal(400, "The body has no query: the operation's text.")
+        variables, operation_name = content.get("variables"), content.get("operationName")
+        if variables is not None and not isinstance(variables, dict):
+            raise Refusal(400, "variables is an object, or null.")
+        if operation_name is not None and not isinstance(operation_name, str):
+            raise Refusal(400, "operationName is text, or null.")
+        if not isinstance(content.get("extensions"), dict | None):
+            raise Refusal(400, "extensions is an object, or null.")
+        return cls(query, variables, operation_name or None)
+
+
+async def _body(request: Request) -> bytes:
+    """The body, as long as it isn't too large; what is too large isn't kept."""
+    too_large = Refusal(413, f"The body is larger than {LARGEST_BODY_BYTES // 1024} KiB.")
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > LARGEST_BODY_BYTES:
+        raise too_large
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY_BYTES:
+                raise too_large
+    except ClientDisconnect:
+        raise Refusal(400, "The body ended before it was complete.") from None
+    return bytes(body)

@@ -1,0 +1,108 @@
+"""Development's sample: the organization acme with its founder, and connections to a simulated GitHub and Slack.
+
+`create` is for `tether sample`, `founder_token` for `tether serve`, whose GraphiQL is signed in as the founder.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from domain.entities.identifiers import new_id
+from domain.entities.organization import Organization
+from domain.entities.user import Membership, Role, User, Viewer
+from domain.errors import NameTaken, NotFound, ServiceFailure
+from domain.secret import Secret
+from gql.bootstrap import Tether
+from gql.settings import Environment
+
+SLUG: Final = "acme"
+FOUNDER: Final = "founder@acme.example"
+TOKEN_LIFETIME: Final = timedelta(days=1)
+
+
+async def create(tether: Tether) -> list[str]:
+    """Create what is missing of it, and tell what there is then, a line each. Raises ServiceUnavailable."""
+    organization, founder = await _organization(tether)
+    viewer = Viewer(founder.id, founder.name, Role.OWNER)
+    return [f"Sample: {organization.name} ({SLUG}), founded by {FOUNDER}"] + [
+        f"Sample: {await _connect(tether, viewer, organization, each)}" for each in _CONNECTIONS
+    ]
+
+
+async def founder_token(tether: Tether) -> Secret | None:
+    """A token that acts as the founder, good for a day or until the next call: there is one such key, made anew.
+
+    None in production, and where the founder doesn't own the sample organization; nothing is created then.
+    """
+    if tether.settings.environment is not Environment.DEVELOPMENT:
+        return None
+    async with tether.units_of_work.reading() as unit:
+        organization = await unit.organizations.find_by_slug(SLUG)
+        founder = await unit.users.find_by_email(FOUNDER)
+        if organization is None or founder is None:
+            return None
+        if await unit.memberships.role_of(founder.id, organization.id) is not Role.OWNER:
+            return None
+    return await tether.user_service.issue_api_key(
+        SLUG,
+        FOUNDER,
+        Role.OWNER,
+        name="GraphiQL (development)",
+        expires_at=tether.clock() + TOKEN_LIFETIME,
+        replaces_earlier=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _SampleConnection:
+    service: str
+    name: str
+    token: Secret
+    api_url_variable: str
+
+
+# The sandbox knows these tokens from its start; nobody else does.
+_CONNECTIONS: Final = (
+    _SampleConnection("github", "GitHub", Secret("sandbox-github-acme"), "TETHER_GITHUB_API_URL"),
+    _SampleConnection("slack", "Slack", Secret("sandbox-slack-acme"), "TETHER_SLACK_API_URL"),
+)
+
+
+async def _organization(tether: Tether) -> tuple[Organization, User]:
+    now = tether.clock()
+    async with tether.units_of_work.writing() as unit:
+        organization = await unit.organizations.find_by_slug(SLUG)
+        if organization is None:
+            organization = Organization.create(id=new_id(), slug=SLUG, name="Acme Inc.", now=now)
+            await unit.organizations.add(organization)
+        founder = await unit.users.find_by_email(FOUNDER)
+        if founder is None:
+            founder = User(new_id(), "Acme Founder", FOUNDER, None, now)
+            await unit.users.add(founder)
+        if await unit.memberships.role_of(founder.id, organization.id) is None:
+            await unit.memberships.add(Membership(organization.id, founder.id, Role.OWNER, now))
+        await unit.commit()
+    return organization, founder
+
+
+async def _connect(tether: Tether, viewer: Viewer, organization: Organization, sample: _SampleConnection) -> str:
+    """Make the connection, once: one that was renamed or deleted since is left so."""
+    try:
+        connection = await tether.manager.create_connection(
+            viewer,
+            organization.id,
+            sample.service,
+            sample.token,
+            name=sample.name,
+            idempotency_key=f"sample-{sample.service}-{organization.id}",
+        )
+    except NotFound:
+        return f"the connection {sample.name} was deleted, and stays so"
+    except NameTaken:
+        return f"another connection is called {sample.name}, so none was made"
+    except ServiceFailure as failure:
+        return (
+            f"no connection to {sample.name} was made: {failure.message} "
+            f"The sample needs the sandbox, to which {sample.api_url_variable} doesn't seem to lead."
+        )
+    return f"connection {connection.name}, {connection.status.lower()}"

@@ -1,0 +1,89 @@
+"""The schema: Query, Mutation and Subscription, run by the document executor, with every error made public here.
+
+Built once by the composition root. It overrides two private methods of Strawberry, whose version is pinned for that;
+tests/gql/test_schema.py shows that both are still called.
+"""
+
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError, OperationDefinitionNode, get_operation_ast, specified_rules
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.types import ExecutionContext
+from strawberry.types.execution import PreExecutionError
+
+from gql.errors import public_error
+from gql.execution import DocumentExecutor
+from gql.limits import MOST_TOKENS, OperationLimits
+from gql.mutations import Mutation
+from gql.operations import OperationCache
+from gql.queries import Query
+from gql.subscriptions import Subscription
+from gql.types.credential import ServiceCredential
+from gql.types.event import ConnectionEvent
+from gql.types.health import HealthCheck
+from gql.types.people import User
+from gql.types.scalars import SCALARS
+from gql.user_errors import USER_ERRORS
+
+_RULES = (*specified_rules, OperationLimits)
+
+
+def build_schema() -> "TetherSchema":
+    """The whole schema, with an empty cache of operations."""
+    return TetherSchema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[User, ServiceCredential, HealthCheck, ConnectionEvent, *USER_ERRORS],
+        execution_context_class=DocumentExecutor,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+class TetherSchema(strawberry.Schema):
+    """Strawberry's schema, which parses and validates an operation once, and shows clients only public errors."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.operations = OperationCache()
+
+    async def _prepare_operation_async(
+        self, context: ExecutionContext, extensions_runner: Any
+    ) -> PreExecutionError | None:
+        """Parse and validate, unless the same operation has been found valid before."""
+        text, name = context.query, context._provided_operation_name
+        if text is not None and (operation := self.operations.find(text, name)) is not None:
+            context.graphql_document = operation.document
+            if context.operation_type not in context.allowed_operations:
+                raise InvalidOperationTypeError(context.operation_type)
+            return None
+        context.validation_rules = _RULES
+        context.parse_options = {"max_tokens": MOST_TOKENS}
+        error = await super()._prepare_operation_async(context, extensions_runner)
+        if error is None and text is not None and context.graphql_document is not None:
+            definition = get_operation_ast(context.graphql_document, name)
+            if definition is None:
+                return PreExecutionError(data=None, errors=[_ambiguous(context)])
+            self.operations.add(text, name, context.graphql_document, definition, self._schema)
+        return error
+
+    async def _handle_execution_result(self, context: ExecutionContext, result: Any, *args: Any, **kwargs: Any) -> Any:
+        before_execution = isinstance(result, PreExecutionError)
+        handled = await super()._handle_execution_result(context, result, *args, **kwargs)
+        if handled.errors:
+            request_id = context.context.request_id
+            handled.errors = [
+                public_error(error, request_id, before_execution=before_execution) for error in handled.errors
+            ]
+        return handled
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing: `public_error` logs what needs to be logged, without the client's own mistakes."""
+
+
+def _ambiguous(context: ExecutionContext) -> GraphQLError:
+    document = context.graphql_document
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)] if document else []
+    return GraphQLError("Say by operationName which of these operations is to run.", operations)

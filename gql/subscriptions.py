@@ -1,0 +1,139 @@
+"""Subscription: an organization's events, replayed from a cursor and then live, without gap or duplicate.
+
+Used by `gql/schema.py`. The feed tells how far it goes, the event reader which numbers a filter lets through, and each
+event is then read as a document of its own.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from domain.entities.event import HEALTH_EVENT_TYPES
+from domain.entities.identifiers import Kind, parse_id
+from domain.errors import BadUserInput, CursorExpired, Forbidden
+from gql.context import Context, Info
+from gql.execution import document
+from gql.types.event import ConnectionEvent, ConnectionEventFilter
+from persistence.documents.filters import connection_ids as parse_connection_ids
+from persistence.documents.roots import event
+
+OrganizationId = Annotated[strawberry.ID, strawberry.argument(description="Whose events.")]
+After = Annotated[
+    str | None,
+    strawberry.argument(
+        description="An event's `cursor`, or `Organization.eventCursor`: what happened since comes first. "
+        "Without it, only what happens from now on."
+    ),
+]
+
+
+@strawberry.type(description="What can be followed.")
+class Subscription:
+    @strawberry.subscription(
+        description="An organization's events, in the order of their numbers. A client that was away goes on from the "
+        "last cursor that it saw. Delivered at least once; an event's number tells it apart."
+    )
+    def connection_events(
+        self,
+        info: Info,
+        organization_id: OrganizationId,
+        after: After = None,
+        filter: Annotated[  # noqa: A002 - the contract's name
+            ConnectionEventFilter | None, strawberry.argument(description="Which of them.")
+        ] = None,
+    ) -> AsyncIterator[ConnectionEvent]:
+        types = None if filter is None else filter.types
+        connection_ids = None if filter is None else filter.connection_ids
+        return _follow(info.context, organization_id, after, types, connection_ids)
+
+    @strawberry.subscription(description="The same, of health and status only.")
+    def connection_health(
+        self,
+        info: Info,
+        organization_id: OrganizationId,
+        connection_ids: Annotated[
+            list[strawberry.ID] | None, strawberry.argument(description="Of these connections; of all by default.")
+        ] = None,
+        after: After = None,
+    ) -> AsyncIterator[ConnectionEvent]:
+        return _follow(info.context, organization_id, after, HEALTH_EVENT_TYPES, connection_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCursor:
+    """A place in an organization's feed, in the text that documents write: `evt~organization~epoch~sequence`."""
+
+    organization_id: UUID
+    epoch: int
+    sequence: int
+
+    @classmethod
+    def parse(cls, text: str) -> "FeedCursor":
+        """Raises BadUserInput for any other text."""
+        kind, *rest = text.split("~")
+        try:
+            organization_id, epoch, sequence = rest
+            cursor = cls(UUID(organization_id), int(epoch), int(sequence))
+        except ValueError:
+            cursor = None
+        if kind != "evt" or cursor is None:
+            raise BadUserInput(f"{text[:80]!r} is no place in an event feed. Use an event's cursor, or an eventCursor.")
+        return cursor
+
+
+async def _follow(
+    context: Context,
+    organization_text: str,
+    after: str | None,
+    types: Sequence[str] | None,
+    connections: Sequence[str] | None,
+) -> AsyncIterator[Any]:
+    organization_id = parse_id(Kind.ORGANIZATION, organization_text)
+    if organization_id is None:
+        raise _not_a_member()
+    connection_ids = None if connections is None else parse_connection_ids(list(connections))
+    async with context.feed.watch(organization_id) as watch:
+        epoch, sequence = await _start(context, organization_id, after)
+        while True:
+            head = await watch.beyond(epoch=epoch, sequence=sequence)
+            if head.epoch != epoch or head.pruned_sequence > sequence:
+                raise CursorExpired()
+            await context.authenticate_again()
+            while sequence < head.sequence:
+                found = await context.events.sequences(
+                    context.viewer,
+                    organization_id,
+                    after=sequence,
+                    up_to=head.sequence,
+                    types=types,
+                    connection_ids=connection_ids,
+                )
+                if found is None:
+                    raise _not_a_member()
+                for sequence in found:
+                    yield document(event(organization_id, sequence))
+                sequence = sequence if found else head.sequence
+
+
+async def _start(context: Context, organization_id: UUID, after: str | None) -> tuple[int, int]:
+    """Epoch and sequence after which the subscription begins, once it is sure that the viewer may."""
+    head = await context.feed.head(organization_id)
+    membership = await context.events.sequences(context.viewer, organization_id, after=0, up_to=0)
+    if head is None or membership is None:
+        raise _not_a_member()
+    if after is None:
+        return head.epoch, head.sequence
+    cursor = FeedCursor.parse(after)
+    if cursor.organization_id != organization_id:
+        raise BadUserInput("This cursor is of another organization. Begin again without it.")
+    if cursor.epoch != head.epoch or not head.pruned_sequence <= cursor.sequence <= head.sequence:
+        raise CursorExpired()
+    return cursor.epoch, cursor.sequence
+
+
+def _not_a_member() -> Forbidden:
+    """The same for an organization that is another's, one that doesn't exist, and an id that is none."""
+    return Forbidden("You belong to no organization with this id.")

@@ -1,0 +1,163 @@
+"""The schema's enums: the domain's own, described for clients, and those that only requests use.
+
+Used by the other types. Importing this module makes the domain's enums known to Strawberry.
+"""
+
+from enum import StrEnum
+
+from domain.entities.connection_status import ConnectionStatus
+from domain.entities.credential import CredentialKind
+from domain.entities.event import ActorKind, ConnectionEventType
+from domain.entities.health import HealthCheckTrigger, HealthStatus, ProbeOutcome, Remedy
+from domain.entities.user import Role
+from domain.services.base import AuthorizationMethod
+from gql.types.described import described
+
+described(
+    Role,
+    "What a member may do. Each role includes those below it.",
+    {
+        Role.OWNER: "Manages people and keys, and all that an admin does.",
+        Role.ADMIN: "Creates, changes and deletes connections, and all that a member does.",
+        Role.MEMBER: "Checks health, and all that a viewer does.",
+        Role.VIEWER: "Reads.",
+    },
+)
+described(
+    ConnectionStatus,
+    "Where a connection is in its life.",
+    {
+        ConnectionStatus.PENDING: "Waits for its first passing check.",
+        ConnectionStatus.ACTIVE: "In use.",
+        ConnectionStatus.INACTIVE: "Paused by a member.",
+        ConnectionStatus.EXPIRED: "The service refuses the credential. Ends only by a new credential.",
+        ConnectionStatus.REVOKED: "The service withdrew the grant. Ends only by a new credential.",
+        ConnectionStatus.ERROR: "Several checks in a row have failed. Heals by itself with the next passing one.",
+    },
+)
+described(
+    HealthStatus,
+    "How a connection is, as the latest check saw it.",
+    {
+        HealthStatus.UNKNOWN: "Not checked yet.",
+        HealthStatus.HEALTHY: "Every probe passed.",
+        HealthStatus.DEGRADED: "It works, but something needs attention, or the service limits our rate.",
+        HealthStatus.UNHEALTHY: "A probe failed.",
+    },
+)
+described(
+    HealthCheckTrigger,
+    "Why a check ran.",
+    {
+        HealthCheckTrigger.SCHEDULE: "It was due.",
+        HealthCheckTrigger.MANUAL: "Somebody asked for it.",
+        HealthCheckTrigger.WEBHOOK: "The service reported something.",
+        HealthCheckTrigger.USE: "A real call to the service told.",
+        HealthCheckTrigger.CONNECT: "A credential was new.",
+    },
+)
+described(
+    ProbeOutcome,
+    "What one probe found.",
+    {
+        ProbeOutcome.PASSED: "All is well.",
+        ProbeOutcome.WARNED: "It works, but needs attention.",
+        ProbeOutcome.FAILED: "It doesn't work.",
+        ProbeOutcome.SKIPPED: "Not asked, since an earlier probe left nothing to ask.",
+    },
+)
+described(
+    Remedy,
+    "What a person can do about it.",
+    {
+        Remedy.WAIT: "Nothing: it ends by itself.",
+        Remedy.RECONNECT: "Give a new credential.",
+        Remedy.GRANT_SCOPES: "Grant the missing scopes at the service.",
+        Remedy.RAISE_LIMIT: "Use less of the service's quota, or ask the service for more.",
+        Remedy.CONTACT_ADMIN: "Ask an administrator at the service, or of Tether.",
+        Remedy.FIX_SETTINGS: "Correct the connection's settings.",
+        Remedy.NONE: "Nothing needs to be done.",
+    },
+)
+described(
+    CredentialKind,
+    "What sort of secret a credential is.",
+    {
+        CredentialKind.OAUTH2: "An OAuth 2 access token, perhaps with a refresh token.",
+        CredentialKind.GITHUB_APP: "A GitHub App's installation with its private key.",
+        CredentialKind.TOKEN: "A token that a person has made at the service.",
+    },
+)
+described(
+    ActorKind,
+    "What sort of cause is behind an event.",
+    {
+        ActorKind.USER: "A signed-in person.",
+        ActorKind.API_KEY: "An API key, on behalf of its user.",
+        ActorKind.SCHEDULER: "Tether itself, by schedule.",
+        ActorKind.SERVICE: "The outside service, by a webhook.",
+    },
+)
+described(
+    ConnectionEventType,
+    "What happened to a connection. Each says what `ConnectionEvent.data` holds.",
+    {
+        ConnectionEventType.CREATED: 'It was created. Data: {"name", "service"}.',
+        ConnectionEventType.UPDATED: 'Its name, labels or settings were changed. Data: {"changed": ["name", …]}.',
+        ConnectionEventType.AUTHORIZED: "It was authorized by OAuth or an app installation.",
+        ConnectionEventType.STATUS_CHANGED: "Its status changed; see `status`.",
+        ConnectionEventType.HEALTH_CHANGED: 'Its health changed; see `health`. Data: {"from", "to"}.',
+        ConnectionEventType.HEALTH_CHECKED: "Its health was checked; see `health`.",
+        ConnectionEventType.CREDENTIALS_ROTATED: 'It has a new credential. Data: {"generation", "fingerprint"}.',
+        ConnectionEventType.CREDENTIALS_EXPIRING: "Its credential ends soon and can't be renewed by itself.",
+        ConnectionEventType.REPOSITORIES_SYNCED: "Its repositories were brought up to date.",
+        ConnectionEventType.WEBHOOK_RECEIVED: "The service reported something.",
+        ConnectionEventType.COMMAND_RUN: "A command was run through it.",
+        ConnectionEventType.DELETED: 'It was deleted. Data: {"name", "service"}.',
+    },
+)
+described(
+    AuthorizationMethod,
+    "How a team can connect a service.",
+    {
+        AuthorizationMethod.OAUTH2: "By the service's consent page.",
+        AuthorizationMethod.GITHUB_APP: "By an installed GitHub App and its private key.",
+        AuthorizationMethod.TOKEN: "By a token made at the service.",
+    },
+)
+
+
+class ServiceConnectionOrderField(StrEnum):
+    """What a list of connections can be ordered by."""
+
+    CREATED_AT = "CREATED_AT"
+    NAME = "NAME"
+    STATUS_CHANGED_AT = "STATUS_CHANGED_AT"
+    CHECKED_AT = "CHECKED_AT"
+
+
+class OrderDirection(StrEnum):
+    """Which way a list is ordered."""
+
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+described(
+    ServiceConnectionOrderField,
+    "What a list of connections is ordered by.",
+    {
+        ServiceConnectionOrderField.CREATED_AT: "When they were created.",
+        ServiceConnectionOrderField.NAME: "Their names, upper and lower case alike.",
+        ServiceConnectionOrderField.STATUS_CHANGED_AT: "When their status changed last.",
+        ServiceConnectionOrderField.CHECKED_AT: "When they were last checked; never comes first.",
+    },
+)
+described(
+    OrderDirection,
+    "Which way a list is ordered.",
+    {
+        OrderDirection.ASC: "Smallest, earliest or first in the alphabet first.",
+        OrderDirection.DESC: "Largest, latest or last in the alphabet first.",
+    },
+)

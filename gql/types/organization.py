@@ -1,0 +1,113 @@
+"""Organization as clients see it: where every list of a team's begins. Documents answer all of its fields."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from domain.entities.connection_status import ConnectionStatus
+from domain.entities.health import HealthStatus
+from domain.entities.user import Role
+from gql.types.enums import OrderDirection, ServiceConnectionOrderField
+from gql.types.event import ConnectionEvent, ConnectionEventFilter
+from gql.types.pages import After, Before, Connection, First, Last, Node, answered_by_document
+from gql.types.people import Membership
+from gql.types.repository import Repository, RepositoryFilter
+from gql.types.service import Service
+from gql.types.service_connection import ServiceConnection, ServiceConnectionFilter, ServiceConnectionOrder
+
+
+@strawberry.type(description="How many connections are in a status.")
+class StatusCount:
+    status: ConnectionStatus = strawberry.field(description="The status.")
+    count: int = strawberry.field(description="How many.")
+
+
+@strawberry.type(description="How many connections have a health.")
+class HealthCount:
+    health: HealthStatus = strawberry.field(description="The health.")
+    count: int = strawberry.field(description="How many.")
+
+
+@strawberry.type(description="How many connections go to a service.")
+class ServiceCount:
+    service: Service = strawberry.field(description="The service.")
+    count: int = strawberry.field(description="How many.")
+
+
+@strawberry.type(description="Totals over an organization's connections.")
+class ConnectionSummary:
+    total: int = strawberry.field(description="All of them.")
+    by_status: list[StatusCount] = strawberry.field(description="For each status, zeros included.")
+    by_health: list[HealthCount] = strawberry.field(description="For each health, zeros included.")
+    by_service: list[ServiceCount] = strawberry.field(description="For each service, zeros included.")
+    expiring_credentials: int = strawberry.field(description="Those whose credential ends within 7 days.")
+
+
+@strawberry.type(description="A team or company, which owns connections.")
+class Organization(Node):
+    slug: str = strawberry.field(description="Its name in addresses, such as `acme`.")
+    name: str = strawberry.field(description="Its name for people, such as `Acme Inc.`.")
+    created_at: datetime = strawberry.field(description="When it was created.")
+    viewer_role: Role = strawberry.field(description="What the viewer may do here.")
+    connection_summary: ConnectionSummary = strawberry.field(description="Totals over its connections.")
+    event_cursor: str = strawberry.field(
+        description="The head of its event feed, in the same snapshot as the rest of this answer: query, then "
+        "subscribe after it, and nothing is missed or seen twice."
+    )
+
+    @strawberry.field(description="Its connections.")
+    def connections(
+        self,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[  # noqa: A002 - the contract's name
+            ServiceConnectionFilter | None, strawberry.argument(description="Which of them.")
+        ] = None,
+        order_by: Annotated[
+            ServiceConnectionOrder, strawberry.argument(description="In which order; latest created first by default.")
+        ] = ServiceConnectionOrder(field=ServiceConnectionOrderField.CREATED_AT, direction=OrderDirection.DESC),  # noqa: B008 - a constant
+    ) -> Connection[ServiceConnection]:
+        answered_by_document()
+
+    @strawberry.field(description="The repositories that its connections reach, by name.")
+    def repositories(
+        self,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[  # noqa: A002 - the contract's name
+            RepositoryFilter | None, strawberry.argument(description="Which of them.")
+        ] = None,
+    ) -> Connection[Repository]:
+        answered_by_document()
+
+    @strawberry.field(description="Who belongs to it, longest membership first.")
+    def members(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Membership]:
+        answered_by_document()
+
+    @strawberry.field(description="What happened to its connections, latest first.")
+    def events(
+        self,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[  # noqa: A002 - the contract's name
+            ConnectionEventFilter | None, strawberry.argument(description="Which of them.")
+        ] = None,
+    ) -> Connection[ConnectionEvent]:
+        answered_by_document()
+
+
+@strawberry.input(one_of=True, description="Which organization: by exactly one of these.")
+class OrganizationBy:
+    id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Its id, such as `org_0192f0c1-…`."
+    )
+    slug: str | None = strawberry.field(default=strawberry.UNSET, description="Its slug, such as `acme`.")

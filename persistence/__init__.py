@@ -1,0 +1,1 @@
+"""How Tether keeps what it knows: SQLAlchemy Core on SQLite and PostgreSQL. Imports the domain, never GraphQL."""

@@ -1,0 +1,79 @@
+"""Column types whose values read the same from SQLite and PostgreSQL, by Python and by SQL that writes JSON.
+
+Used by `tables.py`; the text that SQLite keeps is the text that PostgreSQL prints inside JSON.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, CheckConstraint, Column, Dialect, Table, Text, Uuid, event
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.types import CHAR, TypeDecorator, TypeEngine
+
+
+class Identifier(TypeDecorator[UUID]):
+    """A UUID: native on PostgreSQL, on SQLite the 36 characters of its canonical text, which sort alike."""
+
+    impl = CHAR(36)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Uuid() if dialect.name == "postgresql" else CHAR(36))
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
+        if value is None:
+            return None
+        return UUID(value) if isinstance(value, str) else UUID(int=value.int)  # asyncpg's is a subclass of its own
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """A moment in UTC to the microsecond. Refuses moments without a zone: they have meant something else before."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return value if dialect.name == "postgresql" else timestamp_text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return value if value is None or isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+def timestamp_text(moment: datetime) -> str:
+    """The text that PostgreSQL writes for a timestamptz inside JSON with TimeZone=UTC: no trailing zeros.
+
+    It sorts as time does, since `+` < `.` < digits.
+    """
+    text = moment.astimezone(UTC).isoformat()
+    date, _, zone = text.partition("+")
+    return f"{date.rstrip('0')}+{zone}" if "." in date else text
+
+
+def ordered_text(length: int | None = None) -> TypeEngine[str]:
+    """Text that both databases order and compare by code point, whatever the database's locale."""
+    return Text(length).with_variant(Text(length, collation="C"), "postgresql")
+
+
+def json_column(name: str, *, nullable: bool = False) -> Column[Any]:
+    """A JSON column that keeps its text (json, not jsonb). SQLite checks what PostgreSQL's type does."""
+    column = Column[Any](name, JSON(none_as_null=True), nullable=nullable)
+    event.listen(column, "after_parent_attach", _check_on_sqlite)
+    return column
+
+
+def _check_on_sqlite(column: Column[Any], table: Table) -> None:
+    """A constraint of the table, since those of a column are written for every database, whatever `ddl_if` says."""
+    valid = f"{column.name} IS NULL OR json_valid({column.name})"  # of NULL, older SQLite says that it isn't valid
+    check = CheckConstraint(valid, name=f"{column.name}_is_json")
+    table.append_constraint(check.ddl_if(dialect="sqlite"))

@@ -1,0 +1,127 @@
+"""Database: the way to a SQLite file or a PostgreSQL server, opened once a process by the composition root.
+
+Units of work take transactions from it, documents and the feed take raw driver connections.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from persistence import postgresql, sqlite
+from persistence.database_url import parse_database_url
+from persistence.driver_errors import translating_errors
+from persistence.driver_pool import Driver, DriverPool
+from persistence.transaction import Transaction
+
+_LEND_SECONDS = 6.0  # a second more than PostgreSQL gives a statement; for SQLite the only limit
+
+
+class Database:
+    """Connects when first used. Raises ValueError if the address can't be used.
+
+    `write_connections` are PostgreSQL's, for units of work; SQLite has one writer, for which the others queue.
+    `read_connections` answer documents. Whoever finds none free, or SQLite's file locked by another process, for
+    `wait_seconds` gets ServiceUnavailable.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        write_connections: int = 5,
+        read_connections: int = 8,
+        wait_seconds: float = 5.0,
+    ) -> None:
+        url = parse_database_url(database_url)
+        self.dialect_name: Literal["sqlite", "postgresql"]
+        driver: Driver
+        if url.get_backend_name() == "sqlite":
+            self.dialect_name = "sqlite"
+            self._writing = sqlite.create_engine(url, size=1, wait_seconds=wait_seconds, begin="BEGIN IMMEDIATE")
+            self._reading = sqlite.create_engine(url, size=4, wait_seconds=wait_seconds, begin="BEGIN")
+            driver = sqlite.SqliteDriver(url, wait_seconds=wait_seconds)
+        else:
+            self.dialect_name = "postgresql"
+            self._writing = postgresql.create_engine(url, size=write_connections, wait_seconds=wait_seconds)
+            self._reading = self._writing.execution_options(postgresql_readonly=True)
+            driver = postgresql.PostgresqlDriver(self._writing, url)
+        self._reads = DriverPool(driver, size=read_connections, wait_seconds=wait_seconds, lend_seconds=_LEND_SECONDS)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine whose transactions may write."""
+        return self._writing
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection. Without it a process on SQLite may not end."""
+        await self._reads.close()
+        await self._writing.dispose()
+        if self._reading is not self._writing:
+            await self._reading.dispose()
+
+    @asynccontextmanager
+    async def driver_connection(self) -> AsyncIterator[Any]:
+        """A raw asyncpg.Connection or aiosqlite.Connection for reads, outside of any transaction, for 6 s at most.
+
+        On aiosqlite use `execute_fetchall`: a cursor left unread would hold its snapshot for the next borrower. A
+        cancelled statement is stopped. Raises ServiceUnavailable for every outage, also one inside the block.
+        """
+        with translating_errors():
+            async with self._reads.lend() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self, *, writes: bool) -> AsyncIterator[Transaction]:
+        """A transaction that is undone unless it was committed; for units of work alone.
+
+        Raises ServiceUnavailable if it can't begin.
+        """
+        connection = (self._writing if writes else self._reading).connect()
+        with translating_errors():
+            await connection.start()
+        try:
+            with translating_errors():
+                await connection.begin()
+            yield Transaction(connection, writes=writes)
+        finally:
+            # Shielded, so that a cancelled unit still undoes its work before its connection serves another.
+            closing = asyncio.ensure_future(connection.close())
+            with translating_errors():
+                await asyncio.shield(closing)
+
+    async def fetch(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
+        """The rows of one statement that reads, in the driver's own words and values. Raises ServiceUnavailable."""
+        async with self.driver_connection() as connection:
+            if self.dialect_name == "postgresql":
+                rows: list[Sequence[Any]] = await connection.fetch(sql, *values)
+            else:
+                rows = await connection.execute_fetchall(sql, values)
+            return rows
+
+    async def ping(self) -> None:
+        """Raises ServiceUnavailable unless the database answers."""
+        await self.fetch("SELECT 1")
+
+    async def migration_revision(self) -> str | None:
+        """The revision to which the database has been migrated; None: never."""
+        with translating_errors():
+            async with self._reading.connect() as connection:
+                return await connection.run_sync(_revision)
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

@@ -1,0 +1,176 @@
+"""Compiler: a selection and a root become a Plan, which is one statement and the binders of its parameters.
+
+Called by `reader.py` where no plan is cached. What stands in the SQL depends on the shape of an operation's arguments
+only; their values are bound each time, so that one plan serves every page, id and filter value.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from domain.entities.user import Viewer
+from persistence.documents.dialects import Dialect, Literal, Type
+from persistence.documents.selection import Arguments, Selected, Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a plan's parameters are taken from: who asks, when, for which root, with which arguments."""
+
+    viewer: Viewer
+    now: datetime
+    root: Mapping[str, Any]
+    arguments: Sequence[Mapping[str, Any]]
+
+
+Binder = Callable[[Call], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One statement of one text column, and how to bind it. `checks_cursors`: its text may tell of a foreign cursor."""
+
+    sql: str
+    arguments: tuple[Arguments, ...]
+    binders: tuple[Binder, ...]
+    checks: tuple[Binder, ...]
+    dialect: Dialect
+    checks_cursors: bool
+
+    def bind(self, viewer: Viewer, now: datetime, root: Mapping[str, Any], variables: Any) -> list[Any]:
+        """The parameters' values. Raises BadUserInput for a page size or cursor that can't be used."""
+        call = Call(viewer, now, root, [evaluate(variables) for evaluate in self.arguments])
+        for check in self.checks:
+            check(call)
+        return [self.dialect.value(binder(call)) for binder in self.binders]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where in the statement an object is written: its row's alias, its organization, and the viewer's role there.
+
+    In a scope outside any organization, such as a person's, `organization` is the person's id.
+    """
+
+    alias: str
+    organization: str
+    role: str = "''"
+
+
+class Written(Protocol):
+    """A field of a shape: it writes itself as JSON text."""
+
+    def write(self, compiler: "Compiler", field: Selected, scope: Scope) -> str: ...
+
+
+class Shaped(Protocol):
+    """An object type: which field is written how."""
+
+    @property
+    def type_name(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, Written]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentsOf:
+    """A field's arguments while its plan is compiled: `shape` holds the first call's values, to see what is given."""
+
+    index: int
+    shape: Mapping[str, Any]
+
+    def given(self, name: str) -> Any:
+        """The value in the first call. Only whether it is None, or which enum it is, may steer the SQL."""
+        return self.shape.get(name)
+
+    def binder(self, read: Callable[[Mapping[str, Any]], Any]) -> Binder:
+        """A binder that reads the value from each call's arguments of this field."""
+        index = self.index
+        return lambda call: read(call.arguments[index])
+
+
+class Compiler:
+    """Writes one statement. It lives for one compilation."""
+
+    def __init__(self, dialect: Dialect, variables: Any, services: Callable[[Selection], Mapping[str, str]]) -> None:
+        self.dialect = dialect
+        self.services = services
+        self.checks_cursors = False
+        self._variables = variables
+        self._arguments: list[Arguments] = []
+        self._binders: list[Binder] = []
+        self._checks: list[Binder] = []
+        self._named: dict[str, str] = {}
+        self._aliases = 0
+
+    def plan(self, expression: str) -> Plan:
+        """The finished statement, which answers the expression's value."""
+        return Plan(
+            f"select {expression}",
+            tuple(self._arguments),
+            tuple(self._binders),
+            tuple(self._checks),
+            self.dialect,
+            self.checks_cursors,
+        )
+
+    def alias(self, letter: str) -> str:
+        """A table alias that the statement doesn't have yet."""
+        self._aliases += 1
+        return f"{letter}{self._aliases}"
+
+    def bind(self, binder: Binder, type_: Type) -> str:
+        """A new parameter."""
+        self._binders.append(binder)
+        return self.dialect.parameter(len(self._binders), type_)
+
+    def check(self, binder: Binder) -> None:
+        """Have a value read in each call, also where the statement doesn't need it: it may be one to refuse."""
+        self._checks.append(binder)
+
+    def named(self, name: str, binder: Binder, type_: Type) -> str:
+        """A parameter that the whole statement shares."""
+        if name not in self._named:
+            self._named[name] = self.bind(binder, type_)
+        return self._named[name]
+
+    def root(self, name: str, type_: Type) -> str:
+        """A value of the root that is read."""
+        return self.named(f"root.{name}", lambda call: call.root[name], type_)
+
+    def viewer_id(self) -> str:
+        """The id of the user who asks."""
+        return self.named("viewer", _viewer_id, Type.UUID)
+
+    def now(self) -> str:
+        """The moment of the question."""
+        return self.named("now", lambda call: call.now, Type.TIMESTAMP)
+
+    def arguments(self, field: Selected) -> ArgumentsOf:
+        """A field's arguments, to be evaluated once in each call."""
+        if field.arguments is None:
+            return ArgumentsOf(-1, {})
+        self._arguments.append(field.arguments)
+        return ArgumentsOf(len(self._arguments) - 1, field.arguments(self._variables))
+
+    def object(self, shape: Shaped, selection: Selection, scope: Scope) -> str:
+        """JSON text of an object, with the fields that are selected from it."""
+        return self.dialect.concat(self.members(shape.type_name, shape.fields, selection, scope))
+
+    def members(self, type_name: str, written: Mapping[str, Written], selection: Selection, scope: Scope) -> list[str]:
+        """The parts of an object's JSON text, to be concatenated."""
+        parts: list[str] = []
+        for field in selection[type_name]:
+            parts.append(Literal(f'{"," if parts else "{"}"{field.key}":'))
+            if field.name == "__typename":
+                parts.append(Literal(f'"{type_name}"'))
+            else:
+                parts.append(written[field.name].write(self, field, scope))
+        parts.append(Literal("}" if parts else "{}"))
+        return parts
+
+
+def _viewer_id(call: Call) -> UUID:
+    return call.viewer.user_id

@@ -1,0 +1,178 @@
+"""Fields that no column holds: what a viewer may do, totals by status, the time during which a connection was well.
+
+Used by `shapes.py`. Each is an expression of the same statement.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from domain.entities.connection_status import ConnectionStatus, allowed_for_members
+from domain.entities.health import HealthStatus
+from domain.entities.user import LEAST_ROLE, Action, Role
+from persistence.documents.compiler import Call, Compiler, Scope
+from persistence.documents.dialects import Literal, Type, cases, quoted
+from persistence.documents.selection import Selected
+
+EXPIRING_WITHIN_DAYS = 7
+
+_COUNTED = frozenset({"total", "byStatus", "byHealth", "byService"})
+
+
+def viewer_role(compiler: Compiler, field: Selected, scope: Scope) -> str:
+    """The role in which the viewer acts: their membership's, capped by their key's."""
+    cap = compiler.named("role cap", _role_cap, Type.TEXT)
+    ranks = {role.value: str(role.rank) for role in Role}
+    capped = f"case when {_rank(scope.role, ranks)} > {_rank(cap, ranks)} then {scope.role} else {cap} end"
+    return compiler.dialect.concat([Literal('"'), f"({capped})", Literal('"')])
+
+
+def available_statuses(compiler: Compiler, field: Selected, scope: Scope) -> str:
+    """The statuses that this viewer may set now; none without the role for it."""
+    able = [quoted(role) for role in Role if role.covers(LEAST_ROLE[Action.MANAGE_CONNECTIONS])]
+    cap = compiler.named("role cap", _role_cap, Type.TEXT)
+    allowed = {status.value: _array(allowed_for_members(status)) for status in ConnectionStatus}
+    choice = cases(f"{scope.alias}.status", allowed, "'[]'")
+    among = ", ".join(able)
+    return f"case when {scope.role} in ({among}) and {cap} in ({among}) then {choice} else '[]' end"
+
+
+def event_cursor(compiler: Compiler, field: Selected, scope: Scope) -> str:
+    """The head of the organization's feed, in the snapshot of the statement."""
+    row = compiler.alias("h")
+    written = _feed_cursor(compiler, row, "epoch", "sequence")
+    return f"(select {written} from event_counters {row} where {row}.organization_id = {scope.alias}.id)"
+
+
+def cursor_of_event(compiler: Compiler, field: Selected, scope: Scope) -> str:
+    """An event's own place in the feed."""
+    return _feed_cursor(compiler, scope.alias, "epoch", "sequence")
+
+
+def connection_summary(compiler: Compiler, field: Selected, scope: Scope) -> str:
+    """Totals over the organization's connections, in one pass over them."""
+    row, dialect = compiler.alias("s"), compiler.dialect
+    parts: list[str] = []
+    for part in field.below["ConnectionSummary"]:
+        parts.append(Literal(f'{"," if parts else "{"}"{part.key}":'))
+        if part.name == "total":
+            parts.append("count(*)")
+        elif part.name == "byStatus":
+            parts.extend(_counts(part, "StatusCount", list(ConnectionStatus), f"{row}.status"))
+        elif part.name == "byHealth":
+            parts.extend(_counts(part, "HealthCount", list(HealthStatus), f"{row}.health_status"))
+        elif part.name == "byService":
+            parts.extend(_service_counts(compiler, part, row))
+        elif part.name == "expiringCredentials":
+            parts.append(_expiring(compiler, scope))
+        else:
+            parts.append(Literal('"ConnectionSummary"'))
+    written = dialect.concat([*parts, Literal("}")])
+    if not any(part.name in _COUNTED for part in field.below["ConnectionSummary"]):
+        return written  # without an aggregate, each connection would be an answer
+    return (
+        f"(select {written} from service_connections {row} "
+        f"where {row}.organization_id = {scope.alias}.id and {row}.deleted_at is null)"
+    )
+
+
+def uptime(compiler: Compiler, field: Selected, scope: Scope) -> str:
+    """The share of the time since a moment in which the latest check hadn't found the connection UNHEALTHY.
+
+    Each check speaks for the time until the next; the one before the moment speaks for the time from then on.
+    """
+    dialect, arguments = compiler.dialect, compiler.arguments(field)
+    since = compiler.bind(arguments.binder(lambda given: given["since"]), Type.TIMESTAMP)
+    row, span = compiler.alias("u"), compiler.alias("v")
+    following = f"lead({row}.started_at) over (order by {row}.started_at, {row}.id)"
+    latest_before = (
+        f"coalesce((select max(b.started_at) from health_checks b "
+        f"where b.organization_id = {scope.alias}.organization_id and b.connection_id = {scope.alias}.id "
+        f"and b.started_at <= {since}), {since})"
+    )
+    spans = (
+        f"(select {row}.status, {dialect.later(f'{row}.started_at', since)} as beginning, "
+        f"coalesce({following}, {compiler.now()}) as ending from health_checks {row} "
+        f"where {row}.organization_id = {scope.alias}.organization_id and {row}.connection_id = {scope.alias}.id "
+        f"and {row}.started_at >= {latest_before} and {row}.started_at <= {compiler.now()}) {span}"
+    )
+    length = dialect.seconds(f"{span}.beginning", f"{span}.ending")
+    well = f"sum(case when {span}.status in ('HEALTHY', 'DEGRADED') then {length} else 0 end)"
+    known = f"sum(case when {span}.status = 'UNKNOWN' then 0 else {length} end)"
+    share = f"(select {well} / nullif({known}, 0) from {spans} where {span}.ending > {span}.beginning)"
+    return dialect.decimal(share)
+
+
+def _role_cap(call: Call) -> str:
+    return call.viewer.role_cap.value
+
+
+def _rank(expression: str, ranks: dict[str, str]) -> str:
+    whens = " ".join(f"when {quoted(role)} then {rank}" for role, rank in ranks.items())
+    return f"case {expression} {whens} end"
+
+
+def _array(statuses: tuple[ConnectionStatus, ...]) -> str:
+    return "[" + ",".join(_word(status) for status in statuses) + "]"
+
+
+def _word(value: str) -> str:
+    return f'"{value}"'
+
+
+def _feed_cursor(compiler: Compiler, row: str, epoch: str, sequence: str) -> str:
+    parts = [
+        Literal('"evt~'),
+        f"{row}.organization_id",
+        Literal("~"),
+        f"{row}.{epoch}",
+        Literal("~"),
+        f"{row}.{sequence}",
+    ]
+    return compiler.dialect.concat([*parts, Literal('"')])
+
+
+def _counts(field: Selected, type_name: str, values: Sequence[str], column: str) -> list[str]:
+    """One object for each possible value, also where it counts nothing: charts need the zeros."""
+    parts: list[str] = []
+    for value in values:
+        parts.append(Literal("," if parts else "["))
+        parts.append(Literal("{"))
+        for position, part in enumerate(field.below[type_name]):
+            parts.append(Literal(f'{"," if position else ""}"{part.key}":'))
+            if part.name == "count":
+                parts.append(f"count(*) filter (where {column} = {quoted(value)})")
+            else:
+                parts.append(Literal(f'"{type_name}"' if part.name == "__typename" else _word(value)))
+        parts.append(Literal("}"))
+    return [*(parts or [Literal("[")]), Literal("]")]
+
+
+def _service_counts(compiler: Compiler, field: Selected, row: str) -> list[str]:
+    parts: list[str] = []
+    asked = {part.key: compiler.services(part.below) for part in field.below["ServiceCount"] if part.name == "service"}
+    for service in compiler.services({"Service": ()}):
+        parts.append(Literal("," if parts else "["))
+        parts.append(Literal("{"))
+        for position, part in enumerate(field.below["ServiceCount"]):
+            parts.append(Literal(f'{"," if position else ""}"{part.key}":'))
+            if part.name == "count":
+                parts.append(f"count(*) filter (where {row}.service = {quoted(service)})")
+            elif part.name == "service":
+                parts.append(Literal(asked[part.key][service]))
+            else:
+                parts.append(Literal('"ServiceCount"'))
+        parts.append(Literal("}"))
+    return [*(parts or [Literal("[")]), Literal("]")]
+
+
+def _expiring(compiler: Compiler, scope: Scope) -> str:
+    row, now = compiler.alias("x"), compiler.now()
+    soon = compiler.named("soon", _soon, Type.TIMESTAMP)
+    return (
+        f"(select count(*) from service_credentials {row} where {row}.organization_id = {scope.alias}.id "
+        f"and {row}.expires_at > {now} and {row}.expires_at <= {soon})"
+    )
+
+
+def _soon(call: Call) -> datetime:
+    return call.now + timedelta(days=EXPIRING_WITHIN_DAYS)

@@ -1,0 +1,65 @@
+"""Cursors of pages: `tag~scope~id~key`, opaque to clients, written by SQL and read here.
+
+The tag stands for what is listed, its order and its filter; the scope is the organization. A cursor is good only for
+the list that it came from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain.errors import BadUserInput
+
+
+class KeyType(StrEnum):
+    """What a list is ordered by, which tells how the key in a cursor is read."""
+
+    TEXT = "TEXT"
+    TIMESTAMP = "TIMESTAMP"
+    INTEGER = "INTEGER"
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a list: between the row that it names and the next."""
+
+    scope: UUID
+    id: UUID
+    key: str | datetime | int
+
+
+def page_tag(kind: str, ordered_by: str, filters: Mapping[str, Any]) -> str:
+    """Twelve characters that stand for a list: what it holds, how it is ordered, which filter's values made it."""
+    content = orjson.dumps([kind, ordered_by, {name: filters[name] for name in sorted(filters)}], default=str)
+    return blake2b(content, digest_size=6).hexdigest()
+
+
+def parse_cursor(text: str, tag: str, key_type: KeyType) -> Cursor:
+    """Read a cursor that a client sent back. Raises BadUserInput for one of another list, or for no cursor at all."""
+    cursor_tag, *rest = text.split("~", 3)
+    if len(rest) != 3:
+        raise BadUserInput(f"{text[:80]!r} is no cursor. Use an endCursor, startCursor or edge's cursor of this list.")
+    if cursor_tag != tag:
+        raise BadUserInput("This cursor is of another list, order or filter. Begin again without it.")
+    scope, id_, key = rest
+    try:
+        return Cursor(UUID(scope), UUID(id_), _key(key, key_type))
+    except ValueError:
+        raise BadUserInput("This cursor has been changed. Use it as it was given.") from None
+
+
+def _key(text: str, key_type: KeyType) -> str | datetime | int:
+    if key_type is KeyType.TIMESTAMP:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return moment
+    if "\0" in text:
+        raise ValueError("NUL")
+    return int(text) if key_type is KeyType.INTEGER else text

@@ -1,0 +1,175 @@
+"""The ways in which a stored field is written as JSON text: columns, embedded objects, links to other rows.
+
+Used by `shapes.py`. Column expressions name the row's alias as `{row}`; a bare name is a column of the row.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from domain.entities.identifiers import Kind
+from persistence.documents.compiler import Compiler, Scope, Shaped, Written
+from persistence.documents.dialects import Literal
+from persistence.documents.selection import Selected
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An object type that is stored: its name and its fields."""
+
+    type_name: str
+    fields: Mapping[str, Written]
+
+
+@dataclass(frozen=True, slots=True)
+class TypedId:
+    """An id as clients see it."""
+
+    kind: Kind
+    column: str = "id"
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        return compiler.dialect.concat([Literal(f'"{self.kind}_'), f"{scope.alias}.{self.column}", Literal('"')])
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Any text, or null."""
+
+    column: str
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        return compiler.dialect.text(f"{scope.alias}.{self.column}")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """An enum value."""
+
+    column: str
+    absent: bool = False
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        column = f"{scope.alias}.{self.column}"
+        word = compiler.dialect.word(column)
+        return compiler.dialect.or_null(word, f"{column} is null") if self.absent else word
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time, or null."""
+
+    column: str
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        return compiler.dialect.timestamp(f"{scope.alias}.{self.column}")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An integer, or null."""
+
+    column: str
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        return compiler.dialect.number(f"{scope.alias}.{self.column}")
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A boolean that is never null."""
+
+    column: str
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        return compiler.dialect.boolean(f"{scope.alias}.{self.column}")
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """JSON that is stored as it is answered."""
+
+    column: str
+    otherwise: str = "null"
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        return compiler.dialect.raw(f"{scope.alias}.{self.column}", self.otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """An object in columns of the same row; null where `absent`, a condition on `{row}`, holds."""
+
+    type_name: str
+    fields: Mapping[str, Written]
+    absent: str | None = None
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        written = compiler.object(self, field.below, scope)
+        if self.absent is None:
+            return written
+        return compiler.dialect.or_null(written, self.absent.format(row=scope.alias))
+
+
+def _same_organization(alias: str, scope: Scope) -> Scope:
+    return Scope(alias, scope.organization, scope.role)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An object in another row; null where there is none. `on` is a condition on `{row}`, the other, and `{parent}`."""
+
+    shape: Callable[[], Shaped]
+    table: str
+    on: str
+    below: Callable[[str, Scope], Scope] = _same_organization
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        row = compiler.alias("l")
+        written = compiler.object(self.shape(), field.below, self.below(row, scope))
+        condition = self.on.format(row=row, parent=scope.alias)
+        return f"coalesce((select {written} from {self.table} {row} where {condition}), 'null')"
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A list of objects stored as a JSON array: each field is a member of the stored object, by its own name."""
+
+    type_name: str
+    column: str
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        row, dialect = compiler.alias("j"), compiler.dialect
+        parts: list[str] = []
+        for part in field.below[self.type_name]:
+            parts.append(Literal(f'{"," if parts else "{"}"{part.key}":'))
+            typename = part.name == "__typename"
+            parts.append(Literal(f'"{self.type_name}"') if typename else dialect.member(row, part.name))
+        element = dialect.concat([*parts, Literal("}")])
+        rows = dialect.elements(f"{scope.alias}.{self.column}", row)
+        listed = f"(select {dialect.joined_rows(element, f'{row}.position')} from {rows})"
+        return dialect.concat([Literal("["), listed, Literal("]")])
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogued:
+    """A service, which is code and not a row: each one's answer is worked out once, and chosen by the column."""
+
+    column: str
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        answers = compiler.services(field.below)
+        whens = " ".join(
+            f"when {compiler.dialect.concat([Literal(service)])} then {compiler.dialect.concat([Literal(answer)])}"
+            for service, answer in answers.items()
+        )
+        return f"case {scope.alias}.{self.column} {whens} else 'null' end"
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """Whatever SQL can say beyond that."""
+
+    writer: Callable[[Compiler, Selected, Scope], str]
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        return self.writer(compiler, field, scope)

@@ -1,0 +1,159 @@
+"""Roots: where a document begins, and that the viewer may see it. Membership is part of every statement.
+
+A `Reference` says which root to read, with which values; resolvers return one, and the executor has it read. The kinds
+that `node(id:)` knows are the table `NODES`.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from domain.entities.identifiers import Kind
+from persistence.documents import shapes
+from persistence.documents.compiler import Compiler, Scope, Shaped
+from persistence.documents.dialects import Literal, Type
+from persistence.documents.selection import Selection
+
+Writer = Callable[[Compiler, Selection], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A document to be read. `structure` is what its SQL depends on besides the selection; `values` are bound."""
+
+    structure: Hashable
+    writer: Writer
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def organization_by_id(organization_id: UUID) -> Reference:
+    """An organization that the viewer is a member of."""
+    return Reference(("organization", "id"), _organization("id", Type.UUID), {"organization": organization_id})
+
+
+def organization_by_slug(slug: str) -> Reference:
+    """The same, by its name in addresses."""
+    return Reference(("organization", "slug"), _organization("slug", Type.TEXT), {"organization": slug})
+
+
+def viewer(api_key_id: UUID | None) -> Reference:
+    """Who is asking."""
+    return Reference("viewer", _viewer, {"api_key": api_key_id})
+
+
+def node(kind: Kind, id_: UUID) -> Reference:
+    """An object by its id; null where it is missing or not the viewer's to see."""
+
+    def write(compiler: Compiler, selection: Selection) -> str:
+        return NODES[kind].written(compiler, selection, compiler.root("id", Type.UUID))
+
+    return Reference(("node", kind), write, {"id": id_})
+
+
+def nodes(ids: Sequence[tuple[Kind, UUID] | None]) -> Reference:
+    """A list of objects by their ids, in their order, with null where `node` would answer null."""
+    values = [["", None] if id_ is None else [id_[0].value, str(id_[1])] for id_ in ids]
+    return Reference("nodes", _nodes, {"ids": values})
+
+
+def event(organization_id: UUID, sequence: int) -> Reference:
+    """An event of a feed, for a member."""
+    return Reference("event", _event, {"organization": organization_id, "sequence": sequence})
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeKind:
+    """How an object is found by its id. `visible` is a condition on `{row}` besides the viewer's membership."""
+
+    shape: Shaped
+    table: str
+    organization: str = "organization_id"
+    visible: str = ""
+
+    def written(self, compiler: Compiler, selection: Selection, id_: str) -> str:
+        """JSON text of the object with that id, or NULL."""
+        row, member = compiler.alias("o"), compiler.alias("m")
+        scope = Scope(row, f"{row}.{self.organization}", f"{member}.role")
+        written = compiler.object(self.shape, selection, scope)
+        condition = f" and {self.visible.format(row=row)}" if self.visible else ""
+        return (
+            f"(select {written} from {self.table} {row} join memberships {member} "
+            f"on {member}.organization_id = {scope.organization} and {member}.user_id = {compiler.viewer_id()} "
+            f"where {row}.id = {id_}{condition})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """A user is visible to themselves and to the members of every organization that they belong to."""
+
+    def written(self, compiler: Compiler, selection: Selection, id_: str) -> str:
+        row = compiler.alias("o")
+        written = compiler.object(shapes.USER, selection, Scope(row, f"{row}.id"))
+        me = compiler.viewer_id()
+        return (
+            f"(select {written} from users {row} where {row}.id = {id_} and ({row}.id = {me} or exists ("
+            f"select 1 from memberships mine join memberships theirs on theirs.organization_id = mine.organization_id "
+            f"where mine.user_id = {me} and theirs.user_id = {row}.id)))"
+        )
+
+
+_ALIVE = "{row}.deleted_at is null"
+_CONNECTION_ALIVE = (
+    "exists (select 1 from service_connections a where a.organization_id = {row}.organization_id "
+    "and a.id = {row}.connection_id and a.deleted_at is null)"
+)
+
+NODES: dict[Kind, _NodeKind | _Person] = {
+    Kind.CONNECTION: _NodeKind(shapes.CONNECTION, "service_connections", visible=_ALIVE),
+    Kind.ORGANIZATION: _NodeKind(shapes.ORGANIZATION, "organizations", organization="id"),
+    Kind.REPOSITORY: _NodeKind(shapes.REPOSITORY, "repositories", visible=_CONNECTION_ALIVE),
+    Kind.CREDENTIAL: _NodeKind(shapes.CREDENTIAL, "service_credentials"),
+    Kind.HEALTH_CHECK: _NodeKind(shapes.HEALTH_CHECK, "health_checks"),
+    Kind.EVENT: _NodeKind(shapes.EVENT, "connection_events"),
+    Kind.USER: _Person(),
+}
+"""What `node` and `nodes` find, by the prefix of the id."""
+
+
+def _organization(column: str, type_: Type) -> Writer:
+    def write(compiler: Compiler, selection: Selection) -> str:
+        row, member = compiler.alias("o"), compiler.alias("m")
+        written = compiler.object(shapes.ORGANIZATION, selection, Scope(row, f"{row}.id", f"{member}.role"))
+        return (
+            f"(select {written} from organizations {row} join memberships {member} "
+            f"on {member}.organization_id = {row}.id and {member}.user_id = {compiler.viewer_id()} "
+            f"where {row}.{column} = {compiler.root('organization', type_)})"
+        )
+
+    return write
+
+
+def _viewer(compiler: Compiler, selection: Selection) -> str:
+    row, me = compiler.alias("v"), compiler.viewer_id()
+    written = compiler.object(shapes.VIEWER, selection, Scope(row, me))
+    key = compiler.root("api_key", Type.UUID)
+    return f"(select {written} from (select {me} as user_id, {key} as api_key_id) {row})"
+
+
+def _nodes(compiler: Compiler, selection: Selection) -> str:
+    asked, dialect = compiler.alias("w"), compiler.dialect
+    whens = " ".join(f"when '{kind}' then {NODES[kind].written(compiler, selection, f'{asked}.id')}" for kind in NODES)
+    found = f"coalesce(case {asked}.kind {whens} end, 'null')"
+    rows = dialect.references(compiler.root("ids", Type.JSON), asked)
+    return dialect.concat(
+        [Literal("["), f"(select {dialect.joined_rows(found, f'{asked}.position')} from {rows})", Literal("]")]
+    )
+
+
+def _event(compiler: Compiler, selection: Selection) -> str:
+    row, member = compiler.alias("o"), compiler.alias("m")
+    scope = Scope(row, f"{row}.organization_id", f"{member}.role")
+    written = compiler.object(shapes.EVENT, selection, scope)
+    return (
+        f"(select {written} from connection_events {row} join memberships {member} "
+        f"on {member}.organization_id = {row}.organization_id and {member}.user_id = {compiler.viewer_id()} "
+        f"where {row}.organization_id = {compiler.root('organization', Type.UUID)} "
+        f"and {row}.sequence = {compiler.root('sequence', Type.INTEGER)})"
+    )

@@ -1,0 +1,350 @@
+"""Shapes: which field of the schema is which column, link or list. A test holds them against the schema, both ways.
+
+Read by the compiler. To store and answer a new field, add its column, its line here and its line in `gql/types/`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.entities.identifiers import Kind
+from persistence.documents.compiler import Compiler, Scope, Written
+from persistence.documents.computed import (
+    available_statuses,
+    connection_summary,
+    cursor_of_event,
+    event_cursor,
+    uptime,
+    viewer_role,
+)
+from persistence.documents.cursors import KeyType
+from persistence.documents.fields import (
+    Catalogued,
+    Computed,
+    Embedded,
+    Link,
+    Members,
+    Moment,
+    Number,
+    Raw,
+    Shape,
+    Text,
+    Truth,
+    TypedId,
+    Word,
+)
+from persistence.documents.filters import (
+    connection_filter,
+    event_filter,
+    repository_filter,
+    since_filter,
+)
+from persistence.documents.pages import Order, Page, columns_match
+
+_CONNECTION_ORDERS = {
+    "CREATED_AT": ("created_at", KeyType.TIMESTAMP),
+    "NAME": ("name_key", KeyType.TEXT),
+    "STATUS_CHANGED_AT": ("status_changed_at", KeyType.TIMESTAMP),
+    "CHECKED_AT": ("health_checked_order", KeyType.TIMESTAMP),
+}
+
+
+def _connection_order(arguments: Mapping[str, Any]) -> Order:
+    order = arguments.get("orderBy") or {"field": "CREATED_AT", "direction": "DESC"}
+    column, key_type = _CONNECTION_ORDERS[order["field"]]
+    return Order(column, key_type, descending=order["direction"] == "DESC")
+
+
+def _into_organization(row: str, scope: Scope) -> Scope:
+    return Scope(row, f"{row}.id", scope.role)
+
+
+def _own_memberships(compiler: Compiler, alias: str, scope: Scope) -> str:
+    return f"{alias}.user_id = {compiler.viewer_id()}"
+
+
+_STATUS_REASON: dict[str, Written] = {
+    "code": Text("status_reason_code"),
+    "message": Text("status_reason_message"),
+    "remedy": Word("status_reason_remedy", absent=True),
+}
+_NO_REASON = "{row}.status_reason_code is null"
+
+USER: Shape = Shape(
+    "User",
+    {
+        "id": TypedId(Kind.USER),
+        "name": Text("name"),
+        "email": Text("email"),
+        "avatarUrl": Text("avatar_url"),
+        "createdAt": Moment("created_at"),
+    },
+)
+
+API_KEY: Shape = Shape(
+    "ApiKey",
+    {
+        "id": TypedId(Kind.API_KEY),
+        "name": Text("name"),
+        "role": Word("role"),
+        "createdAt": Moment("created_at"),
+        "expiresAt": Moment("expires_at"),
+        "lastUsedAt": Moment("last_used_at"),
+    },
+)
+
+_ORGANIZATION = Link(lambda: ORGANIZATION, "organizations", "{row}.id = {parent}.organization_id", _into_organization)
+
+MEMBERSHIP: Shape = Shape(
+    "Membership",
+    {
+        "organization": _ORGANIZATION,
+        "user": Link(lambda: USER, "users", "{row}.id = {parent}.user_id"),
+        "role": Word("role"),
+        "joinedAt": Moment("joined_at"),
+    },
+)
+
+VIEWER: Shape = Shape(
+    "Viewer",
+    {
+        "user": Link(lambda: USER, "users", "{row}.id = {parent}.user_id"),
+        "apiKey": Link(lambda: API_KEY, "api_keys", "{row}.id = {parent}.api_key_id"),
+        "memberships": Page(
+            "Membership",
+            "memberships",
+            lambda: MEMBERSHIP,
+            _own_memberships,
+            lambda arguments: Order("joined_at", KeyType.TIMESTAMP, id="organization_id"),
+            below=lambda row, scope: Scope(row, f"{row}.organization_id", f"{row}.role"),
+        ),
+    },
+)
+
+HEALTH_CHECK: Shape = Shape(
+    "HealthCheck",
+    {
+        "id": TypedId(Kind.HEALTH_CHECK),
+        "status": Word("status"),
+        "message": Text("message"),
+        "startedAt": Moment("started_at"),
+        "latencyMs": Number("latency_ms"),
+        "trigger": Word("trigger"),
+        "probes": Members("HealthProbe", "probes"),
+    },
+)
+
+CREDENTIAL: Shape = Shape(
+    "ServiceCredential",
+    {
+        "id": TypedId(Kind.CREDENTIAL),
+        "kind": Word("kind"),
+        "fingerprint": Text("fingerprint"),
+        "scopes": Raw("scopes", otherwise="[]"),
+        "expiresAt": Moment("expires_at"),
+        "refreshExpiresAt": Moment("refresh_expires_at"),
+        "generation": Number("generation"),
+        "rotatedAt": Moment("rotated_at"),
+        "lastUsedAt": Moment("last_used_at"),
+    },
+)
+
+_CONNECTION = Link(
+    lambda: CONNECTION,
+    "service_connections",
+    "{row}.organization_id = {parent}.organization_id and {row}.id = {parent}.connection_id",
+)
+
+REPOSITORY: Shape = Shape(
+    "Repository",
+    {
+        "id": TypedId(Kind.REPOSITORY),
+        "connection": _CONNECTION,
+        "externalId": Text("external_id"),
+        "fullName": Text("full_name"),
+        "url": Text("url"),
+        "defaultBranch": Text("default_branch"),
+        "private": Truth("private"),
+        "archived": Truth("archived"),
+        "selected": Truth("selected"),
+        "syncedAt": Moment("synced_at"),
+    },
+)
+
+
+def _repository_order(arguments: Mapping[str, Any]) -> Order:
+    return Order("full_name_key", KeyType.TEXT)
+
+
+def _newest_event_first(arguments: Mapping[str, Any]) -> Order:
+    return Order("sequence", KeyType.INTEGER, descending=True)
+
+
+_OF_CONNECTION = [("organization_id", "organization_id"), ("connection_id", "id")]
+
+_HEALTH: dict[str, Written] = {
+    "status": Word("health_status"),
+    "message": Text("health_message"),
+    "checkedAt": Moment("health_checked_at"),
+    "nextCheckAt": Moment("health_next_check_at"),
+    "latencyMs": Number("health_latency_ms"),
+    "consecutiveFailures": Number("health_consecutive_failures"),
+    "probes": Members("HealthProbe", "health_probes"),
+    "checks": Page(
+        "HealthCheck",
+        "health_checks",
+        lambda: HEALTH_CHECK,
+        columns_match(_OF_CONNECTION),
+        lambda arguments: Order("started_at", KeyType.TIMESTAMP, descending=True),
+        since_filter,
+    ),
+    "uptime": Computed(uptime),
+}
+
+CONNECTION: Shape = Shape(
+    "ServiceConnection",
+    {
+        "id": TypedId(Kind.CONNECTION),
+        "organization": _ORGANIZATION,
+        "service": Catalogued("service"),
+        "name": Text("name"),
+        "status": Word("status"),
+        "statusReason": Embedded("StatusReason", _STATUS_REASON, _NO_REASON),
+        "statusChangedAt": Moment("status_changed_at"),
+        "availableStatuses": Computed(available_statuses),
+        "externalAccount": Embedded(
+            "ExternalAccount",
+            {
+                "id": Text("account_id"),
+                "name": Text("account_name"),
+                "url": Text("account_url"),
+                "avatarUrl": Text("account_avatar_url"),
+            },
+            "{row}.account_id is null",
+        ),
+        "health": Embedded("ConnectionHealth", _HEALTH),
+        "credential": Link(
+            lambda: CREDENTIAL,
+            "service_credentials",
+            "{row}.organization_id = {parent}.organization_id and {row}.connection_id = {parent}.id",
+        ),
+        "grantedScopes": Raw("granted_scopes"),
+        "requiredScopes": Raw("required_scopes"),
+        "missingScopes": Raw("missing_scopes"),
+        "rateLimit": Embedded(
+            "ServiceRateLimit",
+            {
+                "limit": Number("rate_limit_limit"),
+                "remaining": Number("rate_limit_remaining"),
+                "resetAt": Moment("rate_limit_reset_at"),
+                "blockedUntil": Moment("rate_limit_blocked_until"),
+            },
+            "{row}.rate_limit_limit is null and {row}.rate_limit_remaining is null "
+            "and {row}.rate_limit_reset_at is null and {row}.rate_limit_blocked_until is null",
+        ),
+        "repositories": Page(
+            "Repository",
+            "repositories",
+            lambda: REPOSITORY,
+            columns_match(_OF_CONNECTION),
+            _repository_order,
+            repository_filter,
+        ),
+        "events": Page(
+            "ConnectionEvent",
+            "connection_events",
+            lambda: EVENT,
+            columns_match(_OF_CONNECTION),
+            _newest_event_first,
+            event_filter,
+        ),
+        "labels": Raw("labels"),
+        "settings": Raw("settings"),
+        "version": Number("version"),
+        "createdBy": Link(lambda: USER, "users", "{row}.id = {parent}.created_by"),
+        "createdAt": Moment("created_at"),
+        "updatedAt": Moment("updated_at"),
+    },
+)
+
+_ACTOR: dict[str, Written] = {
+    "kind": Word("actor_kind"),
+    "name": Text("actor_name"),
+    "user": Link(lambda: USER, "users", "{row}.id = {parent}.actor_user_id"),
+    "apiKey": Link(lambda: API_KEY, "api_keys", "{row}.id = {parent}.actor_api_key_id"),
+}
+
+_STATUS_CHANGE: dict[str, Written] = {
+    "from": Word("status_from"),
+    "to": Word("status_to"),
+    "reason": Embedded("StatusReason", _STATUS_REASON, _NO_REASON),
+}
+
+EVENT: Shape = Shape(
+    "ConnectionEvent",
+    {
+        "id": TypedId(Kind.EVENT),
+        "cursor": Computed(cursor_of_event),
+        "sequence": Number("sequence"),
+        "type": Word("type"),
+        "occurredAt": Moment("occurred_at"),
+        "connection": _CONNECTION,
+        "actor": Embedded("Actor", _ACTOR),
+        "status": Embedded("StatusChange", _STATUS_CHANGE, "{row}.status_to is null"),
+        "health": Link(
+            lambda: HEALTH_CHECK,
+            "health_checks",
+            "{row}.organization_id = {parent}.organization_id and {row}.id = {parent}.health_check_id",
+        ),
+        "data": Raw("data"),
+    },
+)
+
+_ALIVE = "{row}.deleted_at is null"
+_CONNECTION_ALIVE = (
+    "exists (select 1 from service_connections a where a.organization_id = {row}.organization_id "
+    "and a.id = {row}.connection_id and a.deleted_at is null)"
+)
+
+ORGANIZATION: Shape = Shape(
+    "Organization",
+    {
+        "id": TypedId(Kind.ORGANIZATION),
+        "slug": Text("slug"),
+        "name": Text("name"),
+        "createdAt": Moment("created_at"),
+        "viewerRole": Computed(viewer_role),
+        "connections": Page(
+            "ServiceConnection",
+            "service_connections",
+            lambda: CONNECTION,
+            columns_match([("organization_id", "id")], _ALIVE),
+            _connection_order,
+            connection_filter,
+        ),
+        "connectionSummary": Computed(connection_summary),
+        "repositories": Page(
+            "Repository",
+            "repositories",
+            lambda: REPOSITORY,
+            columns_match([("organization_id", "id")], _CONNECTION_ALIVE),
+            _repository_order,
+            repository_filter,
+        ),
+        "members": Page(
+            "Membership",
+            "memberships",
+            lambda: MEMBERSHIP,
+            columns_match([("organization_id", "id")]),
+            lambda arguments: Order("joined_at", KeyType.TIMESTAMP, id="user_id"),
+        ),
+        "events": Page(
+            "ConnectionEvent",
+            "connection_events",
+            lambda: EVENT,
+            columns_match([("organization_id", "id")]),
+            _newest_event_first,
+            event_filter,
+        ),
+        "eventCursor": Computed(event_cursor),
+    },
+)

@@ -1,0 +1,75 @@
+"""PostgreSQL as Tether runs it: session settings, SQLAlchemy's engine for units of work, raw connections for reads.
+
+Called by Database alone.
+"""
+
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import URL, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from persistence.json_text import ENGINE_JSON
+
+CONNECT_SECONDS: Final = 5
+_SESSION: Final = {
+    "application_name": "tether",
+    "TimeZone": "UTC",  # JSON shows every moment as this zone's
+    "default_transaction_isolation": "read committed",
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "10s",
+    "jit": "off",  # statements here are short; compiling them costs more than it saves
+}
+_CONNECT: Final[dict[str, Any]] = {
+    "timeout": CONNECT_SECONDS,
+    "server_settings": _SESSION,
+    "max_cacheable_statement_size": 0,  # documents are longer than the 15 KB up to which asyncpg would cache
+}
+
+
+def create_engine(url: URL, *, size: int, wait_seconds: float) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        connect_args=_CONNECT,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=wait_seconds,
+        pool_use_lifo=True,
+        hide_parameters=True,
+        **ENGINE_JSON,
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_if_closed)
+    return engine
+
+
+def _refuse_if_closed(dbapi_connection: Any, _record: object, _proxy: object) -> None:
+    """Notices for free what a ping would ask for by two more round trips: that the server has hung up."""
+    if dbapi_connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+class PostgresqlDriver:
+    """asyncpg's connections, by themselves."""
+
+    def __init__(self, engine: AsyncEngine, url: URL) -> None:
+        _, arguments = engine.dialect.create_connect_args(url)
+        self._arguments = {
+            name: value for name, value in arguments.items() if not name.startswith("prepared_statement_")
+        }
+
+    async def connect(self) -> Any:
+        return await asyncpg.connect(**self._arguments, **_CONNECT)
+
+    def is_usable(self, connection: Any) -> bool:
+        return not connection.is_closed() and not connection.is_in_transaction()
+
+    async def interrupt(self, connection: Any) -> None:
+        """Nothing to do: asyncpg has asked the server to cancel, and waits for that before the next statement."""
+
+    def terminate(self, connection: Any) -> None:
+        connection.terminate()
+
+    async def close(self, connection: Any) -> None:
+        await connection.close(timeout=CONNECT_SECONDS)

@@ -1,0 +1,70 @@
+"""API keys as rows: the hash of the secret, never the secret.
+
+Reached as `unit.api_keys`.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, insert, or_, select, update
+
+from domain.entities.user import ApiKey, Role, User
+from persistence.repositories.users import user_entity
+from persistence.tables import api_keys, users
+from persistence.transaction import Transaction
+
+_c = api_keys.c
+
+
+class SqlApiKeyRepository:
+    """Implements ApiKeyRepository."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def find(self, key_id: UUID) -> tuple[ApiKey, User] | None:
+        found = await self._transaction.execute(
+            select(api_keys, users).join(users, users.c.id == _c.user_id).where(_c.id == key_id)
+        )
+        row = found.one_or_none()
+        return None if row is None else (_entity(row), user_entity(row))
+
+    async def add(self, key: ApiKey) -> None:
+        await self._transaction.execute(
+            insert(api_keys).values(
+                organization_id=key.organization_id,
+                id=key.id,
+                user_id=key.user_id,
+                name=key.name,
+                role=key.role.value,
+                secret_hash=key.secret_hash,
+                created_at=key.created_at,
+                expires_at=key.expires_at,
+                revoked_at=key.revoked_at,
+                last_used_at=key.last_used_at,
+            )
+        )
+
+    async def mark_used(self, key_id: UUID, at: datetime) -> None:
+        await self._transaction.execute(
+            update(api_keys)
+            .where(_c.id == key_id, or_(_c.last_used_at.is_(None), _c.last_used_at < at))
+            .values(last_used_at=at)
+        )
+
+
+def _entity(row: Row[Any]) -> ApiKey:
+    columns = row._mapping  # by column, since both tables of the row have an id and a name
+    return ApiKey(
+        id=columns[_c.id],
+        organization_id=columns[_c.organization_id],
+        user_id=columns[_c.user_id],
+        name=columns[_c.name],
+        role=Role(columns[_c.role]),
+        secret_hash=columns[_c.secret_hash],
+        created_at=columns[_c.created_at],
+        expires_at=columns[_c.expires_at],
+        revoked_at=columns[_c.revoked_at],
+        last_used_at=columns[_c.last_used_at],
+    )

@@ -1,0 +1,59 @@
+"""People as rows, found again by their e-mail address in any case.
+
+Reached as `unit.users`.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from domain.entities.text import search_key
+from domain.entities.user import User
+from domain.errors import NameTaken
+from persistence.driver_errors import violates
+from persistence.tables import users
+from persistence.transaction import Transaction
+
+_c = users.c
+
+
+class SqlUserRepository:
+    """Implements UserRepository."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def find(self, user_id: UUID) -> User | None:
+        return await self._one(_c.id == user_id)
+
+    async def find_by_email(self, email: str) -> User | None:
+        return await self._one(_c.email_key == search_key(email))
+
+    async def add(self, user: User) -> None:
+        """Raises NameTaken, field ("input", "email"), if the address is another user's."""
+        values = {
+            "id": user.id,
+            "name": user.name,
+            "email": user.email,
+            "email_key": None if user.email is None else search_key(user.email),
+            "avatar_url": user.avatar_url,
+            "created_at": user.created_at,
+        }
+        try:
+            await self._transaction.execute(insert(users).values(values))
+        except IntegrityError as error:
+            if not violates(error, "uq_users_email_key", _c.email_key):
+                raise
+            raise NameTaken("This e-mail address is another user's already.", ("input", "email")) from error
+
+    async def _one(self, condition: ColumnElement[bool]) -> User | None:
+        row = (await self._transaction.execute(select(users).where(condition))).one_or_none()
+        return None if row is None else user_entity(row)
+
+
+def user_entity(row: Row[Any]) -> User:
+    """The user that a row of `users`, alone or joined to others, holds."""
+    columns = row._mapping
+    return User(columns[_c.id], columns[_c.name], columns[_c.email], columns[_c.avatar_url], columns[_c.created_at])

@@ -1,0 +1,284 @@
+"""The tables: what is kept, under which keys, and the indexes that reads rely on. Migrations bring databases to this.
+
+Tenant tables have the key (organization_id, id), so that a row is reached only through its organization. Each typed id
+also has a unique index of its own, from which `node(id:)` starts.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from persistence.column_types import Identifier, Timestamp, json_column, ordered_text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+NEVER_CHECKED = "1970-01-01T00:00:00+00:00"
+"""Where a connection stands in the order of CHECKED_AT before its first check."""
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("slug", ordered_text(), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+event_counters = Table(
+    "event_counters",
+    metadata,
+    Column("organization_id", Identifier, ForeignKey("organizations.id"), primary_key=True),
+    Column("epoch", Integer, nullable=False),  # rises when the database is restored from a backup
+    Column("sequence", BigInteger, nullable=False),  # of the newest event; 0: none yet
+    Column("pruned_sequence", BigInteger, nullable=False),  # of the newest event that retention has removed
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("email_key", ordered_text(), unique=True),
+    Column("avatar_url", Text),
+    Column("created_at", Timestamp, nullable=False),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("organization_id", Identifier, ForeignKey("organizations.id"), nullable=False),
+    Column("user_id", Identifier, ForeignKey("users.id"), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("joined_at", Timestamp, nullable=False),
+    PrimaryKeyConstraint("organization_id", "user_id"),
+    Index(None, "user_id", "organization_id"),
+    Index(None, "organization_id", "joined_at", "user_id"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("organization_id", Identifier, ForeignKey("organizations.id"), nullable=False),
+    Column("id", Identifier, nullable=False, unique=True),
+    Column("user_id", Identifier, ForeignKey("users.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp),
+    Column("revoked_at", Timestamp),
+    Column("last_used_at", Timestamp),
+    PrimaryKeyConstraint("organization_id", "id"),
+)
+
+service_connections = Table(
+    "service_connections",
+    metadata,
+    Column("organization_id", Identifier, ForeignKey("organizations.id"), nullable=False),
+    Column("id", Identifier, nullable=False, unique=True),
+    Column("service", ordered_text(), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", ordered_text(), nullable=False),
+    Column("status", ordered_text(), nullable=False),
+    Column("status_reason_code", Text),
+    Column("status_reason_message", Text),
+    Column("status_reason_remedy", Text),
+    Column("status_changed_at", Timestamp, nullable=False),
+    Column("account_id", Text),
+    Column("account_name", Text),
+    Column("account_url", Text),
+    Column("account_avatar_url", Text),
+    json_column("required_scopes"),
+    json_column("granted_scopes"),
+    json_column("missing_scopes"),
+    Column("health_status", ordered_text(), nullable=False),
+    Column("health_message", Text),
+    Column("health_checked_at", Timestamp),
+    Column(
+        "health_checked_order", Timestamp, Computed(f"coalesce(health_checked_at, '{NEVER_CHECKED}')", persisted=True)
+    ),
+    Column("health_next_check_at", Timestamp),
+    Column("health_latency_ms", Integer),
+    Column("health_consecutive_failures", Integer, nullable=False),
+    json_column("health_probes"),
+    Column("rate_limit_limit", Integer),
+    Column("rate_limit_remaining", Integer),
+    Column("rate_limit_reset_at", Timestamp),
+    Column("rate_limit_blocked_until", Timestamp),
+    json_column("labels"),
+    json_column("settings"),
+    Column("version", Integer, nullable=False),
+    Column("created_by", Identifier, ForeignKey("users.id")),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    Column("deleted_at", Timestamp),
+    PrimaryKeyConstraint("organization_id", "id"),
+)
+
+_alive = text("deleted_at IS NULL")
+
+for _order in ("created_at", "name_key", "status_changed_at", "health_checked_order"):
+    Index(
+        f"ix_service_connections_by_{_order}",
+        service_connections.c.organization_id,
+        service_connections.c[_order],
+        service_connections.c.id,
+        unique=False,
+        postgresql_where=_alive,
+        sqlite_where=_alive,
+    )
+Index(
+    "uq_service_connections_name",
+    service_connections.c.organization_id,
+    service_connections.c.name_key,
+    unique=True,
+    postgresql_where=_alive,
+    sqlite_where=_alive,
+)
+
+_CONNECTION_KEY = ["service_connections.organization_id", "service_connections.id"]
+
+service_credentials = Table(
+    "service_credentials",
+    metadata,
+    Column("organization_id", Identifier, nullable=False),
+    Column("id", Identifier, nullable=False, unique=True),
+    Column("connection_id", Identifier, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("key_id", ordered_text(), nullable=False, index=True),
+    Column("fingerprint", Text, nullable=False),
+    json_column("scopes", nullable=True),  # null: the service doesn't tell
+    Column("expires_at", Timestamp),
+    Column("refresh_expires_at", Timestamp),
+    Column("generation", Integer, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("rotated_at", Timestamp, nullable=False),
+    Column("last_used_at", Timestamp),
+    PrimaryKeyConstraint("organization_id", "id"),
+    UniqueConstraint("organization_id", "connection_id"),
+    ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
+    Index(None, "organization_id", "expires_at"),
+)
+
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("organization_id", Identifier, nullable=False),
+    Column("id", Identifier, nullable=False, unique=True),
+    Column("connection_id", Identifier, nullable=False),
+    Column("external_id", ordered_text(), nullable=False),
+    Column("full_name", Text, nullable=False),
+    Column("full_name_key", ordered_text(), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("default_branch", Text),
+    Column("private", Boolean, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("selected", Boolean, nullable=False),
+    Column("synced_at", Timestamp, nullable=False),
+    PrimaryKeyConstraint("organization_id", "id"),
+    UniqueConstraint("organization_id", "connection_id", "external_id"),
+    ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
+    Index(None, "organization_id", "connection_id", "full_name_key", "id"),
+    Index(None, "organization_id", "full_name_key", "id"),
+)
+
+health_checks = Table(
+    "health_checks",
+    metadata,
+    Column("organization_id", Identifier, nullable=False),
+    Column("id", Identifier, nullable=False, unique=True),
+    Column("connection_id", Identifier, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("message", Text),
+    Column("started_at", Timestamp, nullable=False),
+    Column("latency_ms", Integer, nullable=False),
+    Column("trigger", Text, nullable=False),
+    json_column("probes"),
+    PrimaryKeyConstraint("organization_id", "id"),
+    ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
+    Index(None, "organization_id", "connection_id", "started_at", "id"),
+)
+
+connection_events = Table(
+    "connection_events",
+    metadata,
+    Column("organization_id", Identifier, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("id", Identifier, nullable=False, unique=True),
+    Column("epoch", Integer, nullable=False),
+    Column("connection_id", Identifier, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("occurred_at", Timestamp, nullable=False),
+    Column("actor_kind", Text, nullable=False),
+    Column("actor_name", Text, nullable=False),
+    Column("actor_user_id", Identifier, ForeignKey("users.id")),
+    Column("actor_api_key_id", Identifier, ForeignKey("api_keys.id")),
+    Column("status_from", Text),
+    Column("status_to", Text),
+    Column("status_reason_code", Text),
+    Column("status_reason_message", Text),
+    Column("status_reason_remedy", Text),
+    Column("health_check_id", Identifier),
+    json_column("data"),
+    PrimaryKeyConstraint("organization_id", "sequence"),
+    ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
+    Index(None, "organization_id", "connection_id", "sequence"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", Identifier, ForeignKey("users.id"), nullable=False),
+    Column("operation", ordered_text(), nullable=False),
+    Column("key", ordered_text(), nullable=False),
+    Column("organization_id", Identifier, ForeignKey("organizations.id"), nullable=False),
+    Column("input_hash", LargeBinary, nullable=False),
+    Column("result_id", Identifier, nullable=False),
+    Column("created_at", Timestamp, nullable=False, index=True),
+    PrimaryKeyConstraint("user_id", "operation", "key"),
+)
+
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("id", ordered_text(), primary_key=True),
+    Column("wrapped", Text, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+)
+
+Index(  # so that two processes that set up an empty database agree on one key
+    "uq_data_keys_primary",
+    data_keys.c.state,
+    unique=True,
+    postgresql_where=text("state = 'PRIMARY'"),
+    sqlite_where=text("state = 'PRIMARY'"),
+)

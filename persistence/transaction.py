@@ -1,0 +1,34 @@
+"""Transaction: the one way in which a repository's statements reach the database.
+
+Made by Database for a unit of work, which gives it to its repositories.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CursorResult, Executable
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from persistence.driver_errors import translating_errors
+
+
+class Transaction:
+    """An open transaction. `writes`: it may change rows, and locks those that it gets in order to change them."""
+
+    def __init__(self, connection: AsyncConnection, *, writes: bool) -> None:
+        self.connection = connection
+        self.writes = writes
+
+    async def execute(
+        self, statement: Executable, parameters: Sequence[dict[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Run it. Raises ServiceUnavailable for an outage, IntegrityError where a rule of the tables forbids it.
+
+        Raises RuntimeError if the transaction has ended, or is to write and was begun to read: it would never be kept.
+        """
+        if statement.is_dml and not self.writes:
+            raise RuntimeError("a reading unit of work doesn't write")
+        if not self.connection.in_transaction():
+            raise RuntimeError("this unit of work has ended")
+        with translating_errors():
+            return await self.connection.execute(statement, parameters)

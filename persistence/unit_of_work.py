@@ -1,0 +1,124 @@
+"""Units of work: one transaction each, with the repositories in it, and the only commit there is.
+
+Given by the composition root to ServiceConnectionManager, UserService and whatever else changes what is kept.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cached_property
+from uuid import UUID
+
+from domain.ports import UnitOfWork
+from persistence.database import Database
+from persistence.driver_errors import translating_errors
+from persistence.repositories.api_keys import SqlApiKeyRepository
+from persistence.repositories.connection_events import SqlConnectionEventRepository
+from persistence.repositories.data_keys import SqlDataKeyRepository
+from persistence.repositories.health_checks import SqlHealthCheckRepository
+from persistence.repositories.idempotency_keys import SqlIdempotencyKeyRepository
+from persistence.repositories.memberships import SqlMembershipRepository
+from persistence.repositories.organizations import SqlOrganizationRepository
+from persistence.repositories.repositories import SqlRepositoryRepository
+from persistence.repositories.service_connections import SqlServiceConnectionRepository
+from persistence.repositories.service_credentials import SqlServiceCredentialRepository
+from persistence.repositories.tenant import Tenant
+from persistence.repositories.users import SqlUserRepository
+from persistence.transaction import Transaction
+
+
+class SqlUnitsOfWork:
+    """Begins units of work on a database. `feed_hint` is told, after a commit, whose feed has grown."""
+
+    def __init__(self, database: Database, feed_hint: Callable[[UUID], None]) -> None:
+        self._database = database
+        self._feed_hint = feed_hint
+
+    @asynccontextmanager
+    async def writing(self, organization_id: UUID | None = None) -> AsyncIterator[UnitOfWork]:
+        async with self._database.transaction(writes=True) as transaction:
+            yield SqlUnitOfWork(transaction, organization_id, self._feed_hint)
+
+    @asynccontextmanager
+    async def reading(self, organization_id: UUID | None = None) -> AsyncIterator[UnitOfWork]:
+        async with self._database.transaction(writes=False) as transaction:
+            yield SqlUnitOfWork(transaction, organization_id, self._feed_hint)
+
+
+class SqlUnitOfWork:
+    """One transaction. The tenant to whom its repositories are bound is decided in `_tenant` and nowhere else."""
+
+    def __init__(
+        self, transaction: Transaction, organization_id: UUID | None, feed_hint: Callable[[UUID], None]
+    ) -> None:
+        self._transaction = transaction
+        self._organization_id = organization_id
+        self._feed_hint = feed_hint
+
+    @property
+    def organization_id(self) -> UUID:
+        return self._tenant.organization_id
+
+    @cached_property
+    def _tenant(self) -> Tenant:
+        if self._organization_id is None:
+            raise RuntimeError("this unit of work isn't bound to an organization")
+        return Tenant(self._transaction, self._organization_id)
+
+    @cached_property
+    def connections(self) -> SqlServiceConnectionRepository:
+        return SqlServiceConnectionRepository(self._tenant)
+
+    @cached_property
+    def credentials(self) -> SqlServiceCredentialRepository:
+        return SqlServiceCredentialRepository(self._tenant)
+
+    @cached_property
+    def repositories(self) -> SqlRepositoryRepository:
+        return SqlRepositoryRepository(self._tenant)
+
+    @cached_property
+    def health_checks(self) -> SqlHealthCheckRepository:
+        return SqlHealthCheckRepository(self._tenant)
+
+    @cached_property
+    def events(self) -> SqlConnectionEventRepository:
+        return SqlConnectionEventRepository(self._tenant)
+
+    @cached_property
+    def organizations(self) -> SqlOrganizationRepository:
+        return SqlOrganizationRepository(self._transaction)
+
+    @cached_property
+    def users(self) -> SqlUserRepository:
+        return SqlUserRepository(self._transaction)
+
+    @cached_property
+    def memberships(self) -> SqlMembershipRepository:
+        return SqlMembershipRepository(self._transaction)
+
+    @cached_property
+    def api_keys(self) -> SqlApiKeyRepository:
+        return SqlApiKeyRepository(self._transaction)
+
+    @cached_property
+    def idempotency_keys(self) -> SqlIdempotencyKeyRepository:
+        return SqlIdempotencyKeyRepository(self._transaction)
+
+    @cached_property
+    def data_keys(self) -> SqlDataKeyRepository:
+        return SqlDataKeyRepository(self._transaction)
+
+    async def commit(self) -> None:
+        """Make it all true at once, then wake the feed of this process. The unit has ended with that.
+
+        Raises RuntimeError in a unit that reads or has ended, and ServiceUnavailable for an outage, after which the
+        caller can't know whether the unit was kept.
+        """
+        if not self._transaction.writes:
+            raise RuntimeError("a reading unit of work has nothing to commit")
+        if not self._transaction.connection.in_transaction():
+            raise RuntimeError("this unit of work has ended")
+        with translating_errors():
+            await self._transaction.connection.commit()
+        if self._organization_id is not None and self.events.appended:
+            self._feed_hint(self._organization_id)

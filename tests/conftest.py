@@ -1,0 +1,59 @@
+"""What every test may ask for: the event loop's backend and a fresh, migrated database of each kind.
+
+Called by pytest. Each worker of pytest-xdist has a PostgreSQL of its own, started by the first test that needs it.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from persistence import migrations
+from tests.postgresql import PostgresqlServer, running_postgresql
+
+hypothesis.settings.register_profile("default", deadline=None, max_examples=50, derandomize="CI" in os.environ)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a database of this test's own, migrated to the newest revision and empty."""
+    if request.param == "sqlite":
+        file = request.getfixturevalue("tmp_path") / "tether.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite+aiosqlite:///{file}"
+    else:
+        server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+        database = server.create_database(template=request.getfixturevalue("postgresql_template"))
+        yield server.url(database)
+        server.drop_database(database)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrations.upgrade(f"sqlite+aiosqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: PostgresqlServer) -> Iterator[str]:
+    database = postgresql_server.create_database()
+    migrations.upgrade(postgresql_server.url(database))
+    yield database
+    postgresql_server.drop_database(database)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    with running_postgresql() as server:
+        yield server

@@ -1,0 +1,344 @@
+"""The status machine: each step against the table, any sequence of them against the rules; what checks overwrite."""
+
+import itertools
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from domain.entities.connection_status import TRANSITIONS, Cause, ConnectionStatus, allowed_for_members
+from domain.entities.event import ConnectionEventType, EventDraft, StatusReason
+from domain.entities.health import (
+    ExternalAccount,
+    HealthCheck,
+    HealthCheckTrigger,
+    HealthProbe,
+    HealthStatus,
+    Identity,
+    ProbeOutcome,
+    Remedy,
+    ServiceRateLimit,
+    Verdict,
+)
+from domain.entities.identifiers import new_id
+from domain.entities.service_connection import FAILURES_BEFORE_ERROR, ServiceConnection
+from domain.errors import InvalidTransition, VersionConflict
+
+Status = ConnectionStatus
+Type = ConnectionEventType
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ACME = ExternalAccount("583231", "acme-bot")
+GLOBEX = ExternalAccount("583232", "globex-bot")
+
+
+def a_connection(status: Status = Status.PENDING) -> ServiceConnection:
+    connection = ServiceConnection.create(
+        id=UUID(int=2),
+        organization_id=UUID(int=1),
+        service="github",
+        name="Code",
+        labels={},
+        settings={},
+        required_scopes=("repo",),
+        created_by=None,
+        now=START,
+    )
+    connection.status = status
+    return connection
+
+
+def a_check(
+    verdict: Verdict,
+    *,
+    at: datetime = START,
+    account: ExternalAccount | None = None,
+    scopes: tuple[str, ...] | None = ("repo",),
+    rate_limit: ServiceRateLimit | None = None,
+) -> HealthCheck:
+    outcome = {Verdict.PASSED: ProbeOutcome.PASSED, Verdict.INCONCLUSIVE: ProbeOutcome.WARNED}.get(
+        verdict, ProbeOutcome.FAILED
+    )
+    status = {ProbeOutcome.PASSED: HealthStatus.HEALTHY, ProbeOutcome.WARNED: HealthStatus.DEGRADED}.get(
+        outcome, HealthStatus.UNHEALTHY
+    )
+    probes = (
+        HealthProbe("service_reachable", ProbeOutcome.PASSED, "reachable", "It answers."),
+        HealthProbe("authenticates", outcome, f"came_out_{verdict.lower()}", f"It is {verdict}.", Remedy.RECONNECT),
+        HealthProbe("same_account", ProbeOutcome.SKIPPED, "skipped", "Not asked."),
+    )
+    identity = None if account is None else Identity(account, scopes)
+    return HealthCheck(
+        id=new_id(),
+        organization_id=UUID(int=1),
+        connection_id=UUID(int=2),
+        status=status,
+        verdict=verdict,
+        message=None,
+        started_at=at,
+        latency_ms=5,
+        trigger=HealthCheckTrigger.SCHEDULE,
+        probes=probes,
+        identity=identity,
+        rate_limit=rate_limit,
+    )
+
+
+def record(connection: ServiceConnection, check: HealthCheck, *, reconnect: bool = False) -> list[EventDraft]:
+    return connection.record_check(
+        check, missing_scopes=(), now=check.started_at + timedelta(seconds=1), reconnect=reconnect
+    )
+
+
+WANTED_BY: Mapping[Verdict, Status] = {
+    Verdict.PASSED: Status.ACTIVE,
+    Verdict.EXPIRED: Status.EXPIRED,
+    Verdict.REVOKED: Status.REVOKED,
+    Verdict.FAILED: Status.ERROR,
+}
+
+
+# The table
+
+
+def test_the_table_is_the_contracts() -> None:
+    written = {f"{before}>{after}": str(cause).removeprefix("Cause.") for (before, after), cause in TRANSITIONS.items()}
+    assert written == {
+        "PENDING>ACTIVE": "CHECK|RECONNECT",
+        "PENDING>INACTIVE": "MEMBER",
+        "PENDING>EXPIRED": "CHECK",
+        "PENDING>REVOKED": "CHECK",
+        "PENDING>ERROR": "CHECK",
+        "ACTIVE>INACTIVE": "MEMBER",
+        "ACTIVE>EXPIRED": "CHECK",
+        "ACTIVE>REVOKED": "CHECK",
+        "ACTIVE>ERROR": "CHECK",
+        "INACTIVE>ACTIVE": "MEMBER",
+        "ERROR>ACTIVE": "CHECK|RECONNECT",
+        "ERROR>INACTIVE": "MEMBER",
+        "ERROR>EXPIRED": "CHECK",
+        "ERROR>REVOKED": "CHECK",
+        "EXPIRED>ACTIVE": "RECONNECT",
+        "REVOKED>ACTIVE": "RECONNECT",
+    }
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(Status, Status)))
+def test_a_member_takes_the_steps_of_the_table_and_no_others(before: Status, after: Status) -> None:
+    connection = a_connection(before)
+
+    if before is after:
+        assert connection.set_status(after, reason=None, now=START) == []
+    elif Cause.MEMBER in TRANSITIONS.get((before, after), Cause(0)):
+        [draft] = connection.set_status(after, reason="Because.", now=START)
+        assert draft.status_change is not None
+        assert (draft.type, draft.status_change.previous, draft.status_change.current) == (
+            Type.STATUS_CHANGED,
+            before,
+            after,
+        )
+        assert connection.status is after
+        assert connection.status_reason is not None
+        assert connection.status_reason.message == "Because."
+        assert connection.health.next_check_at == (START if after is Status.ACTIVE else None)
+    else:
+        with pytest.raises(InvalidTransition) as refusal:
+            connection.set_status(after, reason=None, now=START)
+        assert (refusal.value.current, refusal.value.wanted) == (before, after)
+        assert refusal.value.allowed == allowed_for_members(before)
+        assert connection.status is before
+
+
+@pytest.mark.parametrize(("before", "verdict", "reconnect"), list(itertools.product(Status, Verdict, (False, True))))
+def test_a_check_takes_the_steps_of_the_table_and_no_others(before: Status, verdict: Verdict, reconnect: bool) -> None:
+    connection = a_connection(before)
+    connection.health.consecutive_failures = FAILURES_BEFORE_ERROR - 1
+
+    drafts = record(connection, a_check(verdict), reconnect=reconnect)
+
+    after = WANTED_BY.get(verdict)
+    cause = Cause.RECONNECT if reconnect else Cause.CHECK
+    steps = [draft.status_change for draft in drafts if draft.status_change is not None]
+    if after is not None and cause in TRANSITIONS.get((before, after), Cause(0)):
+        assert [(step.previous, step.current) for step in steps] == [(before, after)]
+        assert connection.status is after
+        assert connection.status_reason == steps[0].reason
+    else:
+        assert steps == []
+        assert connection.status is before
+
+
+def test_the_reason_is_the_probe_that_failed() -> None:
+    connection = a_connection(Status.ACTIVE)
+
+    record(connection, a_check(Verdict.EXPIRED))
+
+    assert connection.status_reason == StatusReason("CAME_OUT_EXPIRED", "It is EXPIRED.", Remedy.RECONNECT)
+
+
+# What a check may overwrite
+
+
+def test_a_check_brings_account_scopes_and_quota() -> None:
+    connection = a_connection()
+    quota = ServiceRateLimit(limit=5000, remaining=4999)
+
+    drafts = connection.record_check(
+        a_check(Verdict.PASSED, account=ACME, rate_limit=quota),
+        missing_scopes=("workflow",),
+        now=START + timedelta(seconds=9),
+    )
+
+    assert (connection.external_account, connection.rate_limit) == (ACME, quota)
+    assert (connection.granted_scopes, connection.missing_scopes) == (("repo",), ("workflow",))
+    assert (connection.health.checked_at, connection.updated_at) == (START, START + timedelta(seconds=9))
+    assert [draft.type for draft in drafts] == [Type.HEALTH_CHECKED, Type.HEALTH_CHANGED, Type.STATUS_CHANGED]
+    assert drafts[1].data == {"from": "UNKNOWN", "to": "HEALTHY"}
+
+
+@pytest.mark.parametrize("reconnect", [False, True])
+def test_another_accounts_credential_never_becomes_the_connections_account(reconnect: bool) -> None:
+    connection = a_connection()
+    record(connection, a_check(Verdict.PASSED, account=ACME))
+
+    check = a_check(Verdict.FAILED, account=GLOBEX, scopes=("everything",), at=START + timedelta(minutes=1))
+    record(connection, check, reconnect=reconnect)
+
+    assert (connection.external_account, connection.granted_scopes) == (ACME, ("repo",))
+    assert connection.health.status is HealthStatus.UNHEALTHY
+
+
+def test_an_account_may_take_another_name() -> None:
+    connection = a_connection()
+    record(connection, a_check(Verdict.PASSED, account=ACME))
+
+    renamed = ExternalAccount(ACME.id, "acme-inc")
+    record(connection, a_check(Verdict.PASSED, account=renamed, scopes=None, at=START + timedelta(minutes=1)))
+
+    assert (connection.external_account, connection.granted_scopes) == (renamed, ())
+
+
+def test_a_check_that_a_later_one_has_overtaken_is_history_only() -> None:
+    connection = a_connection()
+    record(connection, a_check(Verdict.PASSED, at=START + timedelta(seconds=5)))
+    seen = (connection.status, connection.health)
+
+    drafts = record(connection, a_check(Verdict.REVOKED, at=START))
+
+    assert [draft.type for draft in drafts] == [Type.HEALTH_CHECKED]
+    assert (connection.status, connection.health) == seen
+
+
+def test_the_check_of_a_new_credential_counts_though_the_old_one_was_checked_later() -> None:
+    connection = a_connection(Status.ACTIVE)
+    record(connection, a_check(Verdict.EXPIRED, at=START + timedelta(seconds=5)))
+
+    record(connection, a_check(Verdict.PASSED, at=START), reconnect=True)
+
+    assert (connection.status, connection.health.consecutive_failures) == (Status.ACTIVE, 0)
+
+
+def test_a_version_is_expected_or_not() -> None:
+    connection = a_connection()
+    connection.expect(None)
+    connection.expect(1)
+    with pytest.raises(VersionConflict, match="now at version 1"):
+        connection.expect(2)
+
+
+def test_a_deleted_connection_is_never_due() -> None:
+    connection = a_connection(Status.ACTIVE)
+    connection.health.next_check_at = START
+
+    [draft] = connection.delete(START)
+
+    assert (draft.type, connection.deleted_at) == (Type.DELETED, START)
+    assert connection.health.next_check_at is None
+
+
+# Any sequence
+
+
+class StatusMachine(RuleBasedStateMachine):
+    """Drives one connection at random, and after each step holds what it did against the rules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection = a_connection()
+        self.now = START
+        self.failures_in_a_row = 0
+
+    @rule(verdict=st.sampled_from(Verdict), account=st.sampled_from([ACME, GLOBEX, None]))
+    def check(self, verdict: Verdict, account: ExternalAccount | None) -> None:
+        before, known = self.connection.status, self.connection.external_account
+        drafts = record(self.connection, a_check(verdict, at=self.now, account=account))
+        self.took(before, drafts, Cause.CHECK)
+        if verdict is Verdict.PASSED:
+            self.failures_in_a_row = 0
+        elif verdict is not Verdict.INCONCLUSIVE:
+            self.failures_in_a_row += 1
+        if verdict is Verdict.INCONCLUSIVE or before in {Status.INACTIVE, Status.EXPIRED, Status.REVOKED}:
+            assert self.connection.status is before
+        elif verdict is Verdict.FAILED:
+            failing = self.failures_in_a_row >= FAILURES_BEFORE_ERROR
+            assert self.connection.status is (Status.ERROR if failing else before)
+        else:
+            assert self.connection.status is WANTED_BY[verdict]
+        if known is not None:
+            assert self.connection.external_account == known
+
+    @rule()
+    def reconnect(self) -> None:
+        before = self.connection.status
+        account = self.connection.external_account or ACME
+        drafts = record(self.connection, a_check(Verdict.PASSED, at=self.now, account=account), reconnect=True)
+        self.took(before, drafts, Cause.RECONNECT)
+        self.failures_in_a_row = 0
+        assert self.connection.status is (Status.INACTIVE if before is Status.INACTIVE else Status.ACTIVE)
+
+    @rule(to=st.sampled_from(Status))
+    def wish(self, to: Status) -> None:
+        before = self.connection.status
+        if to is before or to in allowed_for_members(before):
+            self.took(before, self.connection.set_status(to, reason=None, now=self.now), Cause.MEMBER)
+            assert self.connection.status is to
+            if to is Status.ACTIVE and before is not to:
+                self.failures_in_a_row = 0
+        else:
+            with pytest.raises(InvalidTransition):
+                self.connection.set_status(to, reason=None, now=self.now)
+            assert self.connection.status is before
+
+    def took(self, before: Status, drafts: list[EventDraft], cause: Cause) -> None:
+        """Every change of status is a step that this cause may take, with its reason, told by exactly one event."""
+        changes = [draft.status_change for draft in drafts if draft.type is Type.STATUS_CHANGED]
+        if self.connection.status is before:
+            assert changes == []
+            return
+        [change] = changes
+        assert change is not None
+        assert (change.previous, change.current) == (before, self.connection.status)
+        assert cause in TRANSITIONS[change.previous, change.current]
+        assert change.reason is not None
+        assert change.reason.code.isupper()
+        assert change.reason.message
+        assert self.connection.status_reason == change.reason
+        assert self.connection.status_changed_at >= self.now
+
+    @invariant()
+    def failures_are_counted(self) -> None:
+        assert self.connection.health.consecutive_failures == self.failures_in_a_row
+
+    @invariant()
+    def a_paused_connection_is_not_due(self) -> None:
+        if self.connection.status is Status.INACTIVE:
+            assert self.connection.health.next_check_at is None
+
+    @invariant()
+    def time_goes_on(self) -> None:
+        self.now += timedelta(minutes=1)
+
+
+TestStatusMachine = StatusMachine.TestCase

@@ -1,0 +1,146 @@
+"""Migrations bring a database up to what `tables.py` says, down again, and up again, whoever else does so at once."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, NullPool, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from domain.errors import ServiceUnavailable
+from persistence import migrations
+from persistence.database import Database
+from persistence.tables import metadata
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_migrated_database_says_so(database_url: str) -> None:
+    async with Database(database_url) as database:
+        assert await database.migration_revision() == migrations.head() == "0001"
+
+
+async def test_the_tables_are_those_of_the_metadata(database_url: str) -> None:
+    def differences(connection: Connection) -> list[Any]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with _connected(database_url) as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_the_catalogue_is_the_same_as_that_of_tables_made_from_the_metadata(database_url: str) -> None:
+    """Alembic's comparison doesn't see checks, conditions of indexes, collations and generated columns."""
+    async with _connected(database_url) as connection:
+        migrated = await _catalogue(connection)
+    await asyncio.to_thread(migrations.downgrade, database_url, "base")
+    async with _connected(database_url) as connection:
+        assert await _catalogue(connection) == []
+        await connection.run_sync(metadata.create_all)
+        assert await _catalogue(connection) == migrated
+        assert len(migrated) > 100 or connection.dialect.name == "sqlite"
+
+
+async def test_down_to_nothing_and_up_again(database_url: str) -> None:
+    async with _connected(database_url) as connection:
+        before = await _catalogue(connection)
+    await asyncio.to_thread(migrations.downgrade, database_url, "base")
+    async with Database(database_url) as database:
+        assert await database.migration_revision() is None
+    await asyncio.to_thread(migrations.upgrade, database_url)
+    async with _connected(database_url) as connection:
+        assert await _catalogue(connection) == before
+
+
+async def test_a_database_that_was_never_migrated_has_no_revision(tmp_path: Path) -> None:
+    async with Database(f"sqlite+aiosqlite:///{tmp_path}/new.db") as database:
+        assert await database.migration_revision() is None
+
+
+async def test_two_processes_that_migrate_at_once_both_succeed(database_url: str) -> None:
+    await asyncio.to_thread(migrations.downgrade, database_url, "base")
+    async with _connected(database_url) as connection:
+        await connection.execute(text("DROP TABLE alembic_version"))
+        await connection.commit()
+    program = "import sys; from persistence import migrations; migrations.upgrade(sys.argv[1])"
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, database_url, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        _, errors = await process.communicate()
+        assert (process.returncode, errors) == (0, b"")
+    async with Database(database_url) as database:
+        assert await database.migration_revision() == migrations.head()
+
+
+async def test_a_migration_that_leaves_rows_without_their_parent_is_undone(tmp_path: Path) -> None:
+    file = tmp_path / "tether.db"
+    database_url = f"sqlite+aiosqlite:///{file}"
+    await asyncio.to_thread(migrations.upgrade, database_url)
+    with sqlite3.connect(file) as connection:
+        connection.execute("INSERT INTO event_counters VALUES ('nobody', 1, 0, 0)")
+        connection.execute("DELETE FROM alembic_version")
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if table not in {"event_counters", "alembic_version"}:
+                connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE event_counters RENAME TO old_counters")
+    connection.close()
+    with pytest.raises(RuntimeError, match="1 rows that refer to nothing"):
+        await asyncio.to_thread(migrations.upgrade, database_url)
+    async with Database(database_url) as database:
+        assert await database.migration_revision() is None
+
+
+async def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(ServiceUnavailable):
+        await asyncio.to_thread(migrations.upgrade, f"postgresql+asyncpg://nobody@/nothing?host={tmp_path}")
+
+
+@asynccontextmanager
+async def _connected(database_url: str) -> AsyncIterator[AsyncConnection]:
+    engine = create_async_engine(database_url, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+async def _catalogue(connection: AsyncConnection) -> list[tuple[Any, ...]]:
+    """All that the database knows of its tables but the one of revisions: columns, constraints, indexes."""
+    rows = await connection.execute(text(_CATALOGUES[connection.dialect.name]))
+    return [tuple(row) for row in rows]
+
+
+_CATALOGUES = {
+    "sqlite": """
+        SELECT type, name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version' ORDER BY type, name
+    """,
+    "postgresql": """
+        WITH tables AS (
+            SELECT oid, relname::text FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
+        )
+        SELECT relname, attname::text, concat_ws(
+            ' ', format_type(atttypid, atttypmod), attnotnull, attgenerated, collname, pg_get_expr(adbin, adrelid)
+        ) AS definition
+        FROM tables JOIN pg_attribute ON attrelid = tables.oid AND attnum > 0 AND NOT attisdropped
+        LEFT JOIN pg_collation ON pg_collation.oid = attcollation
+        LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        UNION ALL SELECT relname, conname::text, pg_get_constraintdef(pg_constraint.oid)
+        FROM tables JOIN pg_constraint ON conrelid = tables.oid
+        UNION ALL SELECT relname, indexrelid::regclass::text, pg_get_indexdef(indexrelid)
+        FROM tables JOIN pg_index ON indrelid = tables.oid
+        ORDER BY 1, 2, 3
+    """,
+}

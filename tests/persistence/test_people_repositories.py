@@ -1,0 +1,79 @@
+"""The contracts of the repositories of organizations, users, memberships and API keys, on both databases."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from domain.entities.identifiers import new_id
+from domain.entities.organization import Organization
+from domain.entities.user import ApiKey, Membership, Role, User
+from domain.errors import NameTaken, NotFound
+from persistence.unit_of_work import SqlUnitsOfWork
+from tests.persistence.entities import NOW
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_organization_is_found_by_id_and_slug(units: SqlUnitsOfWork) -> None:
+    organization = Organization.create(id=new_id(), slug="acme", name="Acme", now=NOW)
+    async with units.writing() as unit:
+        assert await unit.organizations.any() is False
+        await unit.organizations.add(organization)
+        assert await unit.organizations.any() is True
+        assert await unit.organizations.find(organization.id) == organization
+        assert await unit.organizations.find_by_slug("acme") == organization
+        assert await unit.organizations.find(new_id()) is None
+        assert await unit.organizations.find_by_slug("globex") is None
+
+
+async def test_a_slug_is_given_once(units: SqlUnitsOfWork, acme: UUID) -> None:
+    async with units.writing() as unit:
+        with pytest.raises(NameTaken) as taken:
+            await unit.organizations.add(Organization.create(id=new_id(), slug="acme", name="Other", now=NOW))
+    assert taken.value.field == ("input", "slug")
+
+
+async def test_a_user_is_found_by_an_address_in_any_case(units: SqlUnitsOfWork) -> None:
+    user = User(new_id(), "Ada", "Ada@Example.org", "https://example.org/ada.png", NOW)
+    async with units.writing() as unit:
+        await unit.users.add(user)
+        assert await unit.users.find(user.id) == user
+        assert await unit.users.find_by_email("aDA@example.ORG") == user
+        assert await unit.users.find_by_email("eve@example.org") is None
+        assert await unit.users.find(new_id()) is None
+
+
+async def test_an_address_belongs_to_one_user_and_none_to_many(units: SqlUnitsOfWork, ada: UUID) -> None:
+    async with units.writing() as unit:
+        await unit.users.add(User(new_id(), "No", None, None, NOW))
+        await unit.users.add(User(new_id(), "Address", None, None, NOW))
+        with pytest.raises(NameTaken) as taken:
+            await unit.users.add(User(new_id(), "Eve", "ADA@example.org", None, NOW))
+    assert taken.value.field == ("input", "email")
+
+
+async def test_a_role_can_change(units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID) -> None:
+    membership = Membership(acme, ada, Role.MEMBER, NOW)
+    async with units.writing() as unit:
+        with pytest.raises(NotFound):
+            await unit.memberships.save(membership)
+        await unit.memberships.add(membership)
+        assert await unit.memberships.role_of(ada, acme) is Role.MEMBER
+        await unit.memberships.save(replace(membership, role=Role.OWNER))
+        assert await unit.memberships.role_of(ada, acme) is Role.OWNER
+        assert await unit.memberships.role_of(ada, globex) is None
+        assert await unit.memberships.role_of(new_id(), acme) is None
+
+
+async def test_an_api_key_comes_with_its_user(units: SqlUnitsOfWork, acme: UUID, ada: UUID) -> None:
+    key = ApiKey(new_id(), acme, ada, "deploy", Role.ADMIN, bytes(range(32)), NOW, NOW + timedelta(days=1))
+    async with units.writing() as unit:
+        await unit.api_keys.add(key)
+        user = await unit.users.find(ada)
+        assert await unit.api_keys.find(key.id) == (key, user)
+        assert await unit.api_keys.find(new_id()) is None
+        for minutes in (5, 1):
+            await unit.api_keys.mark_used(key.id, NOW + timedelta(minutes=minutes))
+        assert await unit.api_keys.find(key.id) == (replace(key, last_used_at=NOW + timedelta(minutes=5)), user)

