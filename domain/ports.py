@@ -130,7 +130,12 @@ class ApiKeyRepository(Protocol):
     async def find(self, key_id: UUID) -> tuple[ApiKey, User] | None:
         """The key and the user it acts as."""
 
+    async def find_named(self, organization_id: UUID, user_id: UUID, name: str) -> ApiKey | None:
+        """The newest key of that name which the organization issued to the user."""
+
     async def add(self, key: ApiKey) -> None: ...
+
+    async def save(self, key: ApiKey) -> None: ...
 
     async def mark_used(self, key_id: UUID, at: datetime) -> None: ...
 

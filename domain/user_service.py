@@ -85,15 +85,17 @@ class UserService:
         *,
         name: str = "Issued by the operator",
         expires_at: datetime | None = None,
+        replaces_earlier: bool = False,
     ) -> Secret:
         """The token of a new API key, for the operator: what is missing of organization, user and membership is made.
 
-        The member's role is raised to `role` where it is below. The token is told this once. Raises InvalidInput.
+        The member's role is raised to `role` where it is below. The token is told this once. With `replaces_earlier`,
+        the user's key of that name gets the new token and its old one ends, so that there is one. Raises InvalidInput.
         """
         if not _EMAIL.fullmatch(user_email):
             raise InvalidInput("An e-mail address looks like ada@example.com.", ("input", "email"))
         now = self._clock()
-        new_key = generate_api_key(new_id())
+        key_name = clean_name(name, ("input", "name"))
         async with self._units_of_work.writing() as unit:
             organization = await unit.organizations.find_by_slug(organization_slug)
             if organization is None:
@@ -109,18 +111,19 @@ class UserService:
                 await unit.memberships.add(membership)
             elif not present.covers(role):
                 await unit.memberships.save(membership)
-            await unit.api_keys.add(
-                ApiKey(
-                    id=new_key.id,
-                    organization_id=organization.id,
-                    user_id=user.id,
-                    name=clean_name(name, ("input", "name")),
-                    role=role,
-                    secret_hash=new_key.secret_hash,
-                    created_at=now,
-                    expires_at=expires_at,
-                )
+            earlier = await unit.api_keys.find_named(organization.id, user.id, key_name) if replaces_earlier else None
+            new_key = generate_api_key(new_id() if earlier is None else earlier.id)
+            key = ApiKey(
+                id=new_key.id,
+                organization_id=organization.id,
+                user_id=user.id,
+                name=key_name,
+                role=role,
+                secret_hash=new_key.secret_hash,
+                created_at=now,
+                expires_at=expires_at,
             )
+            await (unit.api_keys.add(key) if earlier is None else unit.api_keys.save(key))
             await unit.commit()
         return new_key.token
 

@@ -1,6 +1,6 @@
 """The command `tether`: what can be asked of it and how, and what an operator sees when it fails.
 
-Exit codes: 0 for done, 1 for failed, with a line on standard error that says why, 2 for a call that can't be understood.
+Exit codes: 0 for done, 1 for failed, with a line on standard error that says why, 2 for a call not understood.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from importlib import import_module
 from domain.entities.user import Role
 from domain.errors import DomainError, ServiceUnavailable
 from gql.log import set_up_logging
-from gql.operator_error import OperatorError
+from gql.operator_error import OperatorError, describe_outage
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     except OperatorError as error:
         return _failed(*error.problems)
     except ServiceUnavailable as error:
-        return _failed(f"{error.message} {_reason(error)}".rstrip())
+        return _failed(describe_outage(error))
     except DomainError as error:
         return _failed(error.message)
     except KeyboardInterrupt:
@@ -48,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", default=8000, type=_port, help="0 takes a free one (default: %(default)s)")
 
     command("migrate", "bring the database's tables up to date", example="tether migrate")
-    command("schema", "print the GraphQL schema", example="tether schema > schema.graphql", details="Needs no settings.")
+    command(
+        "schema", "print the GraphQL schema", example="tether schema > schema.graphql", details="Needs no settings."
+    )
 
     keys = command("keys", "make encryption keys", example="tether keys generate > encryption.key")
     generate = keys.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
@@ -102,12 +104,6 @@ def _failed(*problems: str) -> int:
     for problem in problems:
         print(f"tether: {problem}", file=sys.stderr)
     return 1
-
-
-def _reason(error: ServiceUnavailable) -> str:
-    """What the driver said, which clients never see. It names hosts and users, and no password."""
-    cause = getattr(error.__cause__, "driver_exception", None) or error.__cause__
-    return "" if cause is None else f"({type(cause).__name__}: {' '.join(str(cause).split())})"
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ async def _kept_running(feed: EventFeed) -> AsyncIterator[None]:
         while True:
             try:
                 await feed.run()
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it is, other subscriptions depend on it
                 _log.exception("The event feed failed and is started again.")
                 await asyncio.sleep(_FEED_RESTART_SECONDS)
 

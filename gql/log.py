@@ -1,4 +1,4 @@
-"""How Tether logs: to standard error, each event in one line, a traceback below it only for what nobody meant to happen.
+"""How Tether logs: to standard error, an event a line, a traceback below it only for what nobody meant to happen.
 
 Set up by the command line, once a process.
 """

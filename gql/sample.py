@@ -10,7 +10,7 @@ from typing import Final
 from domain.entities.identifiers import new_id
 from domain.entities.organization import Organization
 from domain.entities.user import Membership, Role, User, Viewer
-from domain.errors import NameTaken, NotFound, ServiceFailure
+from domain.errors import InvalidInput, NameTaken, ServiceFailure
 from domain.secret import Secret
 from gql.bootstrap import Tether
 from gql.settings import Environment
@@ -96,10 +96,10 @@ async def _connect(tether: Tether, viewer: Viewer, organization: Organization, s
             name=sample.name,
             idempotency_key=f"sample-{sample.service}-{organization.id}",
         )
-    except NotFound:
-        return f"the connection {sample.name} was deleted, and stays so"
     except NameTaken:
         return f"another connection is called {sample.name}, so none was made"
+    except InvalidInput:  # it was made once, with this idempotency key
+        return f"the connection {sample.name} was deleted, and stays so"
     except ServiceFailure as failure:
         return (
             f"no connection to {sample.name} was made: {failure.message} "

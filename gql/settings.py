@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self, TypeVar
-
-import httpx2
+from urllib.parse import SplitResult, urlsplit
 
 from domain.address_guard import AddressNotAllowed, OutboundAllow
 from domain.key_ring import EncryptionKey, parse_key
@@ -167,8 +166,7 @@ class _Reader:
                 "such as https://tether.example.com."
             )
             return ""
-        parse = _production_url if production else _url
-        return self.optional("TETHER_PUBLIC_URL", parse, "http://127.0.0.1:8000")
+        return self.optional("TETHER_PUBLIC_URL", lambda text: _public_url(text, production), "http://127.0.0.1:8000")
 
     def service_url(self, name: str, default: str, allow: OutboundAllow) -> str:
         return self.optional(name, lambda text: _service_url(text, allow), default)
@@ -197,36 +195,37 @@ def _text_of_key_file(file: Path) -> str:
     return content.decode("ascii")
 
 
-def _url(text: str) -> str:
-    """An absolute address without a final slash. Raises ValueError, which doesn't repeat it."""
+def _url(text: str) -> SplitResult:
+    """An absolute address. Raises ValueError, which doesn't repeat it."""
     try:
-        url = httpx2.URL(text)
-    except httpx2.InvalidURL:
+        url = urlsplit(text.rstrip("/"))
+        names_host = bool(url.hostname) and "@" not in url.netloc and url.port != 0
+    except ValueError:
         raise ValueError(_URL_FORM) from None
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo or not _URL_CHARACTERS.fullmatch(text):
+    if not (names_host and url.scheme in {"http", "https"} and _URL_CHARACTERS.fullmatch(text)):
         raise ValueError(_URL_FORM)
-    return text.rstrip("/")
+    return url
 
 
-def _production_url(text: str) -> str:
-    url = httpx2.URL(_url(text))
-    if url.scheme != "https" and url.host not in _LOOPBACK:
-        raise ValueError("In production people reach it by https://, or from this very machine by http://127.0.0.1.")
-    return str(url).rstrip("/")
+def _public_url(text: str, production: bool) -> str:
+    url = _url(text)
+    if production and url.scheme != "https" and url.hostname not in _LOOPBACK:
+        raise ValueError("Write https://…: in production, http:// is only for this machine itself (http://127.0.0.1).")
+    return url.geturl()
 
 
 def _service_url(text: str, allow: OutboundAllow) -> str:
-    url = httpx2.URL(_url(text))
+    url = _url(text)
     try:
-        allowed_without_tls = allow.names(url.raw_host.decode("ascii"))
+        allowed_without_tls = allow.names(url.hostname or "")
     except AddressNotAllowed as refused:
         raise ValueError(f"{refused}.") from None
     if url.scheme != "https" and not allowed_without_tls:
         raise ValueError(
-            f"Write https://{url.host}: http:// is for hosts that TETHER_OUTBOUND_ALLOW names, so that "
-            "credentials don't travel in the clear."
+            "Write https://…: http:// is only for hosts that TETHER_OUTBOUND_ALLOW names, since others could read "
+            "the credentials."
         )
-    return str(url).rstrip("/")
+    return url.geturl()
 
 
 _log: Final = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ from uuid import UUID
 from domain.entities.user import Viewer
 from persistence.database import Database
 from persistence.documents.dialects import DIALECTS, Type
-from persistence.reading import fetch
 
 BATCH = 200
 
@@ -48,7 +47,7 @@ class EventReader:
             f"on e.organization_id = m.organization_id and e.sequence > {first} and e.sequence <= {last}{filters} "
             f"where m.user_id = {user} and m.organization_id = {organization} order by e.sequence limit {BATCH}"
         )
-        rows = await fetch(self._database, sql, [dialect.value(value) for value in values])
+        rows = await self._database.fetch(sql, [dialect.value(value) for value in values])
         if not rows:
             return None
         return [row[0] for row in rows if row[0] is not None]

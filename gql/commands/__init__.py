@@ -1,1 +1,1 @@
-"""The commands of `tether`, one a file, each with `run(arguments) -> int`: its exit code. Called by `gql/__main__.py`."""
+"""The commands of `tether`, one a file, each with `run(arguments)`, which gives its exit code to `gql/__main__.py`."""

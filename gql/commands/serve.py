@@ -1,4 +1,4 @@
-"""`tether serve`: the server, until it is told to stop. Called by `make serve`, and by whatever supervises processes."""
+"""`tether serve`: the server, until it is told to stop. Called by `make serve` and by whatever supervises processes."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.loops.auto import auto_loop_factory
 
 from gql import sample
 from gql.bootstrap import Tether, running
@@ -27,7 +28,10 @@ WEBSOCKET_MESSAGE_BYTES = 64 * 1024
 
 def run(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment(os.environ)
-    with _listener(arguments.host, arguments.port) as listener, asyncio.Runner(loop_factory=_loop_factory) as runner:
+    with (
+        _listener(arguments.host, arguments.port) as listener,
+        asyncio.Runner(loop_factory=auto_loop_factory()) as runner,
+    ):
         runner.run(_serve(settings, listener))
     return 0
 
@@ -39,11 +43,6 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signal_number, server.stop)
         await server.serve(sockets=[listener])
-
-
-def _loop_factory() -> asyncio.AbstractEventLoop:
-    """uvloop's, where it can be installed."""
-    return asyncio.new_event_loop() if uvloop is None else uvloop.new_event_loop()
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -82,7 +82,7 @@ _HEADERS: Final = {
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     """No such address, or not by this method."""
-    refused = cast(HTTPException, error)  # what it is registered for
+    refused = cast("HTTPException", error)  # what it is registered for
     message = {
         404: "There is nothing at this address. GraphQL is at /graphql.",
         405: f"{request.method} isn't answered here.",

@@ -17,7 +17,7 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.async_base_view import AsyncWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.types.unset import UNSET, UnsetType
+from strawberry.types.unset import UnsetType
 
 from domain.errors import Unauthenticated
 from gql.context import Context
@@ -103,7 +103,7 @@ class GraphQLSockets(GraphQL[Context, None]):
                 await context.authenticate(context.token)
         except Unauthenticated as refused:
             raise ConnectionRejectionError from refused
-        return UNSET
+        return UnsetType()
 
 
 def _is_operation(payload: object) -> bool:

@@ -132,10 +132,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """A list of objects stored as a JSON array: each field is a member of the stored object, by its own name."""
+    """A list of objects stored as a JSON array. `members` gives each field's name there."""
 
     type_name: str
     column: str
+    members: Mapping[str, str]
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         row, dialect = compiler.alias("j"), compiler.dialect
@@ -143,7 +144,7 @@ class Members:
         for part in field.below[self.type_name]:
             parts.append(Literal(f'{"," if parts else "{"}"{part.key}":'))
             typename = part.name == "__typename"
-            parts.append(Literal(f'"{self.type_name}"') if typename else dialect.member(row, part.name))
+            parts.append(Literal(f'"{self.type_name}"') if typename else dialect.member(row, self.members[part.name]))
         element = dialect.concat([*parts, Literal("}")])
         rows = dialect.elements(f"{scope.alias}.{self.column}", row)
         listed = f"(select {dialect.joined_rows(element, f'{row}.position')} from {rows})"

@@ -15,7 +15,6 @@ from persistence.documents.compiler import Compiler, Plan
 from persistence.documents.dialects import DIALECTS
 from persistence.documents.roots import Reference
 from persistence.documents.selection import Selection
-from persistence.reading import fetch
 
 PLANS_KEPT = 2_000
 FOREIGN_CURSOR = "\x01"
@@ -53,7 +52,7 @@ class DocumentReader:
         """
         plan = self._plan((plan_key, reference.structure), reference, selection, variables)
         values = plan.bind(viewer, self._clock(), reference.values, variables)
-        rows = await fetch(self._database, plan.sql, values)
+        rows = await self._database.fetch(plan.sql, values)
         text: str | None = rows[0][0] if rows else None
         if plan.checks_cursors and text is not None and FOREIGN_CURSOR in text:
             raise BadUserInput("This cursor is of another organization. Begin again without it.")

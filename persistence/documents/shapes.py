@@ -120,6 +120,16 @@ VIEWER: Shape = Shape(
     },
 )
 
+_PROBE = {
+    "name": "name",
+    "outcome": "outcome",
+    "code": "code",
+    "message": "message",
+    "remedy": "remedy",
+    "latencyMs": "latency_ms",
+    "evidence": "evidence",
+}
+
 HEALTH_CHECK: Shape = Shape(
     "HealthCheck",
     {
@@ -129,7 +139,7 @@ HEALTH_CHECK: Shape = Shape(
         "startedAt": Moment("started_at"),
         "latencyMs": Number("latency_ms"),
         "trigger": Word("trigger"),
-        "probes": Members("HealthProbe", "probes"),
+        "probes": Members("HealthProbe", "probes", _PROBE),
     },
 )
 
@@ -188,7 +198,7 @@ _HEALTH: dict[str, Written] = {
     "nextCheckAt": Moment("health_next_check_at"),
     "latencyMs": Number("health_latency_ms"),
     "consecutiveFailures": Number("health_consecutive_failures"),
-    "probes": Members("HealthProbe", "health_probes"),
+    "probes": Members("HealthProbe", "health_probes", _PROBE),
     "checks": Page(
         "HealthCheck",
         "health_checks",

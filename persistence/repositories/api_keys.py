@@ -30,20 +30,22 @@ class SqlApiKeyRepository:
         row = found.one_or_none()
         return None if row is None else (_entity(row), user_entity(row))
 
+    async def find_named(self, organization_id: UUID, user_id: UUID, name: str) -> ApiKey | None:
+        found = await self._transaction.execute(
+            select(api_keys)
+            .where(_c.organization_id == organization_id, _c.user_id == user_id, _c.name == name)
+            .order_by(_c.id.desc())
+            .limit(1)
+        )
+        row = found.one_or_none()
+        return None if row is None else _entity(row)
+
     async def add(self, key: ApiKey) -> None:
+        await self._transaction.execute(insert(api_keys).values(_values(key)))
+
+    async def save(self, key: ApiKey) -> None:
         await self._transaction.execute(
-            insert(api_keys).values(
-                organization_id=key.organization_id,
-                id=key.id,
-                user_id=key.user_id,
-                name=key.name,
-                role=key.role.value,
-                secret_hash=key.secret_hash,
-                created_at=key.created_at,
-                expires_at=key.expires_at,
-                revoked_at=key.revoked_at,
-                last_used_at=key.last_used_at,
-            )
+            update(api_keys).where(_c.organization_id == key.organization_id, _c.id == key.id).values(_values(key))
         )
 
     async def mark_used(self, key_id: UUID, at: datetime) -> None:
@@ -68,3 +70,18 @@ def _entity(row: Row[Any]) -> ApiKey:
         revoked_at=columns[_c.revoked_at],
         last_used_at=columns[_c.last_used_at],
     )
+
+
+def _values(key: ApiKey) -> dict[str, Any]:
+    return {
+        "organization_id": key.organization_id,
+        "id": key.id,
+        "user_id": key.user_id,
+        "name": key.name,
+        "role": key.role.value,
+        "secret_hash": key.secret_hash,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
+    }
