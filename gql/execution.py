@@ -42,12 +42,10 @@ class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
         self, reference: Reference, return_type: GraphQLOutputType, field_details: FieldDetailsList, path: Path
     ) -> Fragment | None:
         context: Context = self.context_value
-        operation = context.operations.running(self.operation)
-        if operation is None:
-            raise AssertionError("an operation is kept while it runs for the first time")
+        operation = context.operations.running(self.operation, self.schema)
         text = await context.documents.read(
             reference,
-            plan_key=(operation.key, tuple(path.as_list()), operation.shape(self.variable_values.coerced)),
+            plan_key=(operation.serial, tuple(path.as_list()), operation.shape(self.variable_values.coerced)),
             selection=lambda: selection_of(self, return_type, field_details),
             variables=self.variable_values,
             viewer=context.viewer,

@@ -1,13 +1,14 @@
 """Operations that have been seen: each text is parsed and validated once, and the shape of its variables is known.
 
-Used by `gql/schema.py`, which fills the cache, and by the executor, which finds document plans by shape.
+Used by `gql/schema.py`, which keeps what is valid, and by the executor, which finds document plans by shape.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from itertools import count
+from typing import Any, Generic, TypeVar
 
 from graphql import (
     DocumentNode,
@@ -24,16 +25,18 @@ from graphql import (
 
 OPERATIONS_KEPT = 1_000
 
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
 _MISSING = object()
 _Shaper = Callable[[Any], Hashable]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A valid document and, for the operation that is run of it, what its variables look like."""
+    """One operation of a valid document. `serial` is its alone for as long as the process lives."""
 
-    key: Hashable
-    document: DocumentNode
+    serial: int
     definition: OperationDefinitionNode
     shapers: tuple[tuple[str, _Shaper], ...]
 
@@ -43,43 +46,49 @@ class Operation:
 
 
 class OperationCache:
-    """The operations used latest, by their text and operation name. Only valid ones are kept."""
+    """The documents and operations used latest. `validated` counts the documents that had to be validated."""
 
     def __init__(self) -> None:
-        self._operations: OrderedDict[Hashable, Operation] = OrderedDict()
-        self._by_definition: dict[int, Operation] = {}
+        self._documents: _Latest[Hashable, DocumentNode] = _Latest(OPERATIONS_KEPT)
+        self._operations: _Latest[int, Operation] = _Latest(OPERATIONS_KEPT)
+        self._serials = count(1)
         self.validated = 0
 
-    def find(self, text: str, operation_name: str | None) -> Operation | None:
-        """The operation, if it has been seen."""
-        key = _key(text, operation_name)
-        operation = self._operations.get(key)
-        if operation is not None:
-            self._operations.move_to_end(key)
+    def find(self, text: str, operation_name: str | None) -> DocumentNode | None:
+        """The document of a text that was found valid for this operation name."""
+        return self._documents.get(_key(text, operation_name))
+
+    def add(self, text: str, operation_name: str | None, document: DocumentNode) -> None:
+        """Keep a document that is valid, and has the operation."""
+        self._documents.put(_key(text, operation_name), document)
+        self.validated += 1
+
+    def running(self, definition: OperationDefinitionNode, schema: GraphQLSchema) -> Operation:
+        """The operation whose definition this very object is; it may have run for days, as subscriptions do."""
+        operation = self._operations.get(id(definition))
+        if operation is None or operation.definition is not definition:
+            operation = Operation(next(self._serials), definition, _shapers(definition, schema))
+            self._operations.put(id(definition), operation)
         return operation
 
-    def add(
-        self,
-        text: str,
-        operation_name: str | None,
-        document: DocumentNode,
-        definition: OperationDefinitionNode,
-        schema: GraphQLSchema,
-    ) -> None:
-        """Keep an operation that is valid."""
-        key = _key(text, operation_name)
-        operation = Operation(key, document, definition, _shapers(definition, schema))
-        self._operations[key] = operation
-        self._by_definition[id(definition)] = operation
-        self.validated += 1
-        if len(self._operations) > OPERATIONS_KEPT:
-            _, oldest = self._operations.popitem(last=False)
-            self._by_definition.pop(id(oldest.definition), None)
 
-    def running(self, definition: OperationDefinitionNode) -> Operation | None:
-        """The operation whose definition this very object is."""
-        operation = self._by_definition.get(id(definition))
-        return operation if operation is not None and operation.definition is definition else None
+class _Latest(Generic[Key, Value]):
+    """A mapping that forgets what was used longest ago."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[Key, Value] = OrderedDict()
+
+    def get(self, key: Key) -> Value | None:
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: Key, value: Value) -> None:
+        self._values[key] = value
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
 
 
 def _key(text: str, operation_name: str | None) -> Hashable:

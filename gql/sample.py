@@ -1,6 +1,6 @@
 """Development's sample: the organization acme with its founder, and connections to a simulated GitHub and Slack.
 
-`create` is for `tether sample`, `founder_token` for `tether serve`, whose GraphiQL is signed in as the founder.
+`create_sample` is for `tether sample`, `founder_token` for `tether serve`, whose GraphiQL is signed in as the founder.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ FOUNDER: Final = "founder@acme.example"
 TOKEN_LIFETIME: Final = timedelta(days=1)
 
 
-async def create(tether: Tether) -> list[str]:
+async def create_sample(tether: Tether) -> list[str]:
     """Create what is missing of it, and tell what there is then, a line each. Raises ServiceUnavailable."""
     organization, founder = await _organization(tether)
     viewer = Viewer(founder.id, founder.name, Role.OWNER)

@@ -54,8 +54,8 @@ class TetherSchema(strawberry.Schema):
     ) -> PreExecutionError | None:
         """Parse and validate, unless the same operation has been found valid before."""
         text, name = context.query, context._provided_operation_name
-        if text is not None and (operation := self.operations.find(text, name)) is not None:
-            context.graphql_document = operation.document
+        if text is not None and (document := self.operations.find(text, name)) is not None:
+            context.graphql_document = document
             if context.operation_type not in context.allowed_operations:
                 raise InvalidOperationTypeError(context.operation_type)
             return None
@@ -63,10 +63,9 @@ class TetherSchema(strawberry.Schema):
         context.parse_options = {"max_tokens": MOST_TOKENS}
         error = await super()._prepare_operation_async(context, extensions_runner)
         if error is None and text is not None and context.graphql_document is not None:
-            definition = get_operation_ast(context.graphql_document, name)
-            if definition is None:
+            if get_operation_ast(context.graphql_document, name) is None:
                 return PreExecutionError(data=None, errors=[_ambiguous(context)])
-            self.operations.add(text, name, context.graphql_document, definition, self._schema)
+            self.operations.add(text, name, context.graphql_document)
         return error
 
     async def _handle_execution_result(self, context: ExecutionContext, result: Any, *args: Any, **kwargs: Any) -> Any:

@@ -4,6 +4,7 @@ Units of work take transactions from it, documents and the feed take raw driver 
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -115,6 +116,14 @@ class Database:
     async def ping(self) -> None:
         """Raises ServiceUnavailable unless the database answers."""
         await self.fetch("SELECT 1")
+
+    async def version(self) -> tuple[int, ...]:
+        """Of SQLite's library or of the PostgreSQL server, such as (16, 4). Raises ServiceUnavailable for no answer."""
+        async with self.driver_connection() as connection:
+            if self.dialect_name == "sqlite":
+                return sqlite3.sqlite_version_info
+            server = connection.get_server_version()
+            return server.major, server.minor
 
     async def migration_revision(self) -> str | None:
         """The revision to which the database has been migrated; None: never."""

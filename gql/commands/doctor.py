@@ -3,11 +3,11 @@
 import argparse
 import asyncio
 import os
-import sqlite3
 import sys
 from collections.abc import Mapping
 from contextlib import aclosing
 from pathlib import Path
+from typing import Final
 
 from domain.errors import EncryptionKeyMismatch, ServiceUnavailable
 from domain.http import HttpClient, HttpFault, HttpFaultKind
@@ -18,9 +18,6 @@ from gql.settings import Settings, SettingsError
 from persistence.database import Database
 from persistence.database_url import parse_database_url
 from persistence.unit_of_work import SqlUnitsOfWork
-
-OLDEST_SQLITE = (3, 38)  # its JSON functions are built in since then
-OLDEST_POSTGRESQL = (13,)
 
 
 def run(_arguments: argparse.Namespace) -> int:
@@ -58,10 +55,11 @@ class Doctor:
             return
         async with Database(database_url) as database:
             try:
-                name, version, oldest = await _version(database)
+                version = await database.version()
             except ServiceUnavailable as outage:
                 self._fail("database", f"{describe_outage(outage)} Check TETHER_DATABASE_URL.")
                 return
+            name, oldest = _OLDEST[database.dialect_name]
             found = f"{name} {_dotted(version)}"
             if version < oldest:
                 self._fail("database", f"{found} is too old: Tether needs {_dotted(oldest)} or newer.")
@@ -107,14 +105,11 @@ class Doctor:
         sys.stdout.flush()
 
 
-async def _version(database: Database) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
-    """The database's name, its version and the oldest that will do. Raises ServiceUnavailable."""
-    async with database.driver_connection() as connection:
-        if database.dialect_name == "sqlite":
-            return "SQLite", sqlite3.sqlite_version_info, OLDEST_SQLITE
-        server = connection.get_server_version()
-        return "PostgreSQL", (server.major, server.minor), OLDEST_POSTGRESQL
-
-
 def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
+
+
+_OLDEST: Final = {
+    "sqlite": ("SQLite", (3, 38)),  # its JSON functions are built in since then
+    "postgresql": ("PostgreSQL", (13,)),
+}

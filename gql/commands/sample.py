@@ -5,9 +5,9 @@ import asyncio
 import os
 import sys
 
-from gql import sample
 from gql.bootstrap import running
 from gql.operator_error import OperatorError
+from gql.sample import create_sample
 from gql.settings import Environment, Settings
 
 
@@ -24,5 +24,5 @@ def run(_arguments: argparse.Namespace) -> int:
 
 async def _create(settings: Settings) -> None:
     async with running(settings) as tether:
-        for line in await sample.create(tether):
+        for line in await create_sample(tether):
             sys.stdout.write(line + "\n")

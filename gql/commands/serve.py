@@ -14,10 +14,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.loops.auto import auto_loop_factory
 
-from gql import sample
 from gql.bootstrap import Tether, running
 from gql.http.application import create_application
 from gql.operator_error import OperatorError
+from gql.sample import FOUNDER, SLUG, founder_token
 from gql.settings import Environment, Settings
 
 SHUTDOWN_TIMEOUT_SECONDS = 5
@@ -38,8 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with running(settings) as opened:
-        tether = replace(opened, development_token=await sample.founder_token(opened))
-        server = _Server(_config(create_application(tether)), greeting=_greeting(tether, listener))
+        tether = replace(opened, development_token=await founder_token(opened))
+        server = _Server(server_config(create_application(tether)), greeting=_greeting(tether, listener))
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signal_number, server.stop)
         await server.serve(sockets=[listener])
@@ -56,7 +56,8 @@ def _listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _config(application: ASGIApp) -> uvicorn.Config:
+def server_config(application: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves it, here and in tests."""
     return uvicorn.Config(
         application,
         ws="websockets-sansio",
@@ -100,8 +101,7 @@ def _greeting(tether: Tether, listener: socket.socket) -> str:
     lines = [f"Tether runs at {url}", f"GraphiQL:      {url}/graphql"]
     if tether.development_token is not None:
         lines.append(
-            f"Signed in as:  {sample.FOUNDER}, an OWNER of {sample.SLUG}, for a day "
-            "(development; scripts use `tether token`)"
+            f"Signed in as:  {FOUNDER}, an OWNER of {SLUG}, for a day (development; scripts use `tether token`)"
         )
     elif tether.settings.environment is Environment.DEVELOPMENT:
         lines.append("Signed in as:  nobody, until `tether sample` has created the sample organization")

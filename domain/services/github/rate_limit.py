@@ -19,7 +19,7 @@ SECONDARY_LIMIT_SECONDS: Final = 60
 def rate_limit(headers: Mapping[str, str]) -> ServiceRateLimit | None:
     """The quota in an answer's headers; None where they tell none."""
     limit, remaining = _number(headers, "x-ratelimit-limit"), _number(headers, "x-ratelimit-remaining")
-    reset = _number(headers, "x-ratelimit-reset")
+    reset = _number(headers, "x-ratelimit-reset", digits=10)
     if limit is None and remaining is None and reset is None:
         return None
     return ServiceRateLimit(limit, remaining, None if reset is None else datetime.fromtimestamp(reset, UTC))
@@ -52,6 +52,7 @@ def limited(answer: HttpAnswer, message: str, now: datetime) -> ServiceFault | N
     )
 
 
-def _number(headers: Mapping[str, str], name: str) -> int | None:
+def _number(headers: Mapping[str, str], name: str, *, digits: int = 9) -> int | None:
+    """A header's number. Nine digits fit wherever numbers are kept and shown; a moment has ten."""
     text = headers.get(name, "").strip()
-    return int(text) if re.fullmatch(r"[0-9]{1,10}", text) else None
+    return int(text) if re.fullmatch(rf"[0-9]{{1,{digits}}}", text) else None
