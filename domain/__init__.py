@@ -1,1 +1,1 @@
-"""What Tether is about: connections, credentials, health and the people who keep them. Knows no database and no GraphQL."""
+"""What Tether is about: connections, credentials, health and people. Knows no database and no GraphQL."""

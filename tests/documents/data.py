@@ -5,7 +5,7 @@ Used by this folder's conftest. Times tie and end in zeros, names need escaping,
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -31,7 +31,7 @@ EVENTS = [
 ]
 NAMES = [
     *("Octo", "octo-deploy", "O'Brien \"the\" quoted", "back\\slash\\n", "🚀 launch 👩‍🚀", "line\u2028and\u2029ends"),
-    *("İstanbul", "Straße", "STRASSE", "e\u0301clair", "Éclair", "~tilde~ ~", "100 % {row} $1 ?1 :name", "ﬁn", "Ωμέγα"),
+    *("İstanbul", "Straße", "STRASSEN", "e\u0301clair", "Éclairs", "~tilde~ ~", "100 % {row} $1 ?1 :name", "ﬁn", "Ωμέγα"),
     *("</script><b>", "ÅNGSTRÖM", "\u0627\u0644\u0639\u0631\u0628\u064a\u0629", "'; drop table users; --", "a"),
 ]
 REMEDIES = [remedy.value for remedy in Remedy]
@@ -48,7 +48,7 @@ LABELS = [{}, {"team": "platform"}, {"team": "platform", "tier": "1"}, {"quote'\
 class World:
     """Rows by the names of their tables."""
 
-    rows: dict[str, list[Row]]
+    rows: dict[str, list[Row]] = field(repr=False)
 
     def table(self, name: str) -> list[Row]:
         return self.rows[name]

@@ -1,10 +1,9 @@
-"""The slow evaluator: what a query's answer is by plain graphql-core, with resolvers over rows in Python.
+"""The slow evaluator: a query's answer by plain graphql-core, with resolvers over rows in Python.
 
 The tests hold the document read path against it. It shares no code with `persistence/documents`: what it knows is
-restated from the descriptions in the schema. Its cursors are the real ones without their first part, the list's tag.
+restated from the schema's descriptions. Its cursors are the real ones without their first part, the list's tag.
 """
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,14 +11,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLScalarType, GraphQLSchema, build_schema, execute
-from graphql.pyutils import is_awaitable
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLResolveInfo,
+    GraphQLScalarType,
+    GraphQLSchema,
+    build_schema,
+    execute_sync,
+)
 
 from domain.entities.user import Viewer
+from domain.services.base import Service
 from domain.services.catalogue import ServiceCatalogue
-from tests.documents.data import EVENTS, HEALTH, NOW, ROLES, STATUSES, Row, World
-
-assert EVENTS  # the enum's values are the schema's own
+from tests.documents.data import HEALTH, NOW, ROLES, STATUSES, Row, World, in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,363 @@ class Asked:
     viewer: Viewer
 
     def role(self, organization_id: UUID) -> str | None:
-        """The viewer's membership; None where there is none."""
+        """The role that the viewer is a member with; None where they are none."""
         for row in self.world.table("memberships"):
             if row["organization_id"] == organization_id and row["user_id"] == self.viewer.user_id:
                 return str(row["role"])
         return None
+
+    def effective_role(self, organization_id: UUID) -> str:
+        """The weaker one of the membership's role and the key's."""
+        return max(self.role(organization_id) or "", self.viewer.role_cap.value, key=ROLES.index)
+
+
+class SlowEvaluator:
+    """Evaluates queries of one world. `schema` is the schema with nothing of Strawberry in it."""
+
+    def __init__(self, sdl: str, world: World, catalogue: ServiceCatalogue) -> None:
+        self.schema = plain_schema(sdl)
+        self._world, self._catalogue = world, catalogue
+
+    def answer(self, document: DocumentNode, variables: Mapping[str, Any], viewer: Viewer) -> ExecutionResult:
+        """Data and errors."""
+        return execute_sync(
+            self.schema,
+            document,
+            context_value=Asked(self._world, self._catalogue, viewer),
+            variable_values=dict(variables),
+            field_resolver=_resolve,
+        )
+
+
+def plain_schema(sdl: str) -> GraphQLSchema:
+    """The schema, with a DateTime that reads and writes moments."""
+    schema = build_schema(sdl)
+    moment = schema.type_map["DateTime"]
+    assert isinstance(moment, GraphQLScalarType)
+    moment.parse_value = lambda value: datetime.fromisoformat(value).astimezone(UTC)  # type: ignore[method-assign]  # graphql-core's way
+    moment.serialize = moment_text  # type: ignore[method-assign]  # the same
+    return schema
+
+
+def moment_text(moment: datetime) -> str:
+    """RFC 3339 in UTC without trailing zeros."""
+    fraction = f"{moment.microsecond:06}".rstrip("0")
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{'.' if fraction else ''}{fraction}+00:00"
+
+
+def _resolve(source: Any, info: GraphQLResolveInfo[Asked], **arguments: Any) -> Any:
+    """A resolver of its own if the field has one, else the column of its name."""
+    resolver = _RESOLVERS.get(f"{info.parent_type.name}.{info.field_name}")
+    if resolver is not None:
+        return resolver(info.context, source, **arguments)
+    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in info.field_name)
+    return source[name] if isinstance(source, dict) else getattr(source, name)
+
+
+def _page(
+    scope: UUID,
+    rows: Iterable[Row],
+    order: str,
+    given: Mapping[str, Any],
+    *,
+    descending: bool = False,
+    id_: str = "id",
+    never: datetime | None = None,
+) -> Row:
+    """The part of a list that the four arguments ask for, as Relay defines it."""
+
+    def key(row: Row) -> Any:
+        return never if row[order] is None else row[order]
+
+    def text(row: Row) -> str:
+        value = key(row)
+        return f"~{scope}~{row[id_]}~{moment_text(value) if isinstance(value, datetime) else value}"
+
+    ordered = sorted(rows, key=lambda row: (key(row), row[id_]), reverse=descending)
+    after, before = (_place(given.get(name), scope, order) for name in ("after", "before"))
+    # of two places, which comes first; a place may be one that no row has any more
+    precedes = (lambda one, other: one > other) if descending else (lambda one, other: one < other)
+    kept = [
+        row
+        for row in ordered
+        if (after is None or precedes(after, (key(row), row[id_])))
+        and (before is None or precedes((key(row), row[id_]), before))
+    ]
+    first, last = given.get("first"), given.get("last")
+    size = last if last is not None else 25 if first is None else first
+    shown = kept[max(0, len(kept) - size) :] if last is not None else kept[:size]
+    left_over = len(kept) > size
+    earlier = after is not None and any(not precedes(after, (key(row), row[id_])) for row in ordered)
+    later = before is not None and any(not precedes((key(row), row[id_]), before) for row in ordered)
+    return {
+        "nodes": shown,
+        "edges": [{"cursor": text(row), "node": row} for row in shown],
+        "total_count": len(ordered),
+        "page_info": {
+            "has_next_page": later or (last is None and left_over),
+            "has_previous_page": earlier or (last is not None and left_over),
+            "start_cursor": text(shown[0]) if shown else None,
+            "end_cursor": text(shown[-1]) if shown else None,
+        },
+    }
+
+
+def _place(cursor: str | None, scope: UUID, order: str) -> Any:
+    if cursor is None:
+        return None
+    _, cursor_scope, id_, key = cursor.split("~", 3)
+    if UUID(cursor_scope) != scope:
+        raise GraphQLError("another organization's")
+    value: Any = datetime.fromisoformat(key) if order.endswith("_at") else int(key) if order == "sequence" else key
+    return value, UUID(id_)
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFC", text.casefold())
+
+
+def _rows(asked: Asked, table: str, **wanted: Any) -> list[Row]:
+    return [row for row in asked.world.table(table) if all(row[name] == value for name, value in wanted.items())]
+
+
+def _connections(asked: Asked, organization: Row, **given: Any) -> Row:
+    wanted = given.get("filter") or {}
+    rows = []
+    for row in _rows(asked, "service_connections", organization_id=organization["id"], deleted_at=None):
+        labels, before = wanted.get("labels"), wanted.get("expiringBefore")
+        credential = _one(asked, "service_credentials", connection_id=row["id"])
+        ends = credential and credential["expires_at"]
+        if (
+            row["service"] in _either(wanted, "service", row["service"])
+            and row["status"] in _either(wanted, "status", row["status"])
+            and row["health_status"] in _either(wanted, "health", row["health_status"])
+            and _fold(wanted.get("search") or "") in row["name_key"]
+            and (labels is None or labels.items() <= row["labels"].items())
+            and (before is None or (ends is not None and ends < before))
+        ):
+            rows.append(row)
+    order = given["orderBy"]
+    column = {"NAME": "name_key", "CHECKED_AT": "health_checked_at"}.get(order["field"], order["field"].lower())
+    never = datetime(1970, 1, 1, tzinfo=UTC)
+    return _page(organization["id"], rows, column, given, descending=order["direction"] == "DESC", never=never)
+
+
+def _either(wanted: Mapping[str, Any], name: str, otherwise: Any) -> list[Any]:
+    given = wanted.get(name)
+    return [otherwise] if given is None else given
+
+
+def _repositories(asked: Asked, organization_id: UUID, rows: list[Row], given: Mapping[str, Any]) -> Row:
+    wanted = given.get("filter") or {}
+    rows = [
+        row
+        for row in rows
+        if _fold(wanted.get("search") or "") in row["full_name_key"]
+        and all(wanted.get(name) in (None, row[name]) for name in ("selected", "archived", "private"))
+    ]
+    return _page(organization_id, rows, "full_name_key", given)
+
+
+def _events(asked: Asked, organization_id: UUID, rows: list[Row], given: Mapping[str, Any]) -> Row:
+    wanted = given.get("filter") or {}
+    ids = wanted.get("connectionIds")
+    rows = [
+        row
+        for row in rows
+        if row["type"] in _either(wanted, "types", row["type"])
+        and (ids is None or f"conn_{row['connection_id']}" in ids)
+    ]
+    return _page(organization_id, rows, "sequence", given, descending=True)
+
+
+def _one(asked: Asked, table: str, **wanted: Any) -> Row | None:
+    found = _rows(asked, table, **wanted)
+    return found[0] if found else None
+
+
+def _of(table: str, column: str) -> Callable[[Asked, Row], Row | None]:
+    return lambda asked, row: asked.world.by_id(table, row[column])
+
+
+def _shown(row: Row | None, type_name: str) -> Row | None:
+    return row and {**row, "__typename": type_name}
+
+
+_NODES = {
+    "conn": ("service_connections", "ServiceConnection"),
+    "org": ("organizations", "Organization"),
+    "repo": ("repositories", "Repository"),
+    "cred": ("service_credentials", "ServiceCredential"),
+    "chk": ("health_checks", "HealthCheck"),
+    "evt": ("connection_events", "ConnectionEvent"),
+    "user": ("users", "User"),
+}
+_PREFIXES = {type_name: prefix for prefix, (_, type_name) in _NODES.items()} | {"ApiKey": "key"}
+
+
+def _node(asked: Asked, _: None, id: str) -> Row | None:  # noqa: A002 - the argument's name
+    prefix, _separator, rest = id.partition("_")
+    table, type_name = _NODES.get(prefix, ("", ""))
+    row = next((row for row in asked.world.table(table) if str(row["id"]) == rest), None) if table else None
+    if row is None or not _visible(asked, prefix, row):
+        return None
+    return _shown(row, type_name)
+
+
+def _visible(asked: Asked, prefix: str, row: Row) -> bool:
+    if prefix == "user":
+        theirs = _rows(asked, "memberships", user_id=row["id"])
+        return row["id"] == asked.viewer.user_id or any(asked.role(one["organization_id"]) for one in theirs)
+    if prefix == "repo":
+        connection = asked.world.by_id("service_connections", row["connection_id"])
+        if connection is None or connection["deleted_at"] is not None:
+            return False
+    if asked.role(row["id" if prefix == "org" else "organization_id"]) is None:
+        return False
+    return prefix != "conn" or row["deleted_at"] is None
+
+
+def _organization(asked: Asked, _: None, by: Mapping[str, str]) -> Row | None:
+    for row in asked.world.table("organizations"):
+        if row["slug"] == by.get("slug") or f"org_{row['id']}" == by.get("id"):
+            return row if asked.role(row["id"]) else None
+    return None
+
+
+def _summary(asked: Asked, organization: Row) -> Row:
+    rows = _rows(asked, "service_connections", organization_id=organization["id"], deleted_at=None)
+    credentials = _rows(asked, "service_credentials", organization_id=organization["id"])
+    ends = [row["expires_at"] for row in credentials if row["expires_at"] is not None]
+    return {
+        "total": len(rows),
+        "by_status": [{"status": one, "count": sum(row["status"] == one for row in rows)} for one in STATUSES],
+        "by_health": [{"health": one, "count": sum(row["health_status"] == one for row in rows)} for one in HEALTH],
+        "by_service": [
+            {"service": one, "count": sum(row["service"] == one.id for row in rows)} for one in asked.catalogue
+        ],
+        "expiring_credentials": sum(NOW < end <= NOW + timedelta(days=7) for end in ends),
+    }
+
+
+def _health(asked: Asked, row: Row) -> Row:
+    names = ("status", "message", "checked_at", "next_check_at", "latency_ms", "consecutive_failures", "probes")
+    return {**{name: row[f"health_{name}"] for name in names}, "connection": row}
+
+
+def _checks(asked: Asked, health: Row, since: datetime | None = None, **given: Any) -> Row:
+    rows = _rows(asked, "health_checks", connection_id=health["connection"]["id"])
+    rows = [row for row in rows if since is None or row["started_at"] >= since]
+    return _page(health["connection"]["organization_id"], rows, "started_at", given, descending=True)
+
+
+def _uptime(asked: Asked, health: Row, since: datetime) -> float | None:
+    rows = _rows(asked, "health_checks", connection_id=health["connection"]["id"])
+    checks = in_order([row for row in rows if row["started_at"] <= NOW], "started_at", "id")
+    well = known = timedelta()
+    for check, ending in zip(checks, [*(row["started_at"] for row in checks[1:]), NOW], strict=False):
+        length = max(ending - max(check["started_at"], since), timedelta())
+        known += length if check["status"] != "UNKNOWN" else timedelta()
+        well += length if check["status"] in ("HEALTHY", "DEGRADED") else timedelta()
+    return round(well / known, 6) if known else None
+
+
+def _part(prefix: str, present: Iterable[str]) -> Callable[[Asked, Row], Row | None]:
+    """The columns with a prefix as an object; null where all of those named are null."""
+
+    def resolve(asked: Asked, row: Row) -> Row | None:
+        if all(row[f"{prefix}{name}"] is None for name in present):
+            return None
+        return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
+
+    return resolve
+
+
+def _status_change(asked: Asked, event: Row) -> Row | None:
+    if event["status_to"] is None:
+        return None
+    reason = _part("status_reason_", ["code"])(asked, event)
+    return {"from": event["status_from"], "to": event["status_to"], "reason": reason}
+
+
+_MAY_SET = {"PENDING": ["INACTIVE"], "ACTIVE": ["INACTIVE"], "INACTIVE": ["ACTIVE"], "ERROR": ["INACTIVE"]}
+
+
+def _available_statuses(asked: Asked, connection: Row) -> list[str]:
+    able = asked.effective_role(connection["organization_id"]) in ("OWNER", "ADMIN")
+    return _MAY_SET.get(connection["status"], []) if able else []
+
+
+def _event_cursor(asked: Asked, organization: Row) -> str | None:
+    counter = _one(asked, "event_counters", organization_id=organization["id"])
+    return counter and f"evt~{organization['id']}~{counter['epoch']}~{counter['sequence']}"
+
+
+def _org_repositories(asked: Asked, organization: Row, **given: Any) -> Row:
+    alive = {row["id"] for row in asked.world.table("service_connections") if row["deleted_at"] is None}
+    rows = _rows(asked, "repositories", organization_id=organization["id"])
+    return _repositories(asked, organization["id"], [row for row in rows if row["connection_id"] in alive], given)
+
+
+def _typed_id(type_name: str) -> Callable[[Asked, Row], str]:
+    return lambda asked, row: f"{_PREFIXES[type_name]}_{row['id']}"
+
+
+_RESOLVERS: dict[str, Callable[..., Any]] = {
+    "Query.node": _node,
+    "Query.nodes": lambda asked, _, ids: [_node(asked, None, id_) for id_ in ids],
+    "Query.viewer": lambda asked, _: {},
+    "Query.organization": _organization,
+    "Query.services": lambda asked, _: list(asked.catalogue),
+    "Viewer.user": lambda asked, _: asked.world.by_id("users", asked.viewer.user_id),
+    "Viewer.apiKey": lambda asked, _: asked.world.by_id("api_keys", asked.viewer.api_key_id),
+    "Viewer.memberships": lambda asked, _, **given: _page(
+        asked.viewer.user_id,
+        _rows(asked, "memberships", user_id=asked.viewer.user_id),
+        "joined_at",
+        given,
+        id_="organization_id",
+    ),
+    "Organization.viewerRole": lambda asked, row: asked.effective_role(row["id"]),
+    "Organization.connections": _connections,
+    "Organization.connectionSummary": _summary,
+    "Organization.repositories": _org_repositories,
+    "Organization.members": lambda asked, row, **given: _page(
+        row["id"], _rows(asked, "memberships", organization_id=row["id"]), "joined_at", given, id_="user_id"
+    ),
+    "Organization.events": lambda asked, row, **given: _events(
+        asked, row["id"], _rows(asked, "connection_events", organization_id=row["id"]), given
+    ),
+    "Organization.eventCursor": _event_cursor,
+    "Membership.organization": _of("organizations", "organization_id"),
+    "Membership.user": _of("users", "user_id"),
+    "ServiceConnection.organization": _of("organizations", "organization_id"),
+    "ServiceConnection.service": lambda asked, row: asked.catalogue.find(row["service"]),
+    "ServiceConnection.statusReason": _part("status_reason_", ["code"]),
+    "ServiceConnection.availableStatuses": _available_statuses,
+    "ServiceConnection.externalAccount": _part("account_", ["id"]),
+    "ServiceConnection.health": _health,
+    "ServiceConnection.credential": lambda asked, row: _one(asked, "service_credentials", connection_id=row["id"]),
+    "ServiceConnection.rateLimit": _part("rate_limit_", ["limit", "remaining", "reset_at", "blocked_until"]),
+    "ServiceConnection.repositories": lambda asked, row, **given: _repositories(
+        asked, row["organization_id"], _rows(asked, "repositories", connection_id=row["id"]), given
+    ),
+    "ServiceConnection.events": lambda asked, row, **given: _events(
+        asked, row["organization_id"], _rows(asked, "connection_events", connection_id=row["id"]), given
+    ),
+    "ServiceConnection.createdBy": _of("users", "created_by"),
+    "ConnectionHealth.checks": _checks,
+    "ConnectionHealth.uptime": _uptime,
+    "ServiceCredential.scopes": lambda asked, row: row["scopes"] or [],
+    "Repository.connection": _of("service_connections", "connection_id"),
+    "ConnectionEvent.cursor": lambda asked, row: f"evt~{row['organization_id']}~{row['epoch']}~{row['sequence']}",
+    "ConnectionEvent.connection": _of("service_connections", "connection_id"),
+    "ConnectionEvent.actor": lambda asked, row: row,
+    "ConnectionEvent.status": _status_change,
+    "ConnectionEvent.health": _of("health_checks", "health_check_id"),
+    "Actor.kind": lambda asked, row: row["actor_kind"],
+    "Actor.name": lambda asked, row: row["actor_name"],
+    "Actor.user": _of("users", "actor_user_id"),
+    "Actor.apiKey": _of("api_keys", "actor_api_key_id"),
+    "Service.webhookUrl": lambda asked, service: None,
+} | {f"{type_name}.id": _typed_id(type_name) for type_name in _PREFIXES}
