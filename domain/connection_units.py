@@ -9,11 +9,14 @@ from uuid import UUID
 
 from domain.authorization import authorize_connection
 from domain.entities.credential import ServiceCredential
-from domain.entities.event import Actor, EventDraft
+from domain.entities.event import Actor, ConnectionEventType, EventDraft
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import Action, Viewer
 from domain.errors import NotFound
 from domain.ports import UnitOfWork, UnitsOfWork
+
+_FINDINGS = {ConnectionEventType.HEALTH_CHECKED, ConnectionEventType.HEALTH_CHANGED}
+"""Findings come every few minutes. They leave the version, or nobody could hold one long enough to decide on it."""
 
 
 class ConnectionUnits:
@@ -61,6 +64,6 @@ async def credential_of(unit: UnitOfWork, connection: ServiceConnection) -> Serv
 async def save(unit: UnitOfWork, viewer: Viewer, connection: ServiceConnection, events: Sequence[EventDraft]) -> None:
     """Store the connection with what has happened to it, and commit. Does nothing where nothing has happened."""
     if events:
-        await unit.connections.save(connection)
+        await unit.connections.save(connection, keep_version=all(event.type in _FINDINGS for event in events))
         await unit.events.append(events, Actor.of(viewer))
         await unit.commit()

@@ -35,10 +35,11 @@ class ServiceConnectionRepository(Protocol):
     async def add(self, connection: ServiceConnection) -> None:
         """Raises NameTaken."""
 
-    async def save(self, connection: ServiceConnection) -> None:
+    async def save(self, connection: ServiceConnection, *, keep_version: bool = False) -> None:
         """Store it if its version is still the one that was loaded, and raise the version by one on row and entity.
 
-        Raises VersionConflict if it isn't, NameTaken if the new name is another's.
+        `keep_version`: nothing has changed that callers decide on, so that what they expect stays good. Raises
+        VersionConflict if it isn't, NameTaken if the new name is another's.
         """
 
 

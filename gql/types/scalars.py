@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NewType
 
 import strawberry
+from graphql import GraphQLError
 
 from persistence.column_types import timestamp_text
 
@@ -17,19 +18,19 @@ else:
 
 
 def parse_moment(value: object) -> datetime:
-    """A moment from a client's text. Raises ValueError with words for the client."""
+    """A moment from a client's text. Raises GraphQLError with words for the client."""
     if not isinstance(value, str):
-        raise ValueError('A DateTime is text, such as "2026-09-25T00:59:03.120Z".')
+        raise GraphQLError('A DateTime is text, such as "2026-09-25T00:59:03.120Z".')
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise ValueError('A DateTime is RFC 3339, such as "2026-09-25T00:59:03.120Z".') from None
+        raise GraphQLError('A DateTime is RFC 3339, such as "2026-09-25T00:59:03.120Z".') from None
     if moment.tzinfo is None:
-        raise ValueError('A DateTime names its zone, such as the Z in "2026-09-25T00:59:03.120Z".')
+        raise GraphQLError('A DateTime names its zone, such as the Z in "2026-09-25T00:59:03.120Z".')
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("A DateTime lies between the years 1 and 9999 in UTC.") from None
+        raise GraphQLError("A DateTime lies between the years 1 and 9999 in UTC.") from None
 
 
 def _as_is(value: Any) -> Any:

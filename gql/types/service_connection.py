@@ -59,7 +59,9 @@ class ServiceConnection(Node):
     rate_limit: ServiceRateLimit | None = strawberry.field(description="Its quota; null where the service told none.")
     labels: JSON = strawberry.field(description='The team\'s own marks, such as {"team": "platform"}.')
     settings: JSON = strawberry.field(description="Its settings: see `Service.settingsSchema`.")
-    version: int = strawberry.field(description="Grows with each change, for `expectedVersion`.")
+    version: int = strawberry.field(
+        description="Grows with each change of status and by people, for `expectedVersion`; health checks leave it."
+    )
     created_by: User | None = strawberry.field(description="Who created it.")
     created_at: datetime = strawberry.field(description="When it was created.")
     updated_at: datetime = strawberry.field(description="When it was changed last, by people, checks or the service.")

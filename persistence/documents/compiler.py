@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import orjson
+
 from domain.entities.user import Viewer
-from persistence.documents.dialects import Dialect, Literal, Type
+from persistence.documents.dialects import Dialect, Literal, Type, json_object
 from persistence.documents.selection import Arguments, Selected, Selection
 
 
@@ -123,7 +125,7 @@ class Compiler:
 
     def bind(self, binder: Binder, type_: Type) -> str:
         """A new parameter."""
-        self._binders.append(binder)
+        self._binders.append((lambda call: orjson.dumps(binder(call)).decode()) if type_ is Type.JSON else binder)
         return self.dialect.parameter(len(self._binders), type_)
 
     def check(self, binder: Binder) -> None:
@@ -157,19 +159,14 @@ class Compiler:
 
     def object(self, shape: Shaped, selection: Selection, scope: Scope) -> str:
         """JSON text of an object, with the fields that are selected from it."""
-        return self.dialect.concat(self.members(shape.type_name, shape.fields, selection, scope))
+        type_name, fields = shape.type_name, shape.fields
 
-    def members(self, type_name: str, written: Mapping[str, Written], selection: Selection, scope: Scope) -> list[str]:
-        """The parts of an object's JSON text, to be concatenated."""
-        parts: list[str] = []
-        for field in selection[type_name]:
-            parts.append(Literal(f'{"," if parts else "{"}"{field.key}":'))
+        def value(field: Selected) -> str:
             if field.name == "__typename":
-                parts.append(Literal(f'"{type_name}"'))
-            else:
-                parts.append(written[field.name].write(self, field, scope))
-        parts.append(Literal("}" if parts else "{}"))
-        return parts
+                return Literal(f'"{type_name}"')
+            return fields[field.name].write(self, field, scope)
+
+        return self.dialect.concat(json_object((field.key, [value(field)]) for field in selection[type_name]))
 
 
 def _viewer_id(call: Call) -> UUID:

@@ -10,7 +10,7 @@ from domain.entities.connection_status import ConnectionStatus, allowed_for_memb
 from domain.entities.health import HealthStatus
 from domain.entities.user import LEAST_ROLE, Action, Role
 from persistence.documents.compiler import Call, Compiler, Scope
-from persistence.documents.dialects import Literal, Type, cases, quoted
+from persistence.documents.dialects import Literal, Type, cases, json_object, quoted
 from persistence.documents.selection import Selected
 
 EXPIRING_WITHIN_DAYS = 7
@@ -51,22 +51,22 @@ def cursor_of_event(compiler: Compiler, field: Selected, scope: Scope) -> str:
 def connection_summary(compiler: Compiler, field: Selected, scope: Scope) -> str:
     """Totals over the organization's connections, in one pass over them."""
     row, dialect = compiler.alias("s"), compiler.dialect
-    parts: list[str] = []
-    for part in field.below["ConnectionSummary"]:
-        parts.append(Literal(f'{"," if parts else "{"}"{part.key}":'))
-        if part.name == "total":
-            parts.append("count(*)")
-        elif part.name == "byStatus":
-            parts.extend(_counts(part, "StatusCount", list(ConnectionStatus), f"{row}.status"))
-        elif part.name == "byHealth":
-            parts.extend(_counts(part, "HealthCount", list(HealthStatus), f"{row}.health_status"))
-        elif part.name == "byService":
-            parts.extend(_service_counts(compiler, part, row))
-        elif part.name == "expiringCredentials":
-            parts.append(_expiring(compiler, scope))
-        else:
-            parts.append(Literal('"ConnectionSummary"'))
-    written = dialect.concat([*parts, Literal("}")])
+
+    def value(part: Selected) -> list[str]:
+        match part.name:
+            case "total":
+                return ["count(*)"]
+            case "byStatus":
+                return _counts(part, "StatusCount", list(ConnectionStatus), f"{row}.status")
+            case "byHealth":
+                return _counts(part, "HealthCount", list(HealthStatus), f"{row}.health_status")
+            case "byService":
+                return _service_counts(compiler, part, row)
+            case "expiringCredentials":
+                return [_expiring(compiler, scope)]
+        return [Literal('"ConnectionSummary"')]
+
+    written = dialect.concat(json_object((part.key, value(part)) for part in field.below["ConnectionSummary"]))
     if not any(part.name in _COUNTED for part in field.below["ConnectionSummary"]):
         return written  # without an aggregate, each connection would be an answer
     return (
@@ -133,36 +133,31 @@ def _feed_cursor(compiler: Compiler, row: str, epoch: str, sequence: str) -> str
 
 def _counts(field: Selected, type_name: str, values: Sequence[str], column: str) -> list[str]:
     """One object for each possible value, also where it counts nothing: charts need the zeros."""
-    parts: list[str] = []
-    for value in values:
-        parts.append(Literal("," if parts else "["))
-        parts.append(Literal("{"))
-        for position, part in enumerate(field.below[type_name]):
-            parts.append(Literal(f'{"," if position else ""}"{part.key}":'))
-            if part.name == "count":
-                parts.append(f"count(*) filter (where {column} = {quoted(value)})")
-            else:
-                parts.append(Literal(f'"{type_name}"' if part.name == "__typename" else _word(value)))
-        parts.append(Literal("}"))
-    return [*(parts or [Literal("[")]), Literal("]")]
+
+    def value(part: Selected, counted: str) -> str:
+        if part.name == "count":
+            return f"count(*) filter (where {column} = {quoted(counted)})"
+        return Literal(_word(type_name if part.name == "__typename" else counted))
+
+    return _listed([json_object((part.key, [value(part, one)]) for part in field.below[type_name]) for one in values])
 
 
 def _service_counts(compiler: Compiler, field: Selected, row: str) -> list[str]:
-    parts: list[str] = []
     asked = {part.key: compiler.services(part.below) for part in field.below["ServiceCount"] if part.name == "service"}
-    for service in compiler.services({"Service": ()}):
-        parts.append(Literal("," if parts else "["))
-        parts.append(Literal("{"))
-        for position, part in enumerate(field.below["ServiceCount"]):
-            parts.append(Literal(f'{"," if position else ""}"{part.key}":'))
-            if part.name == "count":
-                parts.append(f"count(*) filter (where {row}.service = {quoted(service)})")
-            elif part.name == "service":
-                parts.append(Literal(asked[part.key][service]))
-            else:
-                parts.append(Literal('"ServiceCount"'))
-        parts.append(Literal("}"))
-    return [*(parts or [Literal("[")]), Literal("]")]
+
+    def value(part: Selected, service: str) -> str:
+        if part.name == "count":
+            return f"count(*) filter (where {row}.service = {quoted(service)})"
+        return Literal(asked[part.key][service] if part.name == "service" else '"ServiceCount"')
+
+    services, selected = compiler.services({"Service": ()}), field.below["ServiceCount"]
+    return _listed([json_object((part.key, [value(part, service)]) for part in selected) for service in services])
+
+
+def _listed(objects: list[list[str]]) -> list[str]:
+    """The parts of an array's JSON text."""
+    parts = [part for number, one in enumerate(objects) for part in [Literal("," if number else ""), *one]]
+    return [Literal("["), *parts, Literal("]")]
 
 
 def _expiring(compiler: Compiler, scope: Scope) -> str:

@@ -5,7 +5,7 @@ value is a piece of JSON and never NULL. Text is spliced, since building JSON va
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -47,6 +47,15 @@ def cases(expression: str, texts: dict[str, str], otherwise: str) -> str:
         return otherwise
     whens = " ".join(f"when {quoted(value)} then {quoted(text)}" for value, text in texts.items())
     return f"case {expression} {whens} else {otherwise} end"
+
+
+def json_object(written: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """The parts of an object's JSON text, from the key of each member and the parts of its value."""
+    parts: list[str] = []
+    for key, value in written:
+        parts.append(Literal(f'{"," if parts else "{"}"{key}":'))
+        parts.extend(value)
+    return [*parts, Literal("}" if parts else "{}")]
 
 
 class Dialect(ABC):
@@ -170,8 +179,7 @@ class PostgreSQL(Dialect):
         return f"${position}::{type_}"
 
     def _value(self, value: Any) -> Any:
-        json = isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], list))
-        return orjson.dumps(value).decode() if json else value
+        return value
 
     def _joined(self, parts: list[str]) -> str:
         while len(parts) > 96:  # concat takes a hundred arguments
@@ -245,16 +253,13 @@ class SQLite(Dialect):
             return timestamp_text(value)
         if isinstance(value, UUID):
             return str(value)
-        return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+        return orjson.dumps(value).decode() if isinstance(value, list) else value
 
     def _joined(self, parts: list[str]) -> str:
-        while len(parts) > 64:  # a chain of || is as deep as it is long
-            parts = [self._joined(parts[start : start + 64]) for start in range(0, len(parts), 64)]
-        return parts[0] if len(parts) == 1 else f"({'||'.join(map(self._term, parts))})"
-
-    @staticmethod
-    def _term(part: str) -> str:
-        return f"({part})" if part.startswith("case ") else part
+        # Without parentheses, since each open one takes a place of the hundred on the stack of SQLite's parser.
+        while len(parts) > 64:  # but a chain of || is as deep as it is long
+            parts = [f"({'||'.join(parts[start : start + 64])})" for start in range(0, len(parts), 64)]
+        return "||".join(parts)
 
     def text(self, expression: str) -> str:
         return f"json_quote({expression})"

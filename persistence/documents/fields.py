@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from domain.entities.identifiers import Kind
 from persistence.documents.compiler import Compiler, Scope, Shaped, Written
-from persistence.documents.dialects import Literal
+from persistence.documents.dialects import Literal, json_object
 from persistence.documents.selection import Selected
 
 
@@ -116,18 +116,23 @@ def _same_organization(alias: str, scope: Scope) -> Scope:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An object in another row; null where there is none. `on` is a condition on `{row}`, the other, and `{parent}`."""
+    """An object in another row. `on` is a condition on `{row}`, the other, and `{parent}`.
+
+    Where there is none, it is null if it may be `absent`; otherwise a foreign key sees to it that there is one.
+    """
 
     shape: Callable[[], Shaped]
     table: str
     on: str
     below: Callable[[str, Scope], Scope] = _same_organization
+    absent: bool = False
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         row = compiler.alias("l")
         written = compiler.object(self.shape(), field.below, self.below(row, scope))
         condition = self.on.format(row=row, parent=scope.alias)
-        return f"coalesce((select {written} from {self.table} {row} where {condition}), 'null')"
+        linked = f"(select {written} from {self.table} {row} where {condition})"
+        return f"coalesce({linked}, 'null')" if self.absent else linked
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +145,13 @@ class Members:
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         row, dialect = compiler.alias("j"), compiler.dialect
-        parts: list[str] = []
-        for part in field.below[self.type_name]:
-            parts.append(Literal(f'{"," if parts else "{"}"{part.key}":'))
-            typename = part.name == "__typename"
-            parts.append(Literal(f'"{self.type_name}"') if typename else dialect.member(row, self.members[part.name]))
-        element = dialect.concat([*parts, Literal("}")])
+
+        def value(part: Selected) -> str:
+            if part.name == "__typename":
+                return Literal(f'"{self.type_name}"')
+            return dialect.member(row, self.members[part.name])
+
+        element = dialect.concat(json_object((part.key, [value(part)]) for part in field.below[self.type_name]))
         rows = dialect.elements(f"{scope.alias}.{self.column}", row)
         listed = f"(select {dialect.joined_rows(element, f'{row}.position')} from {rows})"
         return dialect.concat([Literal("["), listed, Literal("]")])

@@ -10,7 +10,7 @@ from typing import Any
 from domain.errors import BadUserInput
 from persistence.documents.compiler import ArgumentsOf, Binder, Compiler, Scope, Shaped
 from persistence.documents.cursors import Cursor, KeyType, page_tag, parse_cursor
-from persistence.documents.dialects import Literal, Type
+from persistence.documents.dialects import Literal, Type, json_object
 from persistence.documents.selection import Selected
 
 DEFAULT_PAGE = 25
@@ -71,12 +71,7 @@ class _PageWriter:
 
     def written(self) -> str:
         selected = self.field.below[f"{self.page.name}Connection"]
-        parts: list[str] = []
-        for field in selected:
-            parts.append(Literal(f'{"," if parts else "{"}"{field.key}":'))
-            parts.extend(self._part(field))
-        parts.append(Literal("}" if parts else "{}"))
-        page = self.dialect.concat(parts)
+        page = self.dialect.concat(json_object((field.key, self._part(field)) for field in selected))
         if any(map(self._needs_rows, selected)):
             page = f"(select {page} from {self._rows()} {self.alias})"
         return self._guarded(page)
@@ -92,9 +87,9 @@ class _PageWriter:
         if field.name == "nodes":
             return [Literal("["), self._joined(self._node(field)), Literal("]")]
         if field.name == "edges":
-            return [Literal("["), self._joined(self.dialect.concat(self._edge(field))), Literal("]")]
+            return [Literal("["), self._joined(self._edge(field)), Literal("]")]
         if field.name == "pageInfo":
-            return self._page_info(field)
+            return json_object((part.key, [self._of_page_info(part)]) for part in field.below["PageInfo"])
         if field.name == "totalCount":
             return [f"(select count(*) from {self._matching(counted := self.compiler.alias('t'), counted)})"]
         return [Literal(f'"{self.page.name}Connection"')]
@@ -102,41 +97,27 @@ class _PageWriter:
     def _node(self, field: Selected) -> str:
         return self.compiler.object(self.page.shape(), field.below, self.page.below(self.alias, self.scope))
 
-    def _edge(self, field: Selected) -> list[str]:
-        parts: list[str] = []
-        for part in field.below[f"{self.page.name}Edge"]:
-            parts.append(Literal(f'{"," if parts else "{"}"{part.key}":'))
-            if part.name == "node":
-                parts.append(self._node(part))
-            elif part.name == "cursor":
-                parts.append(self._cursor())
-            else:
-                parts.append(Literal(f'"{self.page.name}Edge"'))
-        parts.append(Literal("}"))
-        return parts
+    def _edge(self, field: Selected) -> str:
+        type_name = f"{self.page.name}Edge"
 
-    def _page_info(self, field: Selected) -> list[str]:
-        first, last = (
-            "1",
-            f"case when {self.alias}._all > {self._size()} then {self._size()} else {self.alias}._all end",
-        )
-        if self.backward:
-            first, last = last, first
-        parts: list[str] = []
-        for part in field.below["PageInfo"]:
-            parts.append(Literal(f'{"," if parts else "{"}"{part.key}":'))
-            if part.name == "startCursor":
-                parts.append(self._cursor_of(first))
-            elif part.name == "endCursor":
-                parts.append(self._cursor_of(last))
-            elif part.name == "hasNextPage":
-                parts.append(self._more("before") if self.backward else self._extra())
-            elif part.name == "hasPreviousPage":
-                parts.append(self._extra() if self.backward else self._more("after"))
-            else:
-                parts.append(Literal('"PageInfo"'))
-        parts.append(Literal("}"))
-        return parts
+        def value(part: Selected) -> str:
+            if part.name == "node":
+                return self._node(part)
+            return self._cursor() if part.name == "cursor" else Literal(f'"{type_name}"')
+
+        return self.dialect.concat(json_object((part.key, [value(part)]) for part in field.below[type_name]))
+
+    def _of_page_info(self, part: Selected) -> str:
+        match part.name:
+            case "startCursor":
+                return self._far_cursor() if self.backward else self._near_cursor()
+            case "endCursor":
+                return self._near_cursor() if self.backward else self._far_cursor()
+            case "hasNextPage":
+                return self._more("before") if self.backward else self._extra()
+            case "hasPreviousPage":
+                return self._extra() if self.backward else self._more("after")
+        return Literal('"PageInfo"')
 
     def _extra(self) -> str:
         """Whether the page's far end has more, by the one row too many; a bound there means that there is more, too."""
@@ -156,8 +137,17 @@ class _PageWriter:
         comparison = "<=" if (bound == "after") is not self.order.descending else ">="
         return f"exists (select 1 from {self._matching(alias, alias)} and {row} {comparison} {place.row()})"
 
-    def _cursor_of(self, row_number: str) -> str:
-        return f"coalesce(max(case when {self.alias}._row = {row_number} then {self._cursor()} end), 'null')"
+    def _near_cursor(self) -> str:
+        """The cursor of the row with which reading began; a page of size 0 has none, though its extra row is read."""
+        return self._cursor_where(f"{self.alias}._row = 1 and {self._size()} > 0")
+
+    def _far_cursor(self) -> str:
+        """The cursor of the row with which reading ended, before the extra one."""
+        whole = f"case when {self.alias}._all > {self._size()} then {self._size()} else {self.alias}._all end"
+        return self._cursor_where(f"{self.alias}._row = {whole}")
+
+    def _cursor_where(self, this: str) -> str:
+        return f"coalesce(max(case when {this} then {self._cursor()} end), 'null')"
 
     def _cursor(self) -> str:
         key = f"{self.alias}.{self.order.column}"
@@ -232,11 +222,12 @@ class _PageWriter:
         )
 
     def _guarded(self, page: str) -> str:
-        """The page, or a sign that a cursor is another organization's, which nothing else in an answer looks like."""
+        """The page, behind a sign that nothing else in an answer has where a cursor is another organization's."""
         if not self.cursor_scopes:
             return page
         same = " and ".join(f"{self.scope.organization} = {scope}" for scope in self.cursor_scopes)
-        return f"case when {same} then {page} else {self.dialect.mismatch} end"
+        # before the page rather than around it: what stands around a page takes places on SQLite's parser stack
+        return self.dialect.concat([f"case when {same} then '' else {self.dialect.mismatch} end", page])
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ VIEWER: Shape = Shape(
     "Viewer",
     {
         "user": Link(lambda: USER, "users", "{row}.id = {parent}.user_id"),
-        "apiKey": Link(lambda: API_KEY, "api_keys", "{row}.id = {parent}.api_key_id"),
+        "apiKey": Link(lambda: API_KEY, "api_keys", "{row}.id = {parent}.api_key_id", absent=True),
         "memberships": Page(
             "Membership",
             "memberships",
@@ -236,6 +236,7 @@ CONNECTION: Shape = Shape(
             lambda: CREDENTIAL,
             "service_credentials",
             "{row}.organization_id = {parent}.organization_id and {row}.connection_id = {parent}.id",
+            absent=True,
         ),
         "grantedScopes": Raw("granted_scopes"),
         "requiredScopes": Raw("required_scopes"),
@@ -270,7 +271,7 @@ CONNECTION: Shape = Shape(
         "labels": Raw("labels"),
         "settings": Raw("settings"),
         "version": Number("version"),
-        "createdBy": Link(lambda: USER, "users", "{row}.id = {parent}.created_by"),
+        "createdBy": Link(lambda: USER, "users", "{row}.id = {parent}.created_by", absent=True),
         "createdAt": Moment("created_at"),
         "updatedAt": Moment("updated_at"),
     },
@@ -279,8 +280,8 @@ CONNECTION: Shape = Shape(
 _ACTOR: dict[str, Written] = {
     "kind": Word("actor_kind"),
     "name": Text("actor_name"),
-    "user": Link(lambda: USER, "users", "{row}.id = {parent}.actor_user_id"),
-    "apiKey": Link(lambda: API_KEY, "api_keys", "{row}.id = {parent}.actor_api_key_id"),
+    "user": Link(lambda: USER, "users", "{row}.id = {parent}.actor_user_id", absent=True),
+    "apiKey": Link(lambda: API_KEY, "api_keys", "{row}.id = {parent}.actor_api_key_id", absent=True),
 }
 
 _STATUS_CHANGE: dict[str, Written] = {
@@ -304,6 +305,7 @@ EVENT: Shape = Shape(
             lambda: HEALTH_CHECK,
             "health_checks",
             "{row}.organization_id = {parent}.organization_id and {row}.id = {parent}.health_check_id",
+            absent=True,
         ),
         "data": Raw("data"),
     },

@@ -52,12 +52,13 @@ class SqlServiceConnectionRepository:
         except IntegrityError as error:
             raise _name_taken(connection, error) from error
 
-    async def save(self, connection: ServiceConnection) -> None:
+    async def save(self, connection: ServiceConnection, *, keep_version: bool = False) -> None:
         self._own(connection.organization_id)
+        version = connection.version if keep_version else connection.version + 1
         statement = (
             update(service_connections)
             .where(self._is(connection.id), _alive(), _c.version == connection.version)
-            .values({**values(connection), "version": connection.version + 1})
+            .values({**values(connection), "version": version})
         )
         try:
             saved = await self._transaction.execute(statement)
@@ -66,7 +67,7 @@ class SqlServiceConnectionRepository:
         if saved.rowcount == 0:
             current = await self.find(connection.id)
             raise NotFound.connection() if current is None else VersionConflict(current.version)
-        connection.version += 1
+        connection.version = version
 
     def _one(self, connection_id: UUID) -> Select[Any]:
         return select(service_connections).where(self._is(connection_id), _alive())

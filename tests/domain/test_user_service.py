@@ -90,6 +90,26 @@ async def test_a_further_key_is_the_same_users_and_raises_their_role_but_never_l
     ]
 
 
+async def test_a_key_can_be_made_anew_so_that_there_is_one_of_its_name(world: World) -> None:
+    async def issue(email: str, name: str) -> str:
+        token = await world.users.issue_api_key("acme", email, Role.ADMIN, name=name, replaces_earlier=True)
+        return token.reveal()
+
+    first = await issue("ada@example.com", "GraphiQL")
+    others = [await issue("ada@example.com", "Laptop"), await issue("eve@example.com", "GraphiQL")]
+    before = await world.users.authenticate(first)
+    await revoke(world, before)
+    second = await issue("ada@example.com", "GraphiQL")
+    world.clock.advance(seconds=3)
+
+    assert (await world.users.authenticate(second)).api_key_id == before.api_key_id
+    with pytest.raises(Unauthenticated):
+        await world.users.authenticate(first)
+    for token in others:
+        await world.users.authenticate(token)
+    assert len([row for row in await world.rows("api_keys") if row["name"] in {"GraphiQL", "Laptop"}]) == 3
+
+
 @pytest.mark.parametrize("email", ["", "ada", "ada@", "@example.com", "a b@example.com", "a@b@c", "ada@exa\nmple.com"])
 async def test_what_is_no_address_is_refused_and_nothing_is_made(world: World, email: str) -> None:
     with pytest.raises(InvalidInput) as refusal:

@@ -77,3 +77,25 @@ async def test_an_api_key_comes_with_its_user(units: SqlUnitsOfWork, acme: UUID,
         for minutes in (5, 1):
             await unit.api_keys.mark_used(key.id, NOW + timedelta(minutes=minutes))
         assert await unit.api_keys.find(key.id) == (replace(key, last_used_at=NOW + timedelta(minutes=5)), user)
+
+
+async def test_an_api_key_is_found_by_its_name_and_saved(
+    units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID
+) -> None:
+    older, newer = (
+        ApiKey(new_id(), acme, ada, "deploy", Role.ADMIN, bytes(range(32)), NOW, NOW + timedelta(days=1))
+        for _ in range(2)
+    )
+    async with units.writing() as unit:
+        for key in (newer, older):
+            await unit.api_keys.add(key)
+        assert await unit.api_keys.find_named(acme, ada, "deploy") == newer
+        assert await unit.api_keys.find_named(globex, ada, "deploy") is None
+        assert await unit.api_keys.find_named(acme, new_id(), "deploy") is None
+        assert await unit.api_keys.find_named(acme, ada, "Deploy") is None
+        changed = replace(newer, role=Role.VIEWER, secret_hash=bytes(32), expires_at=None, revoked_at=NOW)
+        await unit.api_keys.save(changed)
+        assert await unit.api_keys.find_named(acme, ada, "deploy") == changed
+        found = await unit.api_keys.find(older.id)
+        assert found is not None
+        assert found[0] == older
