@@ -151,6 +151,20 @@ class BadUserInput(DomainError):
     code = "BAD_USER_INPUT"
 
 
+class CostLimitExceeded(DomainError):
+    """A read could answer with more than is answered at once. `cost` and `limit` are numbers of objects."""
+
+    code = "COST_LIMIT_EXCEEDED"
+
+    def __init__(self, cost: int, limit: int) -> None:
+        super().__init__(
+            f"This asks for up to {cost:,} objects; {limit:,} are answered at once. "
+            "Ask for smaller pages, or for less of each item."
+        )
+        self.cost = cost
+        self.limit = limit
+
+
 class CursorExpired(DomainError):
     """The feed no longer goes back to this cursor. Read the state anew, then follow from `Organization.eventCursor`."""
 

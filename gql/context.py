@@ -30,6 +30,7 @@ class Context:
     catalogue: ServiceCatalogue
     manager: ServiceConnectionManager
     users: UserService
+    strangers_may_introspect: bool = False
     token: str | None = None
     known_viewer: Viewer | None = None
     connection_params: dict[str, object] | None = None
@@ -46,6 +47,11 @@ class Context:
         if token is not None:
             self.known_viewer = await self.users.authenticate(token)
             self.token = token
+
+    def admit(self) -> None:
+        """Let an operation go on to be parsed. Raises Unauthenticated for a stranger, unless they may introspect."""
+        if not self.strangers_may_introspect:
+            self.viewer  # noqa: B018 - raises Unauthenticated
 
     async def authenticate_again(self) -> None:
         """Make sure that the key is still good: sockets outlive keys. Raises Unauthenticated."""

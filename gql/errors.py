@@ -6,9 +6,12 @@ Called by `gql/schema.py` for each result. What nobody meant to raise is logged 
 import logging
 
 from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from domain.errors import (
     BadUserInput,
+    CostLimitExceeded,
     CursorExpired,
     DomainError,
     Forbidden,
@@ -17,13 +20,17 @@ from domain.errors import (
     ServiceUnavailable,
     Unauthenticated,
 )
+from gql.value_errors import without_value
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 BAD_USER_INPUT = BadUserInput.code
 INTERNAL = "INTERNAL_SERVER_ERROR"
 
-_PUBLIC = (Unauthenticated, Forbidden, BadUserInput, CursorExpired, ServiceUnavailable)
+NO_QUERY = "There is no query: the operation's text."
+NO_SUCH_OPERATION = "operationName names no operation of this query."
+
+_PUBLIC = (Unauthenticated, Forbidden, BadUserInput, CostLimitExceeded, CursorExpired, ServiceUnavailable)
 _log = logging.getLogger("tether.errors")
 
 
@@ -33,9 +40,15 @@ def public_error(error: GraphQLError, request_id: str, *, before_execution: bool
     if isinstance(cause, DomainError):
         code, message = _of_domain(cause)
     elif isinstance(cause, GraphQLSyntaxError):
-        code, message = PARSE_FAILED, cause.message
+        code, message = PARSE_FAILED, without_value(cause)
+    elif isinstance(cause, CannotGetOperationTypeError):
+        code, message = BAD_USER_INPUT, NO_SUCH_OPERATION
+    elif isinstance(cause, MissingQueryError):
+        code, message = BAD_USER_INPUT, NO_QUERY
+    elif isinstance(cause, GraphQLError) and before_execution:
+        code, message = VALIDATION_FAILED, cause.message
     elif isinstance(cause, GraphQLError):
-        code, message = VALIDATION_FAILED if before_execution else BAD_USER_INPUT, cause.message
+        code, message = BAD_USER_INPUT, without_value(error)
     else:
         code, message = INTERNAL, ""
     if code == INTERNAL:

@@ -3,9 +3,10 @@
 Given to Strawberry as its execution context class by `gql/schema.py`. Everything else is executed the ordinary way.
 """
 
+from functools import partial
 from typing import Any
 
-from graphql import GraphQLOutputType, GraphQLResolveInfo, is_non_null_type
+from graphql import GraphQLOutputType, GraphQLResolveInfo, OperationType, is_non_null_type
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 from orjson import Fragment
@@ -13,6 +14,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from domain.errors import Forbidden
 from gql.context import Context
+from gql.patience import patiently
 from gql.selection import selection_of
 from persistence.documents.roots import Reference
 
@@ -43,13 +45,16 @@ class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Fragment | None:
         context: Context = self.context_value
         operation = context.operations.running(self.operation, self.schema)
-        text = await context.documents.read(
+        read = partial(
+            context.documents.read,
             reference,
             plan_key=(operation.serial, tuple(path.as_list()), operation.shape(self.variable_values.coerced)),
             selection=lambda: selection_of(self, return_type, field_details),
             variables=self.variable_values,
             viewer=context.viewer,
         )
+        follows = self.operation.operation is OperationType.SUBSCRIPTION
+        text = await (patiently(read) if follows else read())
         if text is not None:
             return Fragment(text)
         if is_non_null_type(return_type):

@@ -1,73 +1,107 @@
-"""Limits on an operation's size, checked while it is validated: one rule, made once, so that validation can be cached.
+"""Limits on an operation's size, checked after parsing and before validation, whose work grows with more than the size.
 
-Used by `gql/schema.py`. Introspection is exempt: tools send the same large, harmless document.
+Used by `gql/schema.py`. What an operation may ask of the database is limited where its documents are bound.
 """
 
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
 
 from graphql import (
-    ASTValidationRule,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     InlineFragmentNode,
+    NamedTypeNode,
+    NonNullTypeNode,
     OperationDefinitionNode,
     SelectionSetNode,
 )
 
-DEEPEST = 12
+MOST_CHARACTERS = 32_768
 MOST_TOKENS = 2_000
+DEEPEST = 12
 MOST_ALIASES = 30
+MOST_REPEATS = 30
 MOST_ROOT_FIELDS = 20
 MOST_DIRECTIVES = 50
+MOST_INTROSPECTIONS = 2
+MOST_BOOLEANS = 8
+
+_INTROSPECTIONS = ("__schema", "__type")
 
 
-class OperationLimits(ASTValidationRule):
-    """Refuses operations that are too deep, or have too many aliases, root fields or directives."""
+def oversize(document: DocumentNode) -> GraphQLError | None:
+    """Why a document's operations are more than can be answered; None where they aren't."""
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    for operation in document.definitions:
+        if isinstance(operation, OperationDefinitionNode):
+            for what, limit in _exceeded(operation, fragments):
+                return GraphQLError(f"This operation has more than {limit} {what}. Ask for less at once.", operation)
+    return None
 
-    def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
-        counted = _Counted(
-            {d.name.value: d for d in self.context.document.definitions if isinstance(d, FragmentDefinitionNode)}
-        )
-        counted.count(node.selection_set, 1, frozenset())
-        for what, amount, limit in (
-            ("fields deep", counted.depth, DEEPEST),
-            ("aliases", counted.aliases, MOST_ALIASES),
-            ("root fields", counted.root_fields, MOST_ROOT_FIELDS),
-            ("directives", counted.directives, MOST_DIRECTIVES),
-        ):
-            if amount > limit:
-                self.report_error(
-                    GraphQLError(f"This operation has more than {limit} {what}. Ask for less at once.", node)
-                )
+
+def _exceeded(
+    operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]
+) -> Iterator[tuple[str, int]]:
+    counted = _Counted(fragments)
+    counted.count(operation.selection_set, 1, frozenset(), Counter())
+    for what, amount, limit in (
+        ("fields deep", counted.depth, DEEPEST),
+        ("aliases", counted.aliases, MOST_ALIASES),
+        ("root fields", counted.root_fields, MOST_ROOT_FIELDS),
+        ("directives", counted.directives, MOST_DIRECTIVES),
+        ("introspections", counted.introspections, MOST_INTROSPECTIONS),
+        ("fields, with its fragments spread", counted.visited, MOST_TOKENS),
+        ("variables of the type Boolean", _booleans(operation), MOST_BOOLEANS),  # each doubles the possible plans
+        ("fields that it asks for twice", counted.repeats, MOST_REPEATS),  # validation compares each with each
+    ):
+        if amount > limit:
+            yield what, limit
+
+
+def _booleans(operation: OperationDefinitionNode) -> int:
+    count = 0
+    for variable in operation.variable_definitions or ():
+        type_ = variable.type.type if isinstance(variable.type, NonNullTypeNode) else variable.type
+        count += isinstance(type_, NamedTypeNode) and type_.name.value == "Boolean"
+    return count
 
 
 class _Counted:
-    """What an operation amounts to with its fragments spread; counting stops where every limit is passed."""
+    """What an operation amounts to with its fragments spread; counting stops where that alone is too much."""
 
     def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
-        self.depth = self.aliases = self.root_fields = self.directives = self.visited = 0
+        self.depth = self.aliases = self.repeats = self.root_fields = self.visited = 0
+        self.directives = self.introspections = 0
 
-    def count(self, selections: SelectionSetNode, depth: int, within: frozenset[str]) -> None:
+    def count(self, selections: SelectionSetNode, depth: int, within: frozenset[str], keys: Counter[str]) -> None:
+        """`depth`: 1 for root fields, 0 below an introspection, which tools send deep. `keys`: met in this object."""
         for selection in selections.selections:
             self.visited += 1
             if self.visited > MOST_TOKENS:
-                self.aliases = MOST_ALIASES + 1  # fragments that spread each other multiply: that is enough
                 return
             self.directives += len(selection.directives or ())
             if isinstance(selection, FieldNode):
-                if selection.name.value.startswith("__"):
-                    continue
-                self.depth = max(self.depth, depth)
-                self.aliases += selection.alias is not None
-                self.root_fields += depth == 1
-                if selection.selection_set is not None:
-                    self.count(selection.selection_set, depth + 1, within)
+                self._count_field(selection, depth, within, keys)
             elif isinstance(selection, FragmentSpreadNode):
                 name = selection.name.value
                 if name in self._fragments and name not in within:
-                    self.count(self._fragments[name].selection_set, depth, within | {name})
+                    self.count(self._fragments[name].selection_set, depth, within | {name}, keys)
             elif isinstance(selection, InlineFragmentNode):
-                self.count(selection.selection_set, depth, within)
+                self.count(selection.selection_set, depth, within, keys)
+
+    def _count_field(self, field: FieldNode, depth: int, within: frozenset[str], keys: Counter[str]) -> None:
+        introspects = field.name.value in _INTROSPECTIONS
+        self.introspections += introspects
+        self.depth = max(self.depth, depth)
+        self.aliases += field.alias is not None
+        self.root_fields += depth == 1
+        key = (field.alias or field.name).value
+        keys[key] += 1
+        self.repeats += keys[key] > 1
+        if field.selection_set is not None:
+            below = 0 if introspects or depth == 0 else depth + 1
+            self.count(field.selection_set, below, within, Counter())

@@ -88,9 +88,9 @@ class Mutation:
     )
     async def delete_connection(self, info: Info, input: DeleteConnection) -> payloads.DeleteConnectionPayload:  # noqa: A002
         async def deleted() -> payloads.DeleteConnectionPayload:
-            connection_id = _connection_id(input.connection_id)
+            viewer, connection_id = info.context.viewer, _connection_id(input.connection_id)
             organization_id = await info.context.manager.delete_connection(
-                info.context.viewer, connection_id, expected_version=input.expected_version, dry_run=input.dry_run
+                viewer, connection_id, expected_version=input.expected_version, dry_run=input.dry_run
             )
             return payloads.DeleteConnectionPayload(
                 deleted=None if input.dry_run else connection_id, organization_id=organization_id
@@ -103,8 +103,8 @@ class Mutation:
     )
     async def check_connection_health(self, info: Info, input: CheckHealth) -> payloads.CheckConnectionHealthPayload:  # noqa: A002
         async def checked() -> payloads.CheckConnectionHealthPayload:
-            connection_id = _connection_id(input.connection_id)
-            check = await info.context.manager.check_connection_health(info.context.viewer, connection_id)
+            viewer, connection_id = info.context.viewer, _connection_id(input.connection_id)
+            check = await info.context.manager.check_connection_health(viewer, connection_id)
             return payloads.CheckConnectionHealthPayload(connection_id=connection_id, health_check_id=check.id)
 
         return await _outcome(payloads.CheckConnectionHealthPayload, checked())

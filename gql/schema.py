@@ -7,7 +7,8 @@ tests/gql/test_schema.py shows that both are still called.
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode, get_operation_ast, specified_rules
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, get_operation_ast, parse
+from strawberry.exceptions import MissingQueryError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionContext
@@ -15,7 +16,7 @@ from strawberry.types.execution import PreExecutionError
 
 from gql.errors import public_error
 from gql.execution import DocumentExecutor
-from gql.limits import MOST_TOKENS, OperationLimits
+from gql.limits import MOST_CHARACTERS, MOST_TOKENS, oversize
 from gql.mutations import Mutation
 from gql.operations import OperationCache
 from gql.queries import Query
@@ -26,8 +27,7 @@ from gql.types.health import HealthCheck
 from gql.types.people import User
 from gql.types.scalars import SCALARS
 from gql.user_errors import USER_ERRORS
-
-_RULES = (*specified_rules, OperationLimits)
+from gql.value_errors import RULES
 
 
 def build_schema() -> "TetherSchema":
@@ -59,14 +59,19 @@ class TetherSchema(strawberry.Schema):
             if context.operation_type not in context.allowed_operations:
                 raise InvalidOperationTypeError(context.operation_type)
             return None
-        context.validation_rules = _RULES
-        context.parse_options = {"max_tokens": MOST_TOKENS}
-        error = await super()._prepare_operation_async(context, extensions_runner)
-        if error is None and text is not None and context.graphql_document is not None:
-            if get_operation_ast(context.graphql_document, name) is None:
+        if text is None or not text.strip():
+            raise MissingQueryError
+        try:
+            context.graphql_document = document = _parsed(text)
+        except GraphQLError as error:
+            return PreExecutionError(data=None, errors=[error])
+        context.validation_rules = RULES
+        invalid = await super()._prepare_operation_async(context, extensions_runner)
+        if invalid is None:
+            if get_operation_ast(document, name) is None:
                 return PreExecutionError(data=None, errors=[_ambiguous(context)])
-            self.operations.add(text, name, context.graphql_document)
-        return error
+            self.operations.add(text, name, document)
+        return invalid
 
     async def _handle_execution_result(self, context: ExecutionContext, result: Any, *args: Any, **kwargs: Any) -> Any:
         before_execution = isinstance(result, PreExecutionError)
@@ -80,6 +85,16 @@ class TetherSchema(strawberry.Schema):
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: `public_error` logs what needs to be logged, without the client's own mistakes."""
+
+
+def _parsed(text: str) -> DocumentNode:
+    """The document, if it is of a size that can be validated. Raises GraphQLError."""
+    if len(text) > MOST_CHARACTERS:
+        raise GraphQLError(f"An operation has at most {MOST_CHARACTERS:,} characters; this has {len(text):,}.")
+    document = parse(text, max_tokens=MOST_TOKENS)
+    if (error := oversize(document)) is not None:
+        raise error
+    return document
 
 
 def _ambiguous(context: ExecutionContext) -> GraphQLError:

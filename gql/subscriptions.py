@@ -6,6 +6,7 @@ event is then read as a document of its own.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from domain.entities.identifiers import Kind, parse_id
 from domain.errors import BadUserInput, CursorExpired, Forbidden
 from gql.context import Context, Info
 from gql.execution import document
+from gql.patience import patiently
 from gql.types.event import ConnectionEvent, ConnectionEventFilter
 from persistence.documents.filters import connection_ids as parse_connection_ids
 from persistence.documents.roots import event
@@ -92,6 +94,7 @@ async def _follow(
     connections: Sequence[str] | None,
 ) -> AsyncIterator[Any]:
     organization_id = parse_id(Kind.ORGANIZATION, organization_text)
+    context.viewer  # noqa: B018 - raises Unauthenticated before anything is asked
     if organization_id is None:
         raise _not_a_member()
     connection_ids = None if connections is None else parse_connection_ids(list(connections))
@@ -101,9 +104,10 @@ async def _follow(
             head = await watch.beyond(epoch=epoch, sequence=sequence)
             if head.epoch != epoch or head.pruned_sequence > sequence:
                 raise CursorExpired()
-            await context.authenticate_again()
+            await patiently(context.authenticate_again)
             while sequence < head.sequence:
-                found = await context.events.sequences(
+                next_sequences = partial(
+                    context.events.sequences,
                     context.viewer,
                     organization_id,
                     after=sequence,
@@ -111,6 +115,7 @@ async def _follow(
                     types=types,
                     connection_ids=connection_ids,
                 )
+                found = await patiently(next_sequences)
                 if found is None:
                     raise _not_a_member()
                 for sequence in found:

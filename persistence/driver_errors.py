@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from domain.errors import ServiceUnavailable
 
+TOO_SLOW: Final = "The database took too long over this. Ask for less at once, or try again in a few seconds."
 BUSY: Final = "Tether is busy: all its database connections are in use. Try again in a few seconds."
 
 
@@ -31,6 +32,8 @@ def translating_errors() -> Iterator[None]:
     except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, ValueError, OSError) as error:
         if not _is_outage(error):
             raise
+        if _is_too_slow(error):
+            raise ServiceUnavailable(TOO_SLOW) from error
         raise ServiceUnavailable from error
 
 
@@ -47,6 +50,15 @@ def _is_outage(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError | ValueError):  # aiosqlite says it with a ValueError
         return any(gone in str(error).lower() for gone in ("connection is closed", "connection closed", "no active"))
     return isinstance(error, OSError)  # refused, reset, no such host, timed out
+
+
+def _is_too_slow(error: BaseException) -> bool:
+    """Whether the database was there, and was stopped or stopped itself because it took too long."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return _is_too_slow(error.driver_exception)
+    if isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError | TimeoutError):
+        return True
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY}
 
 
 _POSTGRESQL_OUTAGE_CLASSES: Final = {

@@ -55,7 +55,9 @@ class DriverPool:
                 async with asyncio.timeout(self._lend_seconds):
                     yield connection
             except asyncio.CancelledError:
+                keep = False  # should this be cancelled too, the statement may still run
                 await self._driver.interrupt(connection)
+                keep = True
                 raise
             except TimeoutError:
                 keep = False  # nothing is known of the other side

@@ -50,7 +50,8 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as failed:
-        raise OperatorError(f"Can't listen on {host}:{port}: {failed.strerror}.") from None
+        reason = (failed.strerror or "").partition(" (")[0]  # in brackets it tells the address again
+        raise OperatorError(f"Can't listen on {host}:{port}: {reason}.") from None
     # asyncio doesn't set it on connections of a socket made like this; without it answers wait 40 ms for an ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from gql.errors import BAD_USER_INPUT
+from gql.errors import BAD_USER_INPUT, NO_QUERY
 
 LARGEST_BODY_BYTES: Final = 256 * 1024
 
@@ -50,7 +50,7 @@ class GraphQLRequest:
             raise Refusal(400, 'The body is not a JSON object, such as {"query": "{ viewer { user { name } } }"}.')
         query = content.get("query")
         if not isinstance(query, str) or not query.strip():
-            raise Refusal(400, "The body has no query: the operation's text.")
+            raise Refusal(400, NO_QUERY)
         variables, operation_name = content.get("variables"), content.get("operationName")
         if variables is not None and not isinstance(variables, dict):
             raise Refusal(400, "variables is an object, or null.")

@@ -9,6 +9,7 @@ from json import JSONDecodeError
 from typing import Any, Final
 
 import orjson
+from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -17,10 +18,13 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.async_base_view import AsyncWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
 from strawberry.types.unset import UnsetType
 
-from domain.errors import Unauthenticated
+from domain.errors import DomainError, ServiceUnavailable, Unauthenticated
 from gql.context import Context
+from gql.errors import BAD_USER_INPUT, public_error, request_error
 from gql.http.sign_in import bearer_token
 
 MOST_SUBSCRIPTIONS: Final = 20
@@ -74,9 +78,50 @@ class Socket(AsyncWebSocketAdapter):
         return message
 
 
+class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
+    """The protocol's state on one socket, which refuses too many operations in the form of every other error."""
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        try:
+            await super().handle_connection_init(message)
+        except ServiceUnavailable:
+            await self.websocket.close(code=1013, reason="Tether can't reach its database. Try again.")
+
+    async def run_operation(self, operation: Operation[Context, None]) -> None:
+        """Sockets outlive keys: an operation runs only while the caller's is good; else the socket is closed."""
+        try:
+            await self.context.authenticate(self.context.token)
+        except Unauthenticated:
+            await self.websocket.close(code=4403, reason="Forbidden")
+            return
+        except ServiceUnavailable as unavailable:
+            await operation.send_initial_errors([self._error(unavailable)])
+            return
+        try:
+            self.context.admit()
+        except Unauthenticated as stranger:
+            await operation.send_initial_errors([self._error(stranger)])
+            return
+        await super().run_operation(operation)
+
+    def _error(self, error: DomainError) -> GraphQLError:
+        located = GraphQLError(error.message, original_error=error)
+        return public_error(located, self.context.request_id, before_execution=True)
+
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        full = len(self.operations) >= MOST_SUBSCRIPTIONS and message["id"] not in self.operations
+        if not full:
+            await super().handle_subscribe(message)
+            return
+        text = f"A socket runs at most {MOST_SUBSCRIPTIONS} operations at once. Complete one, or open another socket."
+        error = request_error(BAD_USER_INPUT, text, self.context.request_id)
+        await self.websocket.send_json({"id": message["id"], "type": "error", "payload": [error]})
+
+
 class GraphQLSockets(GraphQL[Context, None]):
     """Serves the sockets of one schema."""
 
+    graphql_transport_ws_handler_class = SocketHandler
     websocket_adapter_class = Socket  # type: ignore[assignment]  # as Strawberry's own, which says the same
 
     def __init__(self, schema: Any, context: Any) -> None:
@@ -85,7 +130,6 @@ class GraphQLSockets(GraphQL[Context, None]):
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=INIT_WITHIN,
-            max_subscriptions_per_connection=MOST_SUBSCRIPTIONS,
         )
         self._context = context
 

@@ -17,12 +17,13 @@ from strawberry.types.graphql import OperationType
 from domain.errors import ServiceUnavailable, Unauthenticated
 from gql.bootstrap import Tether
 from gql.context import Context
-from gql.errors import request_error
+from gql.errors import NO_SUCH_OPERATION, request_error
 from gql.http.graphiql import graphiql_page
 from gql.http.graphql_request import GraphQLRequest, Refusal
 from gql.http.graphql_socket import GraphQLSockets
 from gql.http.sign_in import sent_token, sign_in
 from gql.schema import TetherSchema
+from gql.settings import Environment
 from persistence.event_reader import EventReader
 
 REQUEST_SECONDS: Final = 30.0
@@ -68,6 +69,7 @@ class GraphQLView:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await context.authenticate(sent_token(request, self._tether.development_token))
+                context.admit()
                 result = await self._schema.execute(
                     asked.query,
                     variable_values=asked.variables,
@@ -83,7 +85,7 @@ class GraphQLView:
             message = f"This took longer than {REQUEST_SECONDS:.0f} s and was given up. Ask for less at once."
             return _failed(ServiceUnavailable.code, message, context, media_type)
         except CannotGetOperationTypeError:
-            raise Refusal(400, "operationName names no operation of this query.") from None
+            raise Refusal(400, NO_SUCH_OPERATION) from None
         except InvalidOperationTypeError:
             raise Refusal(400, "Subscriptions need a WebSocket: connect here by graphql-transport-ws.") from None
         body: dict[str, Any] = {"data": result.data}
@@ -105,6 +107,7 @@ class GraphQLView:
             catalogue=tether.catalogue,
             manager=tether.manager,
             users=tether.user_service,
+            strangers_may_introspect=tether.settings.environment is Environment.DEVELOPMENT,
         )
 
     async def _socket_context(self, connection: HTTPConnection) -> Context:

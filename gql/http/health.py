@@ -24,6 +24,7 @@ UNKNOWN: Final = "unknown"
 REMEMBERED_SECONDS: Final = 1.0
 """How long an answer is given again, so that nobody can keep the database busy by asking."""
 
+_CHECKS: Final = ("database", "migrations", "key")
 _log: Final = logging.getLogger(__name__)
 
 
@@ -50,7 +51,7 @@ class Readiness:
     def __init__(self, tether: Tether) -> None:
         self._tether = tether
         self._lock = asyncio.Lock()
-        self._checks: dict[str, str] = {}
+        self._checks = dict.fromkeys(_CHECKS, OK)
         self._checked_at: float | None = None
 
     async def checks(self) -> dict[str, str]:
@@ -65,7 +66,7 @@ class Readiness:
 
     async def _check(self) -> dict[str, str]:
         tether = self._tether
-        checks = {"database": UNKNOWN, "migrations": UNKNOWN, "key": UNKNOWN}
+        checks = dict.fromkeys(_CHECKS, UNKNOWN)
         current = "database"
         try:
             await tether.database.ping()

@@ -42,16 +42,15 @@ def sign_in(connection: HTTPConnection, response: Response, development_token: S
 
 def _from_own_page(connection: HTTPConnection) -> bool:
     """Whether a browser's page of this very server asks, or no page at all."""
-    origin = connection.headers.get("origin")
-    own = origin is None or urlsplit(origin).netloc == connection.headers.get("host")
-    return own and _is_loopback(connection)
+    origin, host = connection.headers.get("origin"), connection.headers.get("host")
+    return (origin is None or origin in {f"http://{host}", f"https://{host}"}) and _is_loopback(connection)
 
 
 def _is_loopback(connection: HTTPConnection) -> bool:
     """Whether both ends are this machine, and were meant to be: a foreign name that leads here is somebody's trick."""
-    host = urlsplit(f"//{connection.headers.get('host', '')}").hostname
     client = connection.client
     try:
+        host = urlsplit(f"//{connection.headers.get('host', '')}").hostname
         return host in _LOOPBACK_NAMES and client is not None and ip_address(client.host).is_loopback
     except ValueError:
         return False

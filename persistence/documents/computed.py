@@ -15,8 +15,6 @@ from persistence.documents.selection import Selected
 
 EXPIRING_WITHIN_DAYS = 7
 
-_COUNTED = frozenset({"total", "byStatus", "byHealth", "byService"})
-
 
 def viewer_role(compiler: Compiler, field: Selected, scope: Scope) -> str:
     """The role in which the viewer acts: their membership's, capped by their key's."""
@@ -67,12 +65,16 @@ def connection_summary(compiler: Compiler, field: Selected, scope: Scope) -> str
         return [Literal('"ConnectionSummary"')]
 
     written = dialect.concat(json_object((part.key, value(part)) for part in field.below["ConnectionSummary"]))
-    if not any(part.name in _COUNTED for part in field.below["ConnectionSummary"]):
+    if not any(map(_counts_rows, field.below["ConnectionSummary"])):
         return written  # without an aggregate, each connection would be an answer
     return (
         f"(select {written} from service_connections {row} "
         f"where {row}.organization_id = {scope.alias}.id and {row}.deleted_at is null)"
     )
+
+
+def _counts_rows(part: Selected) -> bool:
+    return part.name == "total" or any(one.name == "count" for below in part.below.values() for one in below)
 
 
 def uptime(compiler: Compiler, field: Selected, scope: Scope) -> str:
@@ -98,8 +100,8 @@ def uptime(compiler: Compiler, field: Selected, scope: Scope) -> str:
     length = dialect.seconds(f"{span}.beginning", f"{span}.ending")
     well = f"sum(case when {span}.status in ('HEALTHY', 'DEGRADED') then {length} else 0 end)"
     known = f"sum(case when {span}.status = 'UNKNOWN' then 0 else {length} end)"
-    share = f"(select {well} / nullif({known}, 0) from {spans} where {span}.ending > {span}.beginning)"
-    return dialect.decimal(share)
+    share = dialect.decimal(f"{well} / nullif({known}, 0)")
+    return f"(select {share} from {spans} where {span}.ending > {span}.beginning)"
 
 
 def _role_cap(call: Call) -> str:

@@ -4,12 +4,13 @@ The tag stands for what is listed, its order and its filter; the scope is the or
 the list that it came from.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -59,7 +60,21 @@ def _key(text: str, key_type: KeyType) -> str | datetime | int:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError("a moment without a time zone")
-        return moment
+        return _in_utc(moment)
+    if key_type is KeyType.INTEGER:
+        if not _SEQUENCE.fullmatch(text):
+            raise ValueError("no number that a database holds")
+        return int(text)
     if "\0" in text:
         raise ValueError("NUL")
-    return int(text) if key_type is KeyType.INTEGER else text
+    return text
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment outside the years 1 to 9999") from None
+
+
+_SEQUENCE: Final = re.compile("[0-9]{1,18}")

@@ -133,8 +133,8 @@ class Dialect(ABC):
         """An aggregate: the rows' JSON texts with commas between, in `order`; '' for no rows."""
 
     @abstractmethod
-    def in_order(self, rows: str, order: str) -> str:
-        """A subselect's rows so that `joined_rows` meets them in that order."""
+    def in_order(self, select: str, order: str) -> str:
+        """A subselect whose rows `joined_rows` meets in that order."""
 
     @abstractmethod
     def one_of(self, expression: str, parameter: str) -> str:
@@ -207,8 +207,8 @@ class PostgreSQL(Dialect):
         chosen = f" filter (where {condition})" if condition else ""
         return f"coalesce(string_agg({json_text}, ',' order by {order}){chosen}, '')"
 
-    def in_order(self, rows: str, order: str) -> str:
-        return rows
+    def in_order(self, select: str, order: str) -> str:
+        return f"({select})"
 
     def one_of(self, expression: str, parameter: str) -> str:
         return f"{expression} = any({parameter})"
@@ -283,8 +283,8 @@ class SQLite(Dialect):
         chosen = f" filter (where {condition})" if condition else ""
         return f"coalesce(group_concat({json_text}, ','){chosen}, '')"
 
-    def in_order(self, rows: str, order: str) -> str:
-        return f"(select * from {rows} order by {order} limit -1)"  # a limit keeps the order from being dropped
+    def in_order(self, select: str, order: str) -> str:
+        return f"({select} order by {order} limit -1)"  # a limit keeps the order from being dropped
 
     def one_of(self, expression: str, parameter: str) -> str:
         return f"{expression} in (select value from json_each({parameter}))"
@@ -311,7 +311,13 @@ class SQLite(Dialect):
         )
 
     def seconds(self, start: str, end: str) -> str:
-        return f"((julianday({end}) - julianday({start})) * 86400.0)"
+        whole = f"unixepoch(substr({end}, 1, 19)) - unixepoch(substr({start}, 1, 19))"
+        return f"({whole} + {self._fraction(end)} - {self._fraction(start)})"
+
+    @staticmethod
+    def _fraction(moment: str) -> str:
+        """A moment's part of a second, which SQLite's own functions cut after the third digit."""
+        return f"cast('0' || substr({moment}, 20) as real)"
 
     def later(self, one: str, other: str) -> str:
         return f"max({one}, {other})"

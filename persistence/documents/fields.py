@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from domain.entities.identifiers import Kind
-from persistence.documents.compiler import Compiler, Scope, Shaped, Written
-from persistence.documents.dialects import Literal, json_object
+from persistence.documents.compiler import Binder, Compiler, Scope, Shaped, Written
+from persistence.documents.dialects import Literal, Type, json_object, quoted
 from persistence.documents.selection import Selected
 
 
@@ -145,6 +145,7 @@ class Members:
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         row, dialect = compiler.alias("j"), compiler.dialect
+        compiler.cost.count()
 
         def value(part: Selected) -> str:
             if part.name == "__typename":
@@ -164,10 +165,10 @@ class Catalogued:
     column: str
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
-        answers = compiler.services(field.below)
+        compiler.cost.count()
         whens = " ".join(
-            f"when {compiler.dialect.concat([Literal(service)])} then {compiler.dialect.concat([Literal(answer)])}"
-            for service, answer in answers.items()
+            f"when {quoted(service)} then {compiler.bind(_always(answer), Type.TEXT)}"  # large, so not in the SQL
+            for service, answer in compiler.services(field.below).items()
         )
         return f"case {scope.alias}.{self.column} {whens} else 'null' end"
 
@@ -180,3 +181,7 @@ class Computed:
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         return self.writer(compiler, field, scope)
+
+
+def _always(text: str) -> Binder:
+    return lambda call: text

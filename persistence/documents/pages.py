@@ -4,7 +4,7 @@ Used by `shapes.py`, where each list says what it holds, how it is ordered and h
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.errors import BadUserInput
@@ -65,6 +65,7 @@ class _PageWriter:
         self.backward = self.arguments.given("last") is not None
         self.alias = compiler.alias("p")
         compiler.check(self.arguments.binder(page_size))
+        self.columns: list[str] = []
         self.cursor_scopes: list[str] = []
         self.after = self._bound("after")
         self.before = self._bound("before")
@@ -95,7 +96,9 @@ class _PageWriter:
         return [Literal(f'"{self.page.name}Connection"')]
 
     def _node(self, field: Selected) -> str:
-        return self.compiler.object(self.page.shape(), field.below, self.page.below(self.alias, self.scope))
+        below = replace(self.page.below(self.alias, self.scope), columns=self.columns)
+        with self.compiler.cost.rows(self.arguments.binder(page_size)):
+            return self.compiler.object(self.page.shape(), field.below, below)
 
     def _edge(self, field: Selected) -> str:
         type_name = f"{self.page.name}Edge"
@@ -122,7 +125,7 @@ class _PageWriter:
     def _extra(self) -> str:
         """Whether the page's far end has more, by the one row too many; a bound there means that there is more, too."""
         bound = "after" if self.backward else "before"
-        return self.dialect.boolean(f"count(*) > {self._size()} or {self._beyond(bound)}")
+        return self.dialect.boolean(f"coalesce(max({self.alias}._all), 0) > {self._size()} or {self._beyond(bound)}")
 
     def _more(self, bound: str) -> str:
         """Whether there is anything on the near side of where the page starts."""
@@ -165,7 +168,7 @@ class _PageWriter:
         return f"{self.alias}._row desc" if self.backward else f"{self.alias}._row"
 
     def _rows(self) -> str:
-        """The page's rows and one more, numbered."""
+        """The page's rows, numbered, with what is read for each. One more is counted in `_all`."""
         inner, numbered = self.compiler.alias("r"), self.compiler.alias("n")
         conditions = self._matching(inner, inner)
         row = f"({inner}.{self.order.column}, {inner}.{self.order.id})"
@@ -180,9 +183,14 @@ class _PageWriter:
             f"order by {inner}.{self.order.column} {way}, {inner}.{self.order.id} {way} limit {self._size()} + 1"
         )
         rows = (
-            f"(select {numbered}.*, row_number() over (order by {numbered}.{self.order.column} {way}, "
-            f"{numbered}.{self.order.id} {way}) as _row, count(*) over () as _all from ({limited}) {numbered})"
+            f"select {numbered}.*, row_number() over (order by {numbered}.{self.order.column} {way}, "
+            f"{numbered}.{self.order.id} {way}) as _row, count(*) over () as _all from ({limited}) {numbered}"
         )
+        if self.columns:
+            alias = self.alias  # the same within, so that columns can be written for either place
+            columns = ", ".join(f"{column} as _{number}" for number, column in enumerate(self.columns))
+            shown = f"{alias}._row <= {self._size()} or {alias}._row = 1"  # not the extra one, but one to tell `_all`
+            rows = f"select {alias}.*, {columns} from ({rows}) {alias} where {shown}"
         return self.dialect.in_order(rows, "_row desc" if self.backward else "_row")
 
     def _matching(self, alias: str, filtered: str) -> str:

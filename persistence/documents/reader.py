@@ -3,10 +3,13 @@
 Called by `gql/execution.py`. A second equal operation compiles nothing, also with other ids, sizes, filters or cursors.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 from domain.entities.user import Viewer
 from domain.errors import BadUserInput
@@ -17,6 +20,10 @@ from persistence.documents.roots import Reference
 from persistence.documents.selection import Selection
 
 PLANS_KEPT = 2_000
+PLAN_CHARACTERS_KEPT = 32_000_000
+AT_ONCE = 3
+"""How many documents of one viewer are read at the same time: there are connections for others then."""
+
 FOREIGN_CURSOR = "\x01"
 
 
@@ -34,6 +41,8 @@ class DocumentReader:
         self._services = services
         self._clock = clock
         self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
+        self._plan_characters = 0
+        self._turns: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
         self.compiled = 0
 
     async def read(
@@ -48,11 +57,13 @@ class DocumentReader:
         """The document's JSON text, or None where there is nothing for this viewer.
 
         `plan_key` stands for the place in its operation and the shape of its variables; `selection` is only asked
-        for where no plan is cached. Raises BadUserInput for page sizes and cursors, ServiceUnavailable.
+        for where no plan is cached. Raises BadUserInput for page sizes and cursors, CostLimitExceeded and
+        ServiceUnavailable.
         """
         plan = self._plan((plan_key, reference.structure), reference, selection, variables)
         values = plan.bind(viewer, self._clock(), reference.values, variables)
-        rows = await self._database.fetch(plan.sql, values)
+        async with self._turns.setdefault(viewer.user_id, asyncio.Semaphore(AT_ONCE)):
+            rows = await self._database.fetch(plan.sql, values)
         text: str | None = rows[0][0] if rows else None
         if plan.checks_cursors and text is not None and FOREIGN_CURSOR in text:
             raise BadUserInput("This cursor is of another organization. Begin again without it.")
@@ -67,6 +78,8 @@ class DocumentReader:
         plan = compiler.plan(reference.writer(compiler, selection()))
         self.compiled += 1
         self._plans[key] = plan
-        if len(self._plans) > PLANS_KEPT:
-            self._plans.popitem(last=False)
+        self._plan_characters += len(plan.sql)
+        while len(self._plans) > PLANS_KEPT or self._plan_characters > PLAN_CHARACTERS_KEPT:
+            _, forgotten = self._plans.popitem(last=False)
+            self._plan_characters -= len(forgotten.sql)
         return plan

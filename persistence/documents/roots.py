@@ -16,6 +16,7 @@ from persistence.documents.dialects import Literal, Type
 from persistence.documents.selection import Selection
 
 Writer = Callable[[Compiler, Selection], str]
+"""Writes a select of one column, the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,15 @@ class _NodeKind:
     visible: str = ""
 
     def written(self, compiler: Compiler, selection: Selection, id_: str) -> str:
-        """JSON text of the object with that id, or NULL."""
+        """A select of the object with that id as JSON text."""
         row, member = compiler.alias("o"), compiler.alias("m")
         scope = Scope(row, f"{row}.{self.organization}", f"{member}.role")
         written = compiler.object(self.shape, selection, scope)
         condition = f" and {self.visible.format(row=row)}" if self.visible else ""
         return (
-            f"(select {written} from {self.table} {row} join memberships {member} "
+            f"select {written} from {self.table} {row} join memberships {member} "
             f"on {member}.organization_id = {scope.organization} and {member}.user_id = {compiler.viewer_id()} "
-            f"where {row}.id = {id_}{condition})"
+            f"where {row}.id = {id_}{condition}"
         )
 
 
@@ -93,9 +94,9 @@ class _Person:
         written = compiler.object(shapes.USER, selection, Scope(row, f"{row}.id"))
         me = compiler.viewer_id()
         return (
-            f"(select {written} from users {row} where {row}.id = {id_} and ({row}.id = {me} or exists ("
+            f"select {written} from users {row} where {row}.id = {id_} and ({row}.id = {me} or exists ("
             f"select 1 from memberships mine join memberships theirs on theirs.organization_id = mine.organization_id "
-            f"where mine.user_id = {me} and theirs.user_id = {row}.id)))"
+            f"where mine.user_id = {me} and theirs.user_id = {row}.id))"
         )
 
 
@@ -122,9 +123,9 @@ def _organization(column: str, type_: Type) -> Writer:
         row, member = compiler.alias("o"), compiler.alias("m")
         written = compiler.object(shapes.ORGANIZATION, selection, Scope(row, f"{row}.id", f"{member}.role"))
         return (
-            f"(select {written} from organizations {row} join memberships {member} "
+            f"select {written} from organizations {row} join memberships {member} "
             f"on {member}.organization_id = {row}.id and {member}.user_id = {compiler.viewer_id()} "
-            f"where {row}.{column} = {compiler.root('organization', type_)})"
+            f"where {row}.{column} = {compiler.root('organization', type_)}"
         )
 
     return write
@@ -134,17 +135,21 @@ def _viewer(compiler: Compiler, selection: Selection) -> str:
     row, me = compiler.alias("v"), compiler.viewer_id()
     written = compiler.object(shapes.VIEWER, selection, Scope(row, me))
     key = compiler.root("api_key", Type.UUID)
-    return f"(select {written} from (select {me} as user_id, {key} as api_key_id) {row})"
+    return f"select {written} from (select {me} as user_id, {key} as api_key_id) {row}"
 
 
 def _nodes(compiler: Compiler, selection: Selection) -> str:
-    asked, dialect = compiler.alias("w"), compiler.dialect
-    whens = " ".join(f"when '{kind}' then {NODES[kind].written(compiler, selection, f'{asked}.id')}" for kind in NODES)
-    found = f"coalesce(case {asked}.kind {whens} end, 'null')"
+    asked, found, dialect = compiler.alias("w"), compiler.alias("f"), compiler.dialect
     rows = dialect.references(compiler.root("ids", Type.JSON), asked)
-    return dialect.concat(
-        [Literal("["), f"(select {dialect.joined_rows(found, f'{asked}.position')} from {rows})", Literal("]")]
-    )
+    # A column for each kind, null for the others' ids: one CASE of them all takes too much of SQLite's parser stack.
+    columns = []
+    with compiler.cost.rows(lambda call: len(call.root["ids"])):
+        for kind in NODES:
+            id_ = f"case {asked}.kind when '{kind}' then {asked}.id end"
+            columns.append(f"({NODES[kind].written(compiler, selection, id_)}) as {kind}_")
+    one = f"coalesce({', '.join(f'{found}.{kind}_' for kind in NODES)}, 'null')"
+    listed = dialect.concat([Literal("["), dialect.joined_rows(one, f"{found}.position"), Literal("]")])
+    return f"select {listed} from (select {asked}.position, {', '.join(columns)} from {rows}) {found}"
 
 
 def _event(compiler: Compiler, selection: Selection) -> str:
@@ -152,8 +157,8 @@ def _event(compiler: Compiler, selection: Selection) -> str:
     scope = Scope(row, f"{row}.organization_id", f"{member}.role")
     written = compiler.object(shapes.EVENT, selection, scope)
     return (
-        f"(select {written} from connection_events {row} join memberships {member} "
+        f"select {written} from connection_events {row} join memberships {member} "
         f"on {member}.organization_id = {row}.organization_id and {member}.user_id = {compiler.viewer_id()} "
         f"where {row}.organization_id = {compiler.root('organization', Type.UUID)} "
-        f"and {row}.sequence = {compiler.root('sequence', Type.INTEGER)})"
+        f"and {row}.sequence = {compiler.root('sequence', Type.INTEGER)}"
     )

@@ -281,7 +281,12 @@ _ACTOR: dict[str, Written] = {
     "kind": Word("actor_kind"),
     "name": Text("actor_name"),
     "user": Link(lambda: USER, "users", "{row}.id = {parent}.actor_user_id", absent=True),
-    "apiKey": Link(lambda: API_KEY, "api_keys", "{row}.id = {parent}.actor_api_key_id", absent=True),
+    "apiKey": Link(
+        lambda: API_KEY,
+        "api_keys",
+        "{row}.organization_id = {parent}.organization_id and {row}.id = {parent}.actor_api_key_id",
+        absent=True,
+    ),
 }
 
 _STATUS_CHANGE: dict[str, Written] = {

@@ -71,8 +71,8 @@ def plain_schema(sdl: str) -> GraphQLSchema:
     schema = build_schema(sdl)
     moment = schema.type_map["DateTime"]
     assert isinstance(moment, GraphQLScalarType)
-    moment.parse_value = lambda value: datetime.fromisoformat(value).astimezone(UTC)  # type: ignore[method-assign]  # graphql-core's way
-    moment.serialize = moment_text  # type: ignore[method-assign]  # the same
+    moment.coerce_input_value = lambda value: datetime.fromisoformat(value).astimezone(UTC)
+    moment.coerce_output_value = moment_text
     return schema
 
 
@@ -394,6 +394,8 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Actor.kind": lambda asked, row: row["actor_kind"],
     "Actor.name": lambda asked, row: row["actor_name"],
     "Actor.user": _of("users", "actor_user_id"),
-    "Actor.apiKey": _of("api_keys", "actor_api_key_id"),
+    "Actor.apiKey": lambda asked, row: _one(
+        asked, "api_keys", id=row["actor_api_key_id"], organization_id=row["organization_id"]
+    ),
     "Service.webhookUrl": lambda asked, service: None,
 } | {f"{type_name}.id": _typed_id(type_name) for type_name in _PREFIXES}

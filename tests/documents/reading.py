@@ -1,0 +1,120 @@
+"""Reading: the read path of one database, put together by hand, at a moment that stands still. Used by this folder.
+
+What it sends to the database is counted at the driver.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from domain.address_guard import OutboundAllow
+from domain.credential_encryption import CredentialEncryption
+from domain.entities.user import Viewer
+from domain.health import HealthCheckFactory
+from domain.http import HttpClient
+from domain.key_ring import KeyRing, LocalKeyProvider, generate_key, parse_key
+from domain.service_connection_manager import ServiceConnectionManager
+from domain.services.catalogue import ServiceCatalogue
+from domain.services.github import GitHub
+from domain.services.slack import Slack
+from domain.user_service import UserService
+from gql.context import Context
+from gql.schema import TetherSchema, build_schema
+from gql.types.service import service_documents
+from persistence.database import Database
+from persistence.documents.reader import DocumentReader
+from persistence.event_feed import EventFeed
+from persistence.event_reader import EventReader
+from persistence.unit_of_work import SqlUnitsOfWork
+from tests.documents.data import NOW
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client gets: the data's very bytes, and the errors."""
+
+    data: bytes
+    errors: list[dict[str, Any]]
+
+    @property
+    def value(self) -> Any:
+        return orjson.loads(self.data)
+
+    @property
+    def error(self) -> tuple[str, str]:
+        """Code and message of the only error."""
+        (error,) = self.errors
+        return error["extensions"]["code"], error["message"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`statements` has the text of every statement that reached the database so far."""
+
+    database: Database
+    schema: TetherSchema
+    documents: DocumentReader
+    catalogue: ServiceCatalogue
+    statements: list[str]
+    _parts: dict[str, Any]
+
+    async def answer(self, text: str, viewer: Viewer, variables: Mapping[str, Any] | None = None) -> Answer:
+        context = Context(**self._parts, known_viewer=viewer)
+        result = await self.schema.execute(text, variable_values=dict(variables or {}), context_value=context)
+        return Answer(orjson.dumps(result.data), [dict(error.formatted) for error in result.errors or ()])
+
+    async def data(self, text: str, viewer: Viewer, variables: Mapping[str, Any] | None = None) -> Any:
+        """The data of a query in which nothing fails."""
+        answer = await self.answer(text, viewer, variables)
+        assert answer.errors == []
+        return answer.value
+
+
+@asynccontextmanager
+async def reading(database_url: str) -> AsyncIterator[Reading]:
+    """The read path of a database. It has one connection, so that all its statements are seen."""
+    http = HttpClient(allow=OutboundAllow())
+    async with Database(database_url, read_connections=1) as database:
+        statements: list[str] = []
+        await _observe(database, statements)
+        catalogue = ServiceCatalogue(
+            [
+                GitHub(http, "https://api.github.example", "https://github.example", _clock),
+                Slack(http, "https://slack.example/api", "https://slack.example", _clock),
+            ]
+        )
+        schema = build_schema()
+        documents = DocumentReader(database, service_documents(catalogue), _clock)
+        feed = EventFeed(database)
+        units = SqlUnitsOfWork(database, feed.hint)
+        provider = LocalKeyProvider(parse_key(generate_key()).key)
+        encryption = CredentialEncryption(KeyRing([KeyRing.generate(provider)], provider))
+        manager = ServiceConnectionManager(units, catalogue, HealthCheckFactory(catalogue, _clock), encryption, _clock)
+        parts = {
+            "request_id": "request",
+            "operations": schema.operations,
+            "documents": documents,
+            "events": EventReader(database),
+            "feed": feed,
+            "catalogue": catalogue,
+            "manager": manager,
+            "users": UserService(units, _clock),
+        }
+        yield Reading(database, schema, documents, catalogue, statements, parts)
+    await http.aclose()
+
+
+async def _observe(database: Database, statements: list[str]) -> None:
+    """Note every statement of the one connection that reads."""
+    async with database.driver_connection() as connection:
+        if database.dialect_name == "postgresql":
+            connection.add_query_logger(lambda record: statements.append(record.query))
+        else:
+            await connection.set_trace_callback(statements.append)
+
+
+def _clock() -> Any:
+    return NOW

@@ -1,0 +1,82 @@
+"""The document read path answers what the slow evaluator does, key order included, for many generated queries.
+
+`HYPOTHESIS_PROFILE=thorough` makes it some thousands.
+"""
+
+import random
+import re
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.documents.data import World
+from tests.documents.generator import generate
+from tests.documents.reading import Answer, Reading
+from tests.documents.slow_evaluator import SlowEvaluator
+from tests.documents.values import Values
+
+pytestmark = pytest.mark.anyio
+
+_TAG = re.compile(rb'"[0-9a-f]{12}~([0-9a-f-]{36}~[0-9a-f-]{36}~)')
+_SHARE = re.compile(rb"[01]\.[0-9]{6}")
+
+
+def _examples() -> int:
+    return 6 * settings().max_examples
+
+
+@settings(
+    max_examples=_examples(),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(seed=st.integers(0, 2**32))
+async def test_both_databases_answer_as_the_slow_evaluator(
+    seed: int, world: World, evaluator: SlowEvaluator, sqlite_reading: Reading, postgresql_reading: Reading
+) -> None:
+    values = Values(world)
+    query = generate(evaluator.schema, values, seed)
+    chance = random.Random(seed)  # noqa: S311 - a draw, not a secret
+    viewer = values.viewer(chance)
+    variables: dict[str, Any] | None = query.variables
+    for _ in range(3):
+        shown = f"seed {seed}\n{query.text}\n{variables}\n{viewer}"
+        sqlite = await sqlite_reading.answer(query.text, viewer, variables)
+        postgresql = await postgresql_reading.answer(query.text, viewer, variables)
+        expected = evaluator.answer(query.document, variables or {}, viewer)
+        codes = ["BAD_USER_INPUT"] * bool(expected.errors)
+        assert [_codes(answer) for answer in (sqlite, postgresql)] == [codes, codes], shown
+        if expected.errors:
+            return
+        assert _SHARE.sub(b"", sqlite.data) == _SHARE.sub(b"", postgresql.data), shown
+        for answer in (sqlite, postgresql):
+            differs = _difference(orjson.loads(_TAG.sub(rb'"~\1', answer.data)), orjson.loads(orjson.dumps(expected.data)))
+            assert differs is None, f"{differs}\n{shown}"
+        variables = query.going_on(postgresql.value, chance)
+        if variables is None:
+            return
+
+
+def _codes(answer: Answer) -> list[str]:
+    return sorted({error["extensions"]["code"] for error in answer.errors})
+
+
+def _difference(actual: Any, expected: Any, path: str = "data") -> str | None:
+    """Where two answers first differ, the order of keys included; shares of time may do so in the sixth digit."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        if list(actual) != list(expected):
+            return f"{path}: keys {list(actual)} instead of {list(expected)}"
+        pairs = [(f"{path}.{key}", actual[key], expected[key]) for key in expected]
+    elif isinstance(expected, list) and isinstance(actual, list):
+        if len(actual) != len(expected):
+            return f"{path}: {len(actual)} items instead of {len(expected)}"
+        pairs = [(f"{path}[{at}]", *both) for at, both in enumerate(zip(actual, expected, strict=True))]
+    elif isinstance(expected, float) and isinstance(actual, float):
+        return None if abs(actual - expected) < 2e-6 else f"{path}: {actual} instead of {expected}"
+    else:
+        same = type(actual) is type(expected) and actual == expected
+        return None if same else f"{path}: {actual!r} instead of {expected!r}"
+    return next((found for one in pairs if (found := _difference(one[1], one[2], one[0]))), None)

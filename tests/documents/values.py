@@ -1,0 +1,76 @@
+"""What generated queries give as ids, search texts, labels and moments: such as hit the world, and such as don't."""
+
+import random
+from datetime import timedelta
+from typing import Any
+
+from domain.entities.user import Role, Viewer
+from tests.documents.data import LABELS, NOW, ROLES, World
+
+_TABLES = {
+    "conn": "service_connections",
+    "org": "organizations",
+    "repo": "repositories",
+    "cred": "service_credentials",
+    "chk": "health_checks",
+    "evt": "connection_events",
+    "user": "users",
+    "key": "api_keys",
+}
+_LISTED = ["org", "conn", "conn", "repo", "evt"]
+_SEARCHES = ["", "O", "octo", "STRASSE", "ß", "i̇", "İ", "é", "e\u0301", "'", "\\", "%", "_", "🚀", "\u2028", "fi", "acme/"]
+_NO_IDS = ["", "conn_", "conn_0", "org_00000000-0000-4000-8000-000000000000", "x\u2028", "conn_{}", "github"]
+
+
+class Values:
+    """Draws values for arguments by their names."""
+
+    def __init__(self, world: World) -> None:
+        self._ids = {prefix: [f"{prefix}_{row['id']}" for row in world.table(table)] for prefix, table in _TABLES.items()}
+        self._slugs = [row["slug"] for row in world.table("organizations")]
+        self._world = world
+
+    def draw(self, name: str, chance: random.Random) -> Any:
+        """A value for the argument or input field of that name."""
+        match name:
+            case "id" | "ids":
+                prefix = chance.choice([*_TABLES, *_LISTED])
+                return chance.choice(self._ids[prefix]) if chance.random() < 0.85 else self._wrong_id(chance)
+            case "connectionIds":
+                return chance.choice(self._ids["conn"])
+            case "slug":
+                return chance.choice([*["acme"] * 6, *self._slugs, *self._slugs, "nope", "ACME", "", "ü'\""])
+            case "service":
+                return chance.choice(["github", "slack", "github", "Slack", "nope'\""])
+            case "search":
+                return chance.choice(_SEARCHES)
+            case "labels":
+                return chance.choice([*LABELS, {"team": "nobody"}, {"tier": "1"}])
+            case "selected" | "archived" | "private":
+                return chance.random() < 0.5
+            case "since" | "expiringBefore":
+                return self._moment(chance)
+        raise AssertionError(f"no values for {name}")
+
+    def viewer(self, chance: random.Random) -> Viewer:
+        """Someone, and half of the time the one who is everywhere a member."""
+        viewers = self.viewers()
+        return chance.choice(viewers[: len(ROLES)] if chance.random() < 0.5 else viewers)
+
+    def viewers(self) -> list[Viewer]:
+        """Each user, the one who is everywhere a member first, by keys of every role; as an owner by none."""
+        keys = [row["id"] for row in self._world.table("api_keys")]
+        return [
+            Viewer(user["id"], user["name"], Role(role), None if role == "OWNER" else keys[number % len(keys)])
+            for number, user in enumerate(self._world.table("users"))
+            for role in ROLES
+        ]
+
+    def _wrong_id(self, chance: random.Random) -> str:
+        right: str = chance.choice(self._ids["conn"])
+        return chance.choice([*_NO_IDS, right.upper(), right + "0", right.replace("conn", "repo"), right.replace("-", "")])
+
+    def _moment(self, chance: random.Random) -> str:
+        moment = NOW - timedelta(hours=chance.choice([-100, 0, 1, 4, 30, 31, 250, 2_000]), microseconds=chance.choice([0, 1, 120_000]))
+        text = moment.isoformat()
+        return chance.choice([text, text.replace("+00:00", "Z"), f"{moment:%Y-%m-%dT%H:%M:%S}+05:30", f"{moment:%Y-%m-%d}T00:00:00Z"])

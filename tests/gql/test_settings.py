@@ -1,0 +1,300 @@
+"""What the environment may say, what it means, and what an operator is told about what it may not say."""
+
+import logging
+import re
+from base64 import b64decode, urlsafe_b64encode
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.address_guard import OutboundAllow
+from domain.key_ring import generate_key
+from gql.settings import KNOWN, Environment, Settings, SettingsError
+
+KEY = generate_key()
+DEVELOPMENT_KEY = generate_key(development=True)
+PUBLIC_URL = "https://tether.example.com"
+NO_KEY = (
+    "TETHER_ENCRYPTION_KEY or TETHER_ENCRYPTION_KEY_FILE has to be set. `tether keys generate` makes a key: "
+    "keep it safe, since nothing else opens the stored credentials."
+)
+BAD_URL = "Write an address such as https://host.example.com/path, with neither user name nor query nor fragment."
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path}/tether.db"
+
+
+@pytest.fixture
+def production(database_url: str) -> dict[str, str]:
+    """The least that production needs."""
+    return {"TETHER_DATABASE_URL": database_url, "TETHER_ENCRYPTION_KEY": KEY, "TETHER_PUBLIC_URL": PUBLIC_URL}
+
+
+@pytest.fixture
+def development(database_url: str) -> dict[str, str]:
+    """The least that development needs."""
+    return {
+        "TETHER_ENVIRONMENT": "development",
+        "TETHER_DATABASE_URL": database_url,
+        "TETHER_ENCRYPTION_KEY": DEVELOPMENT_KEY,
+    }
+
+
+def problems(environ: dict[str, str]) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment(environ)
+    return refusal.value.problems
+
+
+def test_production_is_the_default_and_calls_the_real_services(production: dict[str, str], database_url: str) -> None:
+    settings = Settings.from_environment(production | {"PATH": "/bin"})
+    assert settings.environment is Environment.PRODUCTION
+    assert settings.database_url == database_url
+    assert settings.encryption_key.key == b64decode(KEY)
+    assert settings.public_url == PUBLIC_URL
+    assert settings.github_url == "https://github.com"
+    assert settings.github_api_url == "https://api.github.com"
+    assert settings.slack_url == "https://slack.com"
+    assert settings.slack_api_url == "https://slack.com/api"
+    assert settings.outbound_allow == OutboundAllow()
+
+
+def test_development_is_reached_on_this_machine_by_default(development: dict[str, str]) -> None:
+    settings = Settings.from_environment(development)
+    assert settings.environment is Environment.DEVELOPMENT
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert settings.encryption_key.development
+
+
+def test_services_can_be_elsewhere(production: dict[str, str]) -> None:
+    settings = Settings.from_environment(
+        production
+        | {
+            "TETHER_GITHUB_API_URL": "https://ghe.example.com/api/v3/",
+            "TETHER_SLACK_API_URL": " http://127.0.0.1:8010/slack/api ",
+            "TETHER_SLACK_URL": "http://sandbox.internal",
+            "TETHER_OUTBOUND_ALLOW": "127.0.0.1, sandbox.internal",
+        }
+    )
+    assert settings.github_api_url == "https://ghe.example.com/api/v3"
+    assert settings.slack_api_url == "http://127.0.0.1:8010/slack/api"
+    assert settings.slack_url == "http://sandbox.internal"
+    assert settings.outbound_allow == OutboundAllow.parse("127.0.0.1, sandbox.internal")
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    assert problems({"TETHER_GITHUB_URL": "github.com", "TETHER_DATABASE": "x"}) == (
+        "TETHER_DATABASE_URL isn't set. Write sqlite+aiosqlite:///path/to/file "
+        "or postgresql+asyncpg://user:password@host/database.",
+        NO_KEY,
+        "TETHER_PUBLIC_URL isn't set. Write the address at which people reach this server, "
+        "such as https://tether.example.com.",
+        f"TETHER_GITHUB_URL: {BAD_URL}",
+        "TETHER_DATABASE is no setting of Tether. Did you mean TETHER_DATABASE_URL?",
+    )
+
+
+def test_an_unknown_environment_is_one_problem(database_url: str) -> None:
+    environ = {"TETHER_DATABASE_URL": database_url, "TETHER_ENCRYPTION_KEY": KEY, "TETHER_ENVIRONMENT": "staging"}
+    assert problems(environ) == ("TETHER_ENVIRONMENT: Write development or production, not 'staging'.",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mysql://u:canary@h/d", "A database of the kind 'mysql' isn't supported."),
+        ("sqlite+aiosqlite:///:memory:", "SQLite needs a file"),
+        ("sqlite+aiosqlite:////no/such/folder/tether.db", "There is no folder /no/such/folder"),
+        ("canary", "The database's address can't be read."),
+    ],
+)
+def test_a_database_that_cannot_be_is_named_without_its_password(
+    production: dict[str, str], text: str, message: str
+) -> None:
+    (problem,) = problems(production | {"TETHER_DATABASE_URL": text})
+    assert problem.startswith(f"TETHER_DATABASE_URL: {message}")
+    assert "canary" not in problem
+
+
+# The encryption key
+
+
+def test_a_key_is_needed_once(production: dict[str, str], tmp_path: Path) -> None:
+    assert problems(production | {"TETHER_ENCRYPTION_KEY": " "}) == (NO_KEY,)
+    assert problems(production | {"TETHER_ENCRYPTION_KEY_FILE": str(tmp_path / "key")}) == (
+        "TETHER_ENCRYPTION_KEY and TETHER_ENCRYPTION_KEY_FILE are both set. Keep one and unset the other.",
+    )
+
+
+def test_production_refuses_a_development_key(production: dict[str, str]) -> None:
+    (problem,) = problems(production | {"TETHER_ENCRYPTION_KEY": DEVELOPMENT_KEY})
+    assert problem == (
+        "TETHER_ENCRYPTION_KEY: This key was made for development, which production refuses. "
+        "Make another one with `tether keys generate`."
+    )
+
+
+@pytest.mark.parametrize("length", [0, 16, 31, 33])
+def test_a_key_of_another_length_is_refused_and_not_repeated(production: dict[str, str], length: int) -> None:
+    text = "development:" + urlsafe_b64encode(bytes(range(length))).decode()
+    (problem,) = problems(production | {"TETHER_ENCRYPTION_KEY": text})
+    assert problem.startswith("TETHER_ENCRYPTION_KEY: The encryption key ")
+    assert problem.endswith(" `tether keys generate` makes one.")
+    assert text not in problem
+
+
+def file_with(content: bytes, folder: Path, mode: int = 0o600) -> dict[str, str]:
+    file = folder / "encryption.key"
+    file.write_bytes(content)
+    file.chmod(mode)
+    return {"TETHER_ENCRYPTION_KEY": "", "TETHER_ENCRYPTION_KEY_FILE": str(file)}
+
+
+def test_a_key_can_be_in_a_file(production: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings.from_environment(production | file_with(f"{KEY}\n".encode(), tmp_path))
+    assert settings.encryption_key.key == b64decode(KEY)
+    assert not caplog.records
+
+
+def test_a_key_that_everybody_can_read_is_worth_a_warning(
+    production: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "encryption.key"
+    Settings.from_environment(production | file_with(KEY.encode(), tmp_path, 0o644))
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == (
+        f"Everybody on this machine can read the encryption key in {file}. Run: chmod o-rwx {file}"
+    )
+
+
+def test_a_file_that_is_no_key_is_named_without_its_content(production: dict[str, str], tmp_path: Path) -> None:
+    name = "TETHER_ENCRYPTION_KEY_FILE"
+    file = tmp_path / "encryption.key"
+    missing = {"TETHER_ENCRYPTION_KEY": "", name: str(file)}
+    assert problems(production | missing) == (f"{name}: The file {file} can't be read: No such file or directory.",)
+    assert problems(production | missing | {name: str(tmp_path)}) == (
+        f"{name}: The file {tmp_path} can't be read: Is a directory.",
+    )
+    for content in (b"\xffcanary", b"canary" * 1000):
+        (problem,) = problems(production | file_with(content, tmp_path))
+        assert problem == f"{name}: The file {file} doesn't hold a key."
+    (problem,) = problems(production | file_with(b"canary!", tmp_path))
+    assert problem.startswith(f"{name}: The encryption key isn't base64.")
+    assert "canary" not in problem
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "github.com",
+        "//github.com",
+        "ftp://github.com",
+        "https://",
+        "https://user:canary@github.com",
+        "https://@github.com",
+        "https://github.com/?token=canary",
+        "https://github.com/#fragment",
+        "https://github.com:0",
+        "https://github.com:99999",
+        "https://github.com:port",
+        "https://[::1",
+        "https://git hub.com",
+        "https://github.com\\@evil.example",
+        "https://gïthub.com",
+    ],
+)
+@pytest.mark.parametrize("name", ["TETHER_PUBLIC_URL", "TETHER_GITHUB_API_URL"])
+def test_what_is_no_plain_address_is_refused(production: dict[str, str], name: str, url: str) -> None:
+    assert problems(production | {name: url}) == (f"{name}: {BAD_URL}",)
+
+
+@pytest.mark.parametrize(
+    "name", ["TETHER_GITHUB_URL", "TETHER_GITHUB_API_URL", "TETHER_SLACK_URL", "TETHER_SLACK_API_URL"]
+)
+def test_services_are_called_without_tls_only_where_that_is_allowed(development: dict[str, str], name: str) -> None:
+    environ = development | {name: "http://10.1.2.3/api"}
+    assert problems(environ) == (
+        f"{name}: Write https://…: http:// is only for hosts that TETHER_OUTBOUND_ALLOW names, since others could "
+        "read the credentials.",
+    )
+    allowed = Settings.from_environment(environ | {"TETHER_OUTBOUND_ALLOW": "10.0.0.0/8"})
+    assert "http://10.1.2.3/api" in repr(allowed)
+
+
+def test_an_unusual_spelling_of_an_address_is_refused(production: dict[str, str]) -> None:
+    assert problems(production | {"TETHER_SLACK_URL": "https://0x7f.1"}) == (
+        "TETHER_SLACK_URL: 0x7f.1 is an unusual spelling of an address.",
+    )
+
+
+def test_what_may_be_called_has_to_be_readable(production: dict[str, str]) -> None:
+    (problem,) = problems(production | {"TETHER_OUTBOUND_ALLOW": "10.0.0.0/8, *.example.com"})
+    assert problem.startswith(
+        "TETHER_OUTBOUND_ALLOW: '*.example.com' is neither a host name, an address nor a network."
+    )
+
+
+def test_production_is_reached_by_tls_or_from_this_machine(production: dict[str, str]) -> None:
+    assert problems(production | {"TETHER_PUBLIC_URL": "http://tether.example.com"}) == (
+        "TETHER_PUBLIC_URL: Write https://…: in production, http:// is only for this machine itself "
+        "(http://127.0.0.1).",
+    )
+    environ = production | {"TETHER_PUBLIC_URL": "http://127.0.0.1:8000/"}
+    assert Settings.from_environment(environ).public_url == "http://127.0.0.1:8000"
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("mistyped", "meant"),
+    [
+        ("TETHER_ENCRYPTION_KEYFILE", "TETHER_ENCRYPTION_KEY_FILE"),
+        ("TETHER_SLACK_APIURL", "TETHER_SLACK_API_URL"),
+        ("TETHER_ENV", "TETHER_ENVIRONMENT"),
+    ],
+)
+def test_a_mistyped_name_is_refused_with_the_nearest_known_one(
+    production: dict[str, str], mistyped: str, meant: str
+) -> None:
+    assert problems(production | {mistyped: "canary"}) == (
+        f"{mistyped} is no setting of Tether. Did you mean {meant}?",
+    )
+
+
+def test_variables_of_the_tests_and_of_kubernetes_are_nobodys_mistake(production: dict[str, str]) -> None:
+    others = {
+        "TETHER_TEST_POSTGRESQL_URL": "postgresql+asyncpg://localhost/postgres",
+        "TETHER_SERVICE_HOST": "10.96.0.7",
+        "TETHER_SERVICE_PORT": "80",
+        "TETHER_SERVICE_PORT_HTTP": "80",
+        "TETHER_PORT": "tcp://10.96.0.7:80",
+        "TETHER_PORT_80_TCP": "tcp://10.96.0.7:80",
+        "TETHER_PORT_80_TCP_PROTO": "tcp",
+        "TETHER_PORT_80_TCP_ADDR": "10.96.0.7",
+    }
+    assert Settings.from_environment(production | others) == Settings.from_environment(production)
+    assert problems(production | {"TETHER_PORT": "9000"}) != ()
+
+
+def test_settings_show_no_secret(production: dict[str, str]) -> None:
+    url = "postgresql+asyncpg://tether:canary@db.example.com/tether"
+    shown = repr(Settings.from_environment(production | {"TETHER_DATABASE_URL": url}))
+    assert "canary" not in shown
+    assert KEY not in shown
+    assert repr(b64decode(KEY)) not in shown
+
+
+@given(st.dictionaries(st.sampled_from(KNOWN), st.text(max_size=40)))
+def test_whatever_is_set_each_problem_names_its_variable(environ: dict[str, str]) -> None:
+    environ["TETHER_PUBLIC_URL"] = "somewhere"  # so that there is a problem, whatever the others say
+    found = problems(environ)
+    assert [problem for problem in found if not re.match(r"TETHER_[A-Z_]+\b", problem)] == []

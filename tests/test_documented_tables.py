@@ -1,0 +1,144 @@
+"""What the documentation repeats of the code is what the code says: its tables, its diagram, its commands."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from domain import health, service_failures
+from domain.entities.connection_status import TRANSITIONS, Cause
+from domain.entities.health import HealthStatus, ProbeOutcome, Verdict
+from domain.entities.user import LEAST_ROLE
+from domain.health_probes import PROBES
+from gql import __main__ as command_line
+from gql import errors, limits, queries
+from gql.commands import serve
+from gql.http import graphql_request, graphql_socket, graphql_view
+from gql.settings import KNOWN, Settings, SettingsError
+from gql.user_errors import UserErrorCode
+from persistence.documents import cost, pages
+from persistence.tables import metadata
+from tests.documented_examples import ROOT
+
+
+def test_the_state_diagram_is_the_table_of_transitions() -> None:
+    names = {Cause.MEMBER: "member", Cause.CHECK: "check", Cause.RECONNECT: "new credential"}
+    drawn = re.findall(r"^ +(\w+) --> (\w+): (.+)$", _text("docs/concepts.md"), re.MULTILINE)
+    assert {(before, after, causes) for before, after, causes in drawn} == {
+        (before.value, after.value, ", ".join(names[each] for each in Cause if each in causes))
+        for (before, after), causes in TRANSITIONS.items()
+    }
+
+
+def test_the_table_of_roles_is_least_role() -> None:
+    rows = _table("docs/concepts.md", "Action")
+    assert {row[0]: row[2] for row in rows} == {action.value: role.value for action, role in LEAST_ROLE.items()}
+
+
+def test_the_tables_of_probes_health_and_verdicts_are_the_codes() -> None:
+    assert [row[0] for row in _table("docs/concepts.md", "Probe")] == [probe.name for probe in PROBES]
+    assert {ProbeOutcome(row[0]): HealthStatus(row[1]) for row in _table("docs/concepts.md", "Worst outcome")} == (
+        health._STATUS
+    )
+    assert [row[0] for row in _table("docs/concepts.md", "Verdict")] == list(Verdict)
+
+
+def test_the_tables_of_errors_have_every_code() -> None:
+    user_errors, operation_errors = _tables("docs/concepts.md", "Code")
+    assert [row[0] for row in user_errors] == list(UserErrorCode)
+    own = {errors.PARSE_FAILED, errors.VALIDATION_FAILED, errors.BAD_USER_INPUT, errors.INTERNAL}
+    codes = [row[0] for row in operation_errors]
+    assert sorted(codes) == sorted(own | {error.code for error in errors._PUBLIC})
+
+
+def test_the_table_of_faults_is_the_codes() -> None:
+    rows = {kind: (verdict, code) for kind, _, verdict, code in _table("docs/adding-a-service.md", "Kind")}
+    assert rows == {kind.value: (health._VERDICT[kind], service_failures._CODE[kind]) for kind in health._VERDICT}
+
+
+def test_the_table_of_limits_is_the_codes() -> None:
+    assert [int(row[1]) for row in _table("docs/api.md", "What")] == [
+        pages.LARGEST_PAGE,
+        queries.MOST_NODES,
+        cost.MOST_OBJECTS,
+        limits.DEEPEST,
+        limits.MOST_ROOT_FIELDS,
+        limits.MOST_ALIASES,
+        limits.MOST_REPEATS,
+        limits.MOST_DIRECTIVES,
+        limits.MOST_INTROSPECTIONS,
+        limits.MOST_BOOLEANS,
+        limits.MOST_TOKENS,
+        limits.MOST_CHARACTERS,
+        graphql_request.LARGEST_BODY_BYTES // 1024,
+        serve.WEBSOCKET_MESSAGE_BYTES // 1024,
+        graphql_socket.MOST_SUBSCRIPTIONS,
+        graphql_view.REQUEST_SECONDS,
+    ]
+
+
+def test_the_table_of_what_is_stored_has_every_table() -> None:
+    assert {row[0] for row in _table("docs/operations.md", "Table")} == set(metadata.tables)
+
+
+def test_the_readmes_settings_have_their_defaults_and_are_required_as_it_says(tmp_path: Path) -> None:
+    rows = _table("README.md", "Name")
+    assert [row[0] for row in rows] == list(KNOWN)
+    (tmp_path / "key").write_text("A" * 43, "ascii")
+    least = {
+        "TETHER_DATABASE_URL": "sqlite+aiosqlite:///tether.db",
+        "TETHER_ENCRYPTION_KEY_FILE": str(tmp_path / "key"),
+        "TETHER_PUBLIC_URL": "https://tether.example.com",
+    }
+    assert {name for name, *_, required in rows if required != "no"} == {*least, "TETHER_ENCRYPTION_KEY"}
+    production = Settings.from_environment(least)
+    for name in least:
+        with pytest.raises(SettingsError, match=name):
+            Settings.from_environment({each: value for each, value in least.items() if each != name})
+    development = Settings.from_environment(
+        {"TETHER_ENVIRONMENT": "development", **{name: least[name] for name in list(least)[:2]}}
+    )
+    for name, _, default, required in rows:
+        if default:
+            settings = development if required == "yes" else production
+            assert str(getattr(settings, name.removeprefix("TETHER_").lower())) == default
+
+
+def test_each_command_stands_in_operations_with_the_example_and_options_of_its_help(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    sections = dict(re.findall(r"^### (tether .+)\n\n((?:(?!^##).*\n)*)", _text("docs/operations.md"), re.MULTILINE))
+    overall = _help([], monkeypatch, capsys)
+    commands = re.findall(r"^    (\w+)  ", overall, re.MULTILINE)
+    assert {name.split()[1] for name in sections} == set(commands)
+    for name, section in sections.items():
+        told = _help(name.split()[1:], monkeypatch, capsys)
+        [example] = re.findall(r"^```sh\n(.+)\n```$", section, re.MULTILINE)
+        assert f"Example: {example}\n" in told
+        options = set(re.findall(r"^  (--\w+)", told, re.MULTILINE))
+        assert options == set(re.findall(r"`(--\w+)`", section))
+
+
+def _help(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    monkeypatch.setattr(sys, "argv", ["tether", *arguments, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+def _table(page: str, first_column: str) -> list[list[str]]:
+    [table] = _tables(page, first_column)
+    return table
+
+
+def _tables(page: str, first_column: str) -> list[list[list[str]]]:
+    """The rows of each table whose first column has that heading, without code marks."""
+    tables = re.findall(rf"^\| {first_column} \|.*\n\|[-| ]+\|\n((?:\|.*\n)+)", _text(page), re.MULTILINE)
+    return [[[cell.strip(" `") for cell in row.split("|")[1:-1]] for row in table.splitlines()] for table in tables]
+
+
+def _text(page: str) -> str:
+    return (ROOT / page).read_text("utf-8")
