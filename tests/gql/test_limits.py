@@ -46,7 +46,8 @@ async def test_a_read_that_could_answer_with_too_much_is_refused_before_it_runs(
 
 async def test_a_full_page_of_full_pages_is_answered(server: TetherServer) -> None:
     client = await server.member()
-    query = '{ organization(by: {slug: "acme"}) { connections(first: 100) { nodes { repositories(first: 100) { nodes { id } } } } } }'
+    repositories = "repositories(first: 100) { nodes { id } }"
+    query = f'{{ organization(by: {{slug: "acme"}}) {{ connections(first: 100) {{ nodes {{ {repositories} }} }} }} }}'
 
     assert (await client.data(query))["organization"] is not None
 
