@@ -71,16 +71,11 @@ _CONNECTIONS: Final = (
 async def _organization(tether: Tether) -> tuple[Organization, User]:
     now = tether.clock()
     async with tether.units_of_work.writing() as unit:
-        organization = await unit.organizations.find_by_slug(SLUG)
-        if organization is None:
-            organization = Organization.create(id=new_id(), slug=SLUG, name="Acme Inc.", now=now)
-            await unit.organizations.add(organization)
-        founder = await unit.users.find_by_email(FOUNDER)
-        if founder is None:
-            founder = User(new_id(), "Acme Founder", FOUNDER, None, now)
-            await unit.users.add(founder)
-        if await unit.memberships.role_of(founder.id, organization.id) is None:
-            await unit.memberships.add(Membership(organization.id, founder.id, Role.OWNER, now))
+        organization = await unit.organizations.find_or_add(
+            Organization.create(id=new_id(), slug=SLUG, name="Acme Inc.", now=now)
+        )
+        founder = await unit.users.find_or_add(User(new_id(), "Acme Founder", FOUNDER, None, now))
+        await unit.memberships.add(Membership(organization.id, founder.id, Role.OWNER, now))
         await unit.commit()
     return organization, founder
 

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP as a client sees it: what it sends, and every part of what it is answered. Used by all tests here."""
+"""GraphQL over HTTP as a client sees it: what it sends, and all that it is answered. Used by all tests here."""
 
 from dataclasses import dataclass
 from typing import Any

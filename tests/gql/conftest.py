@@ -1,4 +1,4 @@
-"""A running Tether for each test, or for a whole module where the tests can't disturb each other; one sandbox for all."""
+"""A running Tether for each test, or for a module whose tests can't disturb each other; one sandbox for all."""
 
 import shutil
 from collections.abc import AsyncIterator

@@ -83,6 +83,16 @@ class TetherServer:
         assert payload["userErrors"] == []
         return payload["connection"]
 
+    async def creation_error(self, client: Client, token: str, **members: Any) -> dict[str, Any]:
+        """The one user error of a connection that isn't created."""
+        given = {
+            "organizationId": await self.organization_id(),
+            "service": "github",
+            "credential": {"token": {"token": token}},
+            **members,
+        }
+        return await client.user_error("createConnection", **given)
+
     @asynccontextmanager
     async def socket(self, token: str | None) -> AsyncIterator[Socket]:
         """A socket on which the protocol has begun, as the holder of the token."""
@@ -126,9 +136,12 @@ async def running_tether(
             **variables,
         }
     )
-    async with running(settings) as tether, _serving(create_application(tether)) as url:
-        async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
-            yield TetherServer(url, tether, sandbox, http)
+    async with (
+        running(settings) as tether,
+        _serving(create_application(tether)) as url,
+        httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http,
+    ):
+        yield TetherServer(url, tether, sandbox, http)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ async def _furnished(server: TetherServer) -> tuple[Client, dict[str, Any]]:
     """An owner's client, and by their names a working, an ending, a failing and a paused connection."""
     client = await server.member()
     soon = (datetime.now(UTC) + timedelta(days=5)).isoformat()
-    connections = {
+    connections: dict[str, dict[str, Any]] = {
         "Beta": {"labels": {"team": "platform", "tier": "1"}},
         "alpha": {"labels": {"team": "platform"}, "token": await server.credential("github", expires_at=soon)},
         "Gamma": {"token": (failing := await server.credential("github"))},
@@ -29,7 +29,9 @@ async def _furnished(server: TetherServer) -> tuple[Client, dict[str, Any]]:
     made = {name: await server.connect(client, name=name, **members) for name, members in connections.items()}
     await server.sandbox.put_token(failing, service="github", behaviour="server_error")
     await client.mutate("checkConnectionHealth", "connection { id }", connectionId=made["Gamma"]["id"])
-    await client.mutate("updateConnectionStatus", "connection { id }", connectionId=made["Delta"]["id"], status="INACTIVE")
+    await client.mutate(
+        "updateConnectionStatus", "connection { id }", connectionId=made["Delta"]["id"], status="INACTIVE"
+    )
     return client, made
 
 
@@ -65,8 +67,8 @@ async def test_services_are_the_catalogue(shared_server: TetherServer) -> None:
 
     services = (
         await client.data(
-            "{ services { id name description documentationUrl authorizationMethods scopes { name description required } "
-            "settingsSchema webhookUrl } }"
+            "{ services { id name description documentationUrl authorizationMethods "
+            "scopes { name description required } settingsSchema webhookUrl } }"
         )
     )["services"]
 
@@ -121,7 +123,12 @@ async def test_connections_are_filtered_and_ordered(server: TetherServer) -> Non
     assert await names(expiringBefore=(datetime.now(UTC) + timedelta(days=6)).isoformat()) == ["alpha"]
     assert await names(service=[]) == []
     default = await client.data(f"{{ {ACME} {{ connections {{ nodes {{ name }} }} }} }}")
-    assert [node["name"] for node in default["organization"]["connections"]["nodes"]] == ["Delta", "Gamma", "alpha", "Beta"]
+    assert [node["name"] for node in default["organization"]["connections"]["nodes"]] == [
+        "Delta",
+        "Gamma",
+        "alpha",
+        "Beta",
+    ]
 
 
 async def test_pages_turn_forwards_and_backwards(server: TetherServer) -> None:
@@ -129,7 +136,8 @@ async def test_pages_turn_forwards_and_backwards(server: TetherServer) -> None:
     query = """
     query ($first: Int, $after: String, $last: Int, $before: String) {
       organization(by: {slug: "acme"}) {
-        connections(first: $first, after: $after, last: $last, before: $before, orderBy: {field: NAME, direction: ASC}) {
+        connections(first: $first, after: $after, last: $last, before: $before,
+          orderBy: {field: NAME, direction: ASC}) {
           edges { cursor node { name } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
         }
       }
@@ -188,7 +196,8 @@ async def test_repositories_are_listed_by_name_for_a_connection_and_for_all(serv
     query ($id: ID!, $filter: RepositoryFilter) {
       organization(by: {slug: "acme"}) { repositories(filter: $filter) { totalCount nodes { fullName } } }
       node(id: $id) { ... on ServiceConnection { repositories(first: 2, filter: $filter) {
-        totalCount nodes { id fullName externalId url defaultBranch private archived selected syncedAt connection { name } }
+        totalCount
+        nodes { id fullName externalId url defaultBranch private archived selected syncedAt connection { name } }
       } } }
     }
     """
@@ -224,7 +233,8 @@ async def test_members_and_events_are_listed(server: TetherServer) -> None:
       organization(by: {slug: "acme"}) {
         members { totalCount nodes { role user { email } organization { slug } } }
         events(filter: $filter) { totalCount nodes { id cursor sequence type occurredAt data connection { name }
-          actor { kind name user { name } apiKey { name } } status { from to reason { code } } health { status trigger } } }
+          actor { kind name user { name } apiKey { name } }
+          status { from to reason { code } } health { status trigger } } }
         eventCursor
       }
     }
@@ -288,8 +298,8 @@ async def test_node_finds_every_kind_of_object_by_its_id(server: TetherServer) -
     await _add_repositories(server, made["Beta"]["id"], ["acme/website"])
     found = await client.data(
         "query ($id: ID!) { viewer { user { id } } node(id: $id) { ... on ServiceConnection { id organization { id } "
-        "credential { id } repositories { nodes { id } } health { checks { nodes { id } } } events(first: 1) { nodes { id } } "
-        "} } }",
+        "credential { id } repositories { nodes { id } } health { checks { nodes { id } } } "
+        "events(first: 1) { nodes { id } } } } }",
         id=made["Beta"]["id"],
     )
     connection = found["node"]
@@ -328,7 +338,10 @@ async def test_aliases_fragments_and_conditions_shape_the_answer(server: TetherS
     client, made = await _furnished(server)
     query = """
     query ($id: ID!, $yes: Boolean!, $no: Boolean!) {
-      first: node(id: $id) { ...Named ... on ServiceConnection { again: name @include(if: $yes) version @skip(if: $yes) } }
+      first: node(id: $id) {
+        ...Named
+        ... on ServiceConnection { again: name @include(if: $yes) version @skip(if: $yes) }
+      }
       second: node(id: $id) @include(if: $no) { id }
       __typename
     }

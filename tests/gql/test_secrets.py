@@ -1,4 +1,4 @@
-"""No secret is ever found again: not in an answer, a log, an event or the database's bytes, in whatever way it came in."""
+"""No secret is ever found again, however it came in: not in an answer, a log, an event or the database's bytes."""
 
 import base64
 import logging
@@ -17,7 +17,11 @@ from tests.gql.web_socket import Followed, open_socket
 
 pytestmark = pytest.mark.anyio
 
-CREATE = "mutation ($input: CreateConnectionInput!) { createConnection(input: $input) { connection { id } userErrors { message field } } }"
+CREATE = """
+mutation ($input: CreateConnectionInput!) {
+  createConnection(input: $input) { connection { id } userErrors { message field } }
+}
+"""
 FOLLOW = """
 subscription ($id: ID!, $after: String) {
   connectionEvents(organizationId: $id, after: $after) {
@@ -125,7 +129,7 @@ async def _live(server: TetherServer, client: Client, watch: Watch) -> int:
     for service in ("github", "slack"):
         for behaviour in ("revoked", "rate_limited", "server_error", "garbage_html", "truncated"):
             refused = watch.secret()
-            await server.sandbox.put_token(refused, service=service, behaviour=behaviour)  # type: ignore[arg-type]  # one of the two
+            await server.sandbox.put_token(refused, service=service, behaviour=behaviour)
             for field, members in (
                 ("createConnection", {"organizationId": await server.organization_id(), "service": service}),
                 ("rotateCredentials", {"connectionId": created["id"]}),
@@ -185,7 +189,9 @@ async def _mistakes(server: TetherServer, client: Client, watch: Watch, organiza
         "'{}'",
     ]
     mutation = "mutation {{ createConnection(input: {}) {{ connection {{ id }} userErrors {{ message }} }} }}"
-    defaults = "mutation ($input: CreateConnectionInput! = {}) {{ createConnection(input: $input) {{ connection {{ id }} }} }}"
+    defaults = (
+        "mutation ($input: CreateConnectionInput! = {}) {{ createConnection(input: $input) {{ connection {{ id }} }} }}"
+    )
     async with server.socket(client.token) as socket:
         for literal in literals:
             for operation in (mutation, defaults):
@@ -195,7 +201,11 @@ async def _mistakes(server: TetherServer, client: Client, watch: Watch, organiza
         for given in inputs:
             told: Followed = await socket.subscribe(CREATE, input=given)
             watch.tell("socket", repr(await told.message()))
-    for body in (f'{{"query": "{watch.secret()}', f'"{watch.secret()}"', f'{{"query": 1, "variables": "{watch.secret()}"}}'):
+    for body in (
+        f'{{"query": "{watch.secret()}',
+        f'"{watch.secret()}"',
+        f'{{"query": 1, "variables": "{watch.secret()}"}}',
+    ):
         headers = {"Content-Type": "application/json"}
         watch.tell("answer", (await client.http.post("/graphql", content=body, headers=headers)).content)
 
@@ -209,7 +219,9 @@ async def _keys(server: TetherServer, watch: Watch) -> None:
                 await socket.send({"type": "connection_init", "payload": payload})
                 await socket.close_code()
                 watch.tell("socket", socket.connection.close_reason or "")
-        response = await server.http.get(f"/graphql?token={quote(key)}", headers={"Cookie": f"tether-development={key}"})
+        response = await server.http.get(
+            f"/graphql?token={quote(key)}", headers={"Cookie": f"tether-development={key}"}
+        )
         watch.tell("answer", response.content + repr(response.headers).encode())
 
 
@@ -232,7 +244,15 @@ async def _database(server: TetherServer, database_url: str) -> list[tuple[str, 
 def _forms(secret: str) -> set[bytes]:
     """What betrays a secret: most of it as it is, in any case of letters, as hex, or in base64 at any offset."""
     plain = secret.encode()
-    forms = {plain, plain.upper(), plain.lower(), plain[:20], plain[-20:], plain.hex().encode(), plain.hex().upper().encode()}
+    forms = {
+        plain,
+        plain.upper(),
+        plain.lower(),
+        plain[:20],
+        plain[-20:],
+        plain.hex().encode(),
+        plain.hex().upper().encode(),
+    }
     for offset in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             forms.add(encode(b"\0" * offset + plain)[4:-4])

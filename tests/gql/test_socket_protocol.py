@@ -1,4 +1,4 @@
-"""The protocol graphql-transport-ws as its specification says: which message is answered how, and what closes a socket."""
+"""The protocol graphql-transport-ws as it is specified: which message is answered how, and what closes a socket."""
 
 from typing import Any
 
@@ -140,7 +140,11 @@ async def test_pings_are_answered(shared_server: TetherServer) -> None:
     ("query", "code", "message"),
     [
         ("{", "GRAPHQL_PARSE_FAILED", "Syntax Error: Expected Name, found <EOF>."),
-        ("{ nope }", "GRAPHQL_VALIDATION_FAILED", "Cannot query field 'nope' on type 'Query'. Did you mean 'node' or 'nodes'?"),
+        (
+            "{ nope }",
+            "GRAPHQL_VALIDATION_FAILED",
+            "Cannot query field 'nope' on type 'Query'. Did you mean 'node' or 'nodes'?",
+        ),
         ("", "BAD_USER_INPUT", "There is no query: the operation's text."),
         ("fragment F on User { id }", "BAD_USER_INPUT", "operationName names no operation of this query."),
         (

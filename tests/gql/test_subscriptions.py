@@ -66,7 +66,9 @@ async def test_after_a_cursor_what_happened_since_comes_first_and_then_it_goes_o
         live = await followed.event()
     assert [event["sequence"] for event in [*replayed, live]] == [5, 6, 7, 8]
     assert live["cursor"] == await _head(client)
-    async with server.subscribe(client, EVENTS, organizationId=organization_id, after=replayed[1]["cursor"]) as followed:
+    async with server.subscribe(
+        client, EVENTS, organizationId=organization_id, after=replayed[1]["cursor"]
+    ) as followed:
         assert [event["sequence"] for event in await followed.events(2)] == [7, 8]
 
 
@@ -205,8 +207,8 @@ async def test_several_subscriptions_on_one_socket_each_get_what_they_select(ser
     async with server.socket(client.token) as socket:
         followed = [
             await socket.subscribe(
-                "subscription ($id: ID!, $after: String) { events: connectionEvents(organizationId: $id, after: $after) "
-                f"{{ {selection} }} }}",
+                "subscription ($id: ID!, $after: String) "
+                f"{{ events: connectionEvents(organizationId: $id, after: $after) {{ {selection} }} }}",
                 id=organization_id,
                 after=after,
             )
@@ -225,14 +227,14 @@ async def test_a_subscriber_that_stops_reading_does_not_hold_up_the_others(serve
     connection = await server.connect(client, labels={str(number): "x" * 255 for number in range(32)})
     organization_id, after = await server.organization_id(), await _head(client)
     wide = (
-        "subscription ($id: ID!, $after: String) { connectionEvents(organizationId: $id, after: $after) { sequence connection { "
+        "subscription ($id: ID!, $after: String) { connectionEvents(organizationId: $id, after: $after) { connection { "
         + " ".join(f"l{number}: labels" for number in range(30))
         + " } } }"
     )
     async with server.socket(client.token) as stuck, server.socket(client.token) as reading:
         await stuck.subscribe(wide, id=organization_id, after=after)
         followed = await reading.subscribe(EVENTS, organizationId=organization_id, after=after)
-        stuck.connection.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio's, which a socket has
+        stuck.connection.transport.pause_reading()
         for number in range(40):  # 10 MB for the one that doesn't read
             await _rename(client, connection["id"], f"N{number}")
 
@@ -282,12 +284,15 @@ async def test_a_subscription_outlives_the_end_of_every_database_connection(serv
         await followed.events(4)
         for number in range(3):
             async with server.tether.database.engine.connect() as session:
-                others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                others = (
+                    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
                 await session.execute(text(f"SELECT pg_terminate_backend(pid) FROM ({others}) AS other"))  # noqa: S608
 
             async def renamed(number: int = number) -> bool:
                 answer = await client.execute(
-                    "mutation ($input: UpdateConnectionInput!) { updateConnection(input: $input) { connection { id } } }",
+                    "mutation ($input: UpdateConnectionInput!) { updateConnection(input: $input) { connection { id } } "
+                    "}",
                     input={"connectionId": connection["id"], "name": f"N{number}"},
                 )
                 return "errors" not in answer.body

@@ -1,17 +1,13 @@
-"""What a caller can mend: each user error with its type, code, field, message and what else it tells; nothing is stored."""
+"""What a caller can mend: each user error with type, code, field, message and all it tells; nothing is stored."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-import gql.bootstrap
-from domain.address_guard import OutboundAllow
 from domain.entities.user import Role
-from domain.http import HttpClient, HttpLimits
 from tests.gql.client import Client
-from tests.gql.server import TetherServer, running_tether
-from tests.sandbox_server import SandboxServer
+from tests.gql.server import TetherServer
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +17,7 @@ KNOWN_SCOPES = (
     "repo_deployment, security_events, user, user:email, user:follow, workflow, write:org, write:packages, "
     "write:repo_hook"
 )
-INVALID = [
+INVALID: list[tuple[dict[str, Any], list[str], str]] = [
     (
         {"settings": {"requiredScope": ["repo"]}},
         ["settings", "requiredScope"],
@@ -64,7 +60,7 @@ INVALID = [
     ({"name": "n" * 101}, ["name"], "A name has at most 100 characters; this one has 101."),
     ({"name": "a\0b"}, ["name"], "A name has no control characters."),
 ]
-CREATION_ONLY = [
+CREATION_ONLY: list[tuple[dict[str, Any], list[str], str]] = [
     ({"service": "gitlab"}, ["service"], "Tether knows no service 'gitlab'. It knows: github, slack."),
     (
         {"idempotencyKey": ""},
@@ -86,7 +82,7 @@ async def test_a_connection_is_not_created_from_input_that_cannot_be_used(
     client = await shared_server.member(Role.ADMIN)
     token = await shared_server.credential()
 
-    error = await _creation_error(shared_server, client, token, **members)
+    error = await shared_server.creation_error(client, token, **members)
 
     assert error == _invalid(field, message)
     assert await shared_server.sandbox.calls(token) == []
@@ -121,7 +117,7 @@ async def test_a_name_or_slug_is_taken_once(server: TetherServer) -> None:
     client = await server.member(Role.OWNER)
     await server.connect(client, name="Straße")
     other = await server.connect(client, name="Other")
-    created = await _creation_error(server, client, await server.credential(), name="STRASSE")
+    created = await server.creation_error(client, await server.credential(), name="STRASSE")
     updated = await client.user_error("updateConnection", connectionId=other["id"], name="STRASSE")
     organization = await client.user_error("createOrganization", slug="acme", name="Acme")
 
@@ -188,7 +184,8 @@ async def test_an_expired_connection_is_told_that_only_a_new_credential_helps(sh
         "__typename": "InvalidTransition",
         "code": "INVALID_TRANSITION",
         "field": ["input", "status"],
-        "message": "A connection that is EXPIRED becomes ACTIVE again only with a new credential: use rotateCredentials.",
+        "message": "A connection that is EXPIRED becomes ACTIVE again only with a new credential: "
+        "use rotateCredentials.",
         "from": "EXPIRED",
         "to": "ACTIVE",
         "allowed": [],
@@ -232,10 +229,11 @@ async def test_every_change_refuses_a_version_that_is_not_the_stored_one(
 ) -> None:
     client = await shared_server.member(Role.ADMIN)
     created = await shared_server.connect(client, selection=_STATE)
-    members: dict[str, Any] = {
+    needed: dict[str, dict[str, Any]] = {
         "updateConnectionStatus": {"status": "INACTIVE"},
         "rotateCredentials": {"credential": {"token": {"token": await shared_server.credential()}}},
-    }.get(field, {})
+    }
+    members = needed.get(field, {})
 
     error = await client.user_error(field, connectionId=created["id"], expectedVersion=2, **members)
 
@@ -272,201 +270,12 @@ async def test_a_token_cannot_be_refreshed(shared_server: TetherServer) -> None:
     )
 
 
-REFUSED = "GitHub refuses the token: it has expired, was revoked, or was mistyped."
-TOKEN = ["input", "credential", "token"]
-FAILURES = [
-    ("github", {"behaviour": "revoked"}, "CREDENTIAL_REFUSED", "RECONNECT", None, TOKEN, REFUSED),
-    (
-        "slack",
-        {"behaviour": "revoked"},
-        "CREDENTIAL_REFUSED",
-        "RECONNECT",
-        None,
-        TOKEN,
-        "The token was revoked at Slack, or the app was removed from the workspace.",
-    ),
-    (
-        "slack",
-        {"behaviour": "expired"},
-        "CREDENTIAL_REFUSED",
-        "RECONNECT",
-        None,
-        TOKEN,
-        "The token has expired. Connect again with a new one.",
-    ),
-    (
-        "github",
-        {"behaviour": "secondary_limited", "retry_after_seconds": 77},
-        "SERVICE_RATE_LIMITED",
-        "WAIT",
-        77,
-        None,
-        "GitHub limits how often we may call. It answers again at ",
-    ),
-    (
-        "slack",
-        {"behaviour": "rate_limited", "retry_after_seconds": 12},
-        "SERVICE_RATE_LIMITED",
-        "WAIT",
-        12,
-        None,
-        "Slack limits how often we may call. It answers again at ",
-    ),
-    (
-        "github",
-        {"behaviour": "server_error", "status": 503},
-        "SERVICE_UNREACHABLE",
-        "WAIT",
-        30,
-        None,
-        "GitHub answers with an error of its own (HTTP 503).",
-    ),
-    (
-        "github",
-        {"behaviour": "garbage_html"},
-        "SERVICE_UNREACHABLE",
-        "WAIT",
-        30,
-        None,
-        "GitHub's answer isn't the account that its documentation describes.",
-    ),
-    (
-        "slack",
-        {"behaviour": "garbage_json"},
-        "SERVICE_UNREACHABLE",
-        "WAIT",
-        30,
-        None,
-        "Slack's answer (HTTP 200) isn't what its documentation describes.",
-    ),
-    (
-        "github",
-        {"behaviour": "truncated"},
-        "SERVICE_UNREACHABLE",
-        "WAIT",
-        30,
-        None,
-        "GitHub gave no usable answer: an answer that isn't whole, valid HTTP.",
-    ),
-    (
-        "github",
-        {"behaviour": "huge_body"},
-        "SERVICE_UNREACHABLE",
-        "WAIT",
-        30,
-        None,
-        "GitHub gave no usable answer: an answer of more than 5242880 bytes.",
-    ),
-    (
-        "github",
-        {"behaviour": "sso_required"},
-        "SERVICE_REFUSED",
-        "CONTACT_ADMIN",
-        None,
-        None,
-        "An organization demands single sign-on: authorize the token for it at the address in the evidence.",
-    ),
-]
-
-
-@pytest.mark.parametrize(("service", "behaviour", "code", "remedy", "wait", "field", "message"), FAILURES)
-@pytest.mark.parametrize("mutation", ["createConnection", "rotateCredentials"])
-async def test_where_the_service_does_not_say_whose_a_token_is_nothing_is_stored(
-    shared_server: TetherServer,
-    mutation: str,
-    service: Any,
-    behaviour: dict[str, Any],
-    code: str,
-    remedy: str,
-    wait: int | None,
-    field: list[str] | None,
-    message: str,
-) -> None:
-    client = await shared_server.member(Role.ADMIN)
-    created = await shared_server.connect(client, service=service, selection=_STATE)
-    bad = {"token": {"token": await shared_server.credential(service, **behaviour)}}
-    tables = ("service_connections", "service_credentials", "health_checks", "connection_events")
-    before = [await shared_server.rows(table) for table in tables]
-    if mutation == "createConnection":
-        members = {"organizationId": await shared_server.organization_id(), "service": service}
-    else:
-        members = {"connectionId": created["id"]}
-
-    error = await client.user_error(mutation, credential=bad, **members)
-
-    assert error.pop("message").startswith(message)
-    assert error == {
-        "__typename": "ServiceFailure",
-        "code": code,
-        "field": field,
-        "service": service,
-        "remedy": remedy,
-        "retryAfterSeconds": wait,
-    }
-    assert [await shared_server.rows(table) for table in tables] == before
-
-
-async def test_a_service_that_is_unreachable_or_slow_is_told_from_a_bad_credential(
-    sqlite_url: str, encryption_key: str, sandbox: SandboxServer, free_tcp_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hurried = HttpLimits(read_timeout_seconds=0.3)
-
-    def hurried_client(*, allow: OutboundAllow) -> HttpClient:
-        return HttpClient(allow=allow, limits=hurried, retry_delay_seconds=lambda: 0.0)
-
-    monkeypatch.setattr(gql.bootstrap, "HttpClient", hurried_client)
-    nowhere = f"http://127.0.0.1:{free_tcp_port}/api"
-    async with running_tether(sqlite_url, sandbox, encryption_key, TETHER_SLACK_API_URL=nowhere) as server:
-        client = await server.member(Role.ADMIN)
-        slow = await server.credential("github", behaviour="slow", delay_seconds=3.0)
-        slow_error = await _creation_error(server, client, slow)
-        unreachable_error = await _creation_error(server, client, "any", service="slack")
-
-    expected = {
-        "__typename": "ServiceFailure",
-        "code": "SERVICE_UNREACHABLE",
-        "field": None,
-        "remedy": "WAIT",
-        "retryAfterSeconds": 30,
-    }
-    assert slow_error.pop("message").startswith("GitHub gave no usable answer: no answer within 0.")
-    assert slow_error == {**expected, "service": "github"}
-    assert unreachable_error.pop("message") == "Slack gave no usable answer: no connection, or it broke off."
-    assert unreachable_error == {**expected, "service": "slack"}
-
-
-@pytest.mark.parametrize("token", ["", "with space", "line\nbreak", "nul\0", "schlüssel", "t" * 4097])
-async def test_a_text_that_can_be_no_token_is_refused_unasked(shared_server: TetherServer, token: str) -> None:
-    error = await _creation_error(shared_server, await shared_server.member(Role.ADMIN), token)
-
-    assert error == {
-        "__typename": "ServiceFailure",
-        "code": "CREDENTIAL_REFUSED",
-        "field": TOKEN,
-        "message": "This can't be a token of GitHub: it is empty, too long, or holds a space, a line break "
-        "or another character that tokens don't have. Copy it again.",
-        "service": "github",
-        "remedy": "RECONNECT",
-        "retryAfterSeconds": None,
-    }
-
-
 _STATE = "id name status version labels settings credential { generation fingerprint } events { totalCount }"
 
 
 async def _state(client: Client, id_: str) -> Any:
     query = f"query ($id: ID!) {{ node(id: $id) {{ ... on ServiceConnection {{ {_STATE} }} }} }}"
     return (await client.data(query, id=id_))["node"]
-
-
-async def _creation_error(server: TetherServer, client: Client, token: str, **members: Any) -> dict[str, Any]:
-    given = {
-        "organizationId": await server.organization_id(),
-        "service": "github",
-        "credential": {"token": {"token": token}},
-        **members,
-    }
-    return await client.user_error("createConnection", **given)
 
 
 def _invalid(field: list[str], message: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who may do what: keys that are none, roles, and organizations of others, which look like organizations that don't exist."""
+"""Who may do what: keys that are none, roles, and organizations of others, which look like those that don't exist."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -67,7 +67,10 @@ async def test_a_token_that_is_none_is_refused_in_both_forms_of_an_answer(shared
 async def test_another_scheme_than_bearer_is_no_token(shared_server: TetherServer, scheme: str) -> None:
     headers = {"Authorization": scheme.format(await shared_server.token())}
 
-    assert Answer(await shared_server.http.post("/graphql", json={"query": VIEWER}, headers=headers)).error == UNAUTHENTICATED
+    assert (
+        Answer(await shared_server.http.post("/graphql", json={"query": VIEWER}, headers=headers)).error
+        == UNAUTHENTICATED
+    )
 
 
 async def test_a_key_ends_within_5_seconds_after_it_is_revoked(server: TetherServer) -> None:
@@ -76,7 +79,9 @@ async def test_a_key_ends_within_5_seconds_after_it_is_revoked(server: TetherSer
     after = f"evt~{uuid_of(await server.organization_id())}~1~0"
     async with server.subscribe(client, FOLLOW, id=await server.organization_id(), after=after) as followed:
         key_id = (await client.data("{ viewer { apiKey { id } } }"))["viewer"]["apiKey"]["id"]
-        await server.alter(update(api_keys).where(api_keys.c.id == uuid_of(key_id)).values(revoked_at=datetime.now(UTC)))
+        await server.alter(
+            update(api_keys).where(api_keys.c.id == uuid_of(key_id)).values(revoked_at=datetime.now(UTC))
+        )
 
         async def refused() -> bool:
             answer = await client.execute(VIEWER)
@@ -115,7 +120,11 @@ WHO = [Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER]
         ("rotateCredentials", Role.ADMIN, {"credential": {"token": {"token": "sandbox-github-acme"}}}),
         ("deleteConnection", Role.ADMIN, {"dryRun": True}),
         ("deleteConnection", Role.ADMIN, {}),
-        ("createConnection", Role.ADMIN, {"service": "github", "credential": {"token": {"token": "sandbox-github-acme"}}}),
+        (
+            "createConnection",
+            Role.ADMIN,
+            {"service": "github", "credential": {"token": {"token": "sandbox-github-acme"}}},
+        ),
     ],
 )
 async def test_each_mutation_takes_its_role_and_the_role_below_it_changes_nothing(
@@ -161,7 +170,9 @@ async def test_every_member_reads_and_follows(server: TetherServer, role: Role) 
             "organization": {"viewerRole": role},
         },
     }
-    query = "subscription ($id: ID!, $after: String) { connectionHealth(organizationId: $id, after: $after) { sequence } }"
+    query = (
+        "subscription ($id: ID!, $after: String) { connectionHealth(organizationId: $id, after: $after) { sequence } }"
+    )
     async with server.subscribe(client, query, id=await server.organization_id(), after=after) as followed:
         assert await followed.events(3) == [{"sequence": 2}, {"sequence": 3}, {"sequence": 4}]
 
@@ -248,7 +259,9 @@ async def test_what_is_anothers_answers_byte_for_byte_as_what_does_not_exist(ser
         ("rotateCredentials", {"credential": token}),
     ):
         told = [
-            await _told(stranger, _mutation(field, "__typename code message field"), input={"connectionId": id_, **members})
+            await _told(
+                stranger, _mutation(field, "__typename code message field"), input={"connectionId": id_, **members}
+            )
             for id_ in (connection, f"conn_{MISSING}", "conn_x", organization)
         ]
         assert told[0] == told[1] == told[2] == told[3]
@@ -277,7 +290,8 @@ async def test_what_is_anothers_answers_byte_for_byte_as_what_does_not_exist(ser
             "field": ["input", "organizationId"],
         }
     ]
-    events = "query ($ids: [ID!]) { organization(by: {slug: \"globex\"}) { events(filter: {connectionIds: $ids}) { totalCount } } }"
+    filtered = "events(filter: {connectionIds: $ids}) { totalCount }"
+    events = f'query ($ids: [ID!]) {{ organization(by: {{slug: "globex"}}) {{ {filtered} }} }}'
     assert await _told(stranger, events, ids=[connection]) == await _told(stranger, events, ids=[f"conn_{MISSING}"])
     for field in ("connectionEvents", "connectionHealth"):
         for id_ in (organization, f"org_{MISSING}", "org_x", connection):
@@ -326,14 +340,12 @@ async def _told(client: Client, query: str, **variables: Any) -> str:
 async def _ids_of_everything(client: Client) -> list[str]:
     """The ids of all that an organization with one connection holds."""
     found = await client.data(
-        '{ organization(by: {slug: "acme"}) { id members { nodes { user { id } } } connections { nodes { id credential { id } '
-        "health { checks { nodes { id } } } events(first: 1) { nodes { id } } } } } }"
+        '{ organization(by: {slug: "acme"}) { id members { nodes { user { id } } } connections { nodes { id '
+        "credential { id } health { checks { nodes { id } } } events(first: 1) { nodes { id } } } } } }"
     )
     organization = found["organization"]
     [connection] = organization["connections"]["nodes"]
     [member] = organization["members"]["nodes"]
     [check] = connection["health"]["checks"]["nodes"]
     [event] = connection["events"]["nodes"]
-    return [
-        each["id"] for each in (organization, connection, connection["credential"], check, event, member["user"])
-    ]
+    return [each["id"] for each in (organization, connection, connection["credential"], check, event, member["user"])]
