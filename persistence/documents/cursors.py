@@ -36,8 +36,14 @@ class Cursor:
 
 
 def page_tag(kind: str, ordered_by: str, filters: Mapping[str, Any]) -> str:
-    """Twelve characters that stand for a list: what it holds, how it is ordered, which filter's values made it."""
-    content = orjson.dumps([kind, ordered_by, {name: filters[name] for name in sorted(filters)}], default=str)
+    """Twelve characters that stand for a list: what it holds, how it is ordered, which filter's values made it.
+
+    Raises BadUserInput for values that aren't JSON.
+    """
+    try:
+        content = orjson.dumps([kind, ordered_by, {name: filters[name] for name in sorted(filters)}], default=str)
+    except orjson.JSONEncodeError:
+        raise BadUserInput("This filter has a number too large, or text that is no Unicode.") from None
     return blake2b(content, digest_size=6).hexdigest()
 
 

@@ -4,6 +4,7 @@ Used by the compiler and everything that it calls. An expression here is SQL tex
 value is a piece of JSON and never NULL. Text is spliced, since building JSON values costs the databases twice as much.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -34,6 +35,15 @@ class Type(StrEnum):
     JSON = "json"
     TEXTS = "text[]"
     UUIDS = "uuid[]"
+
+
+_NUL = "\0"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def is_storable(text: str) -> bool:
+    """Whether a database can hold a text: it has neither NUL nor half a surrogate pair."""
+    return _NUL not in text and (text.isascii() or _SURROGATE.search(text) is None)
 
 
 def quoted(text: str) -> str:
@@ -92,10 +102,12 @@ class Dialect(ABC):
         """The parameter at `position`, counted from 1."""
 
     def value(self, value: Any) -> Any:
-        """A parameter's value as the driver takes it. Raises BadUserInput for NUL, which no text in a database has."""
-        texts = value if isinstance(value, list) else (value,)
-        if any(isinstance(text, str) and "\0" in text for text in texts):
-            raise BadUserInput("No text here has the character NUL.")
+        """A parameter's value as the driver takes it. Raises BadUserInput for text that no database holds."""
+        for text in value if isinstance(value, list) else (value,):
+            if isinstance(text, str) and not is_storable(text):
+                raise BadUserInput(
+                    f"No text here has {'the character NUL' if _NUL in text else 'half a surrogate pair'}."
+                )
         return self._value(value)
 
     @abstractmethod
@@ -294,8 +306,8 @@ class SQLite(Dialect):
 
     def has_labels(self, labels: str, parameter: str) -> str:
         return (
-            f"not exists (select 1 from json_each({parameter}) w "
-            f"where (select l.value from json_each({labels}) l where l.key = w.key) is not w.value)"
+            f"not exists (select 1 from json_each({parameter}) w left join json_each({labels}) l on l.key = w.key "
+            f"where l.value is not w.value)"
         )
 
     def elements(self, json_array: str, alias: str) -> str:

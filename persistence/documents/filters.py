@@ -11,7 +11,7 @@ from domain.entities.identifiers import Kind, parse_id
 from domain.entities.text import search_key
 from domain.errors import BadUserInput
 from persistence.documents.compiler import ArgumentsOf, Compiler
-from persistence.documents.dialects import Type
+from persistence.documents.dialects import Type, is_storable
 
 SEARCH_LENGTH = 200
 
@@ -109,6 +109,6 @@ def _search(text: str) -> str:
 
 def _labels(labels: Any) -> dict[str, str]:
     texts = [*labels, *labels.values()] if isinstance(labels, dict) else [None]
-    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+    if not all(isinstance(text, str) and is_storable(text) for text in texts):
         raise BadUserInput('labels is an object of text by text, such as {"team": "platform"}.')
     return dict(labels)

@@ -138,7 +138,11 @@ class _PageWriter:
         alias = self.compiler.alias("b")
         row = f"({alias}.{self.order.column}, {alias}.{self.order.id})"
         comparison = "<=" if (bound == "after") is not self.order.descending else ">="
-        return f"exists (select 1 from {self._matching(alias, alias)} and {row} {comparison} {place.row()})"
+        way = "desc" if comparison == "<=" else "asc"
+        # Not `exists`, from which PostgreSQL drops the order, and so the index that finds the nearest row at once.
+        nearest = f"order by {alias}.{self.order.column} {way}, {alias}.{self.order.id} {way} limit 1"
+        matching = f"{self._matching(alias, alias)} and {row} {comparison} {place.row()}"
+        return f"(select 1 from {matching} {nearest}) is not null"
 
     def _near_cursor(self) -> str:
         """The cursor of the row with which reading began; a page of size 0 has none, though its extra row is read."""

@@ -4,8 +4,9 @@ Called by `gql/execution.py`. A second equal operation compiles nothing, also wi
 """
 
 import asyncio
+import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ AT_ONCE = 3
 """How many documents of one viewer are read at the same time: there are connections for others then."""
 
 FOREIGN_CURSOR = "\x01"
+TOO_DEEP = "This nests more lists in each other than SQLite can read at once. Ask for less below one another."
 
 
 class DocumentReader:
@@ -57,17 +59,26 @@ class DocumentReader:
         """The document's JSON text, or None where there is nothing for this viewer.
 
         `plan_key` stands for the place in its operation and the shape of its variables; `selection` is only asked
-        for where no plan is cached. Raises BadUserInput for page sizes and cursors, CostLimitExceeded and
+        for where no plan is cached. Raises BadUserInput for page sizes, cursors and depth, CostLimitExceeded and
         ServiceUnavailable.
         """
         plan = self._plan((plan_key, reference.structure), reference, selection, variables)
         values = plan.bind(viewer, self._clock(), reference.values, variables)
         async with self._turns.setdefault(viewer.user_id, asyncio.Semaphore(AT_ONCE)):
-            rows = await self._database.fetch(plan.sql, values)
+            rows = await self._fetch(plan, values)
         text: str | None = rows[0][0] if rows else None
         if plan.checks_cursors and text is not None and FOREIGN_CURSOR in text:
             raise BadUserInput("This cursor is of another organization. Begin again without it.")
         return text
+
+    async def _fetch(self, plan: Plan, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        try:
+            return await self._database.fetch(plan.sql, values)
+        except sqlite3.OperationalError as failed:
+            # Before 3.46 the stack of its parser has a hundred places, which some documents within the limits fill.
+            if "parser stack overflow" not in str(failed):
+                raise
+            raise BadUserInput(TOO_DEEP) from failed
 
     def _plan(self, key: Hashable, reference: Reference, selection: Callable[[], Selection], variables: Any) -> Plan:
         plan = self._plans.get(key)

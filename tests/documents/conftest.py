@@ -1,7 +1,7 @@
 """The world in a database of each kind, stored once, with its read path; what is stored stays as it is."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,10 @@ async def sqlite_reading(
 
 
 @pytest.fixture(scope="session")
-def postgresql_world_url(postgresql_server: PostgresqlServer, postgresql_template: str) -> str:
-    return postgresql_server.url(postgresql_server.create_database(template=postgresql_template))
+def postgresql_world_url(postgresql_server: PostgresqlServer, postgresql_template: str) -> Iterator[str]:
+    name = postgresql_server.create_database(template=postgresql_template)
+    yield postgresql_server.url(name)
+    postgresql_server.drop_database(name)
 
 
 @pytest.fixture(scope="session")

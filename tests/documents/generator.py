@@ -6,12 +6,11 @@ run can go on from the cursors that the first one answered.
 
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
-    DocumentNode,
     GraphQLArgument,
     GraphQLBoolean,
     GraphQLEnumType,
@@ -28,52 +27,17 @@ from graphql import (
     get_named_type,
     is_composite_type,
     is_non_null_type,
+    is_required_argument,
     parse,
     validate,
 )
 
 from gql.limits import DEEPEST, MOST_ALIASES, MOST_BOOLEANS, MOST_DIRECTIVES, oversize
+from tests.documents.query import List, Query
 from tests.documents.values import Values
 
 _NAME = "abcdefghijklmnopqrstuvwxyz"
 _ROOTS = {"organization": 12, "node": 4, "nodes": 3, "viewer": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class List:
-    """A list in a query: its place in the answer, and the variables for cursors, which the first run leaves out."""
-
-    path: tuple[str, ...]
-    after: str | None
-    before: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    text: str
-    document: DocumentNode
-    variables: dict[str, Any]
-    lists: Sequence[List]
-
-    def going_on(self, answer: Mapping[str, Any] | None, chance: random.Random) -> dict[str, Any] | None:
-        """The variables of a further run, from cursors in an answer; None if it has none that fit."""
-        cursors: dict[str, Any] = {}
-        for one in self.lists:
-            found = sorted({edge["cursor"] for page in _at(answer, one.path) for edge in page["edges"]})
-            for name in (one.after, one.before):
-                if name is not None and found and chance.random() < 0.8:
-                    cursors[name] = chance.choice(found)
-        return {**self.variables, **cursors} if cursors else None
-
-
-def _at(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _at(item, path)
-    elif isinstance(value, dict) and path:
-        yield from _at(value.get(path[0]), path[1:])
-    elif isinstance(value, dict) and "edges" in value:
-        yield value
 
 
 def generate(schema: GraphQLSchema, values: Values, seed: int) -> Query:
@@ -125,8 +89,10 @@ class _Draft:
             parts.insert(0, self._aliased("__typename", 0.2) + self._directive())
         if isinstance(type_, GraphQLInterfaceType):
             possible = self.schema.get_possible_types(type_)
-            for one in self.chance.sample(list(possible), k=self.chance.randint(1, 4)):
-                parts.append(f"... on {one.name}{self._directive()} {self._selection(one, depth, path, inside)}")
+            parts += [
+                f"... on {one.name}{self._directive()} {self._selection(one, depth, path, inside)}"
+                for one in self.chance.sample(list(possible), k=self.chance.randint(1, 4))
+            ]
         elif self._maybe(0.25):
             parts.append(self._spread(type_, depth, path, inside))
         self.chance.shuffle(parts)
@@ -217,9 +183,7 @@ class _Draft:
             parts |= {key: value for key, value in (("after", after), ("before", before)) if value is not None}
             self.lists.append(List(walked, after and after[1:], before and before[1:]))
         for key, argument in definition.args.items():
-            if key not in ("first", "last", "after", "before") and (
-                is_non_null_type(argument.type) and argument.default_value is Undefined or self._maybe(0.6)
-            ):
+            if key not in ("first", "last", "after", "before") and (is_required_argument(argument) or self._maybe(0.6)):
                 parts[key] = self._argument(key, argument)
             elif key in ("after", "before") and key not in parts and inside is not None and self._maybe(0.1):
                 parts[key] = self._absent("String")
@@ -260,9 +224,13 @@ class _Draft:
         plain = self._plain(name, inner)
         if isinstance(inner, GraphQLList):
             item = inner.of_type
-            return "[" + ", ".join(
-                self._variable(str(item), one) if self._maybe(0.2) else self._literal(item, one) for one in plain
-            ) + "]"
+            return (
+                "["
+                + ", ".join(
+                    self._variable(str(item), one) if self._maybe(0.2) else self._literal(item, one) for one in plain
+                )
+                + "]"
+            )
         return self._literal(inner, plain)
 
     def _members(self, type_: GraphQLInputObjectType) -> Iterator[str]:

@@ -29,7 +29,7 @@ from persistence.documents.reader import DocumentReader
 from persistence.event_feed import EventFeed
 from persistence.event_reader import EventReader
 from persistence.unit_of_work import SqlUnitsOfWork
-from tests.documents.data import NOW
+from tests.documents.world_maker import NOW
 
 
 @dataclass(frozen=True, slots=True)

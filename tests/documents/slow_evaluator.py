@@ -1,20 +1,16 @@
 """The slow evaluator: a query's answer by plain graphql-core, with resolvers over rows in Python.
 
 The tests hold the document read path against it. It shares no code with `persistence/documents`: what it knows is
-restated from the schema's descriptions. Its cursors are the real ones without their first part, the list's tag.
+restated from the schema's descriptions.
 """
 
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from graphql import (
     DocumentNode,
     ExecutionResult,
-    GraphQLError,
     GraphQLResolveInfo,
     GraphQLScalarType,
     GraphQLSchema,
@@ -23,29 +19,12 @@ from graphql import (
 )
 
 from domain.entities.user import Viewer
-from domain.services.base import Service
 from domain.services.catalogue import ServiceCatalogue
-from tests.documents.data import HEALTH, NOW, ROLES, STATUSES, Row, World, in_order
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks what world."""
-
-    world: World
-    catalogue: ServiceCatalogue
-    viewer: Viewer
-
-    def role(self, organization_id: UUID) -> str | None:
-        """The role that the viewer is a member with; None where they are none."""
-        for row in self.world.table("memberships"):
-            if row["organization_id"] == organization_id and row["user_id"] == self.viewer.user_id:
-                return str(row["role"])
-        return None
-
-    def effective_role(self, organization_id: UUID) -> str:
-        """The weaker one of the membership's role and the key's."""
-        return max(self.role(organization_id) or "", self.viewer.role_cap.value, key=ROLES.index)
+from tests.documents.asked import Asked
+from tests.documents.data import World, in_order
+from tests.documents.slow_lists import connections_page, events_page, repositories_page
+from tests.documents.slow_pages import moment_text, page_of
+from tests.documents.world_maker import HEALTH, NOW, STATUSES, Row
 
 
 class SlowEvaluator:
@@ -76,12 +55,6 @@ def plain_schema(sdl: str) -> GraphQLSchema:
     return schema
 
 
-def moment_text(moment: datetime) -> str:
-    """RFC 3339 in UTC without trailing zeros."""
-    fraction = f"{moment.microsecond:06}".rstrip("0")
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{'.' if fraction else ''}{fraction}+00:00"
-
-
 def _resolve(source: Any, info: GraphQLResolveInfo[Asked], **arguments: Any) -> Any:
     """A resolver of its own if the field has one, else the column of its name."""
     resolver = _RESOLVERS.get(f"{info.parent_type.name}.{info.field_name}")
@@ -89,127 +62,6 @@ def _resolve(source: Any, info: GraphQLResolveInfo[Asked], **arguments: Any) -> 
         return resolver(info.context, source, **arguments)
     name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in info.field_name)
     return source[name] if isinstance(source, dict) else getattr(source, name)
-
-
-def _page(
-    scope: UUID,
-    rows: Iterable[Row],
-    order: str,
-    given: Mapping[str, Any],
-    *,
-    descending: bool = False,
-    id_: str = "id",
-    never: datetime | None = None,
-) -> Row:
-    """The part of a list that the four arguments ask for, as Relay defines it."""
-
-    def key(row: Row) -> Any:
-        return never if row[order] is None else row[order]
-
-    def text(row: Row) -> str:
-        value = key(row)
-        return f"~{scope}~{row[id_]}~{moment_text(value) if isinstance(value, datetime) else value}"
-
-    ordered = sorted(rows, key=lambda row: (key(row), row[id_]), reverse=descending)
-    after, before = (_place(given.get(name), scope, order) for name in ("after", "before"))
-    # of two places, which comes first; a place may be one that no row has any more
-    precedes = (lambda one, other: one > other) if descending else (lambda one, other: one < other)
-    kept = [
-        row
-        for row in ordered
-        if (after is None or precedes(after, (key(row), row[id_])))
-        and (before is None or precedes((key(row), row[id_]), before))
-    ]
-    first, last = given.get("first"), given.get("last")
-    size = last if last is not None else 25 if first is None else first
-    shown = kept[max(0, len(kept) - size) :] if last is not None else kept[:size]
-    left_over = len(kept) > size
-    earlier = after is not None and any(not precedes(after, (key(row), row[id_])) for row in ordered)
-    later = before is not None and any(not precedes((key(row), row[id_]), before) for row in ordered)
-    return {
-        "nodes": shown,
-        "edges": [{"cursor": text(row), "node": row} for row in shown],
-        "total_count": len(ordered),
-        "page_info": {
-            "has_next_page": later or (last is None and left_over),
-            "has_previous_page": earlier or (last is not None and left_over),
-            "start_cursor": text(shown[0]) if shown else None,
-            "end_cursor": text(shown[-1]) if shown else None,
-        },
-    }
-
-
-def _place(cursor: str | None, scope: UUID, order: str) -> Any:
-    if cursor is None:
-        return None
-    _, cursor_scope, id_, key = cursor.split("~", 3)
-    if UUID(cursor_scope) != scope:
-        raise GraphQLError("another organization's")
-    value: Any = datetime.fromisoformat(key) if order.endswith("_at") else int(key) if order == "sequence" else key
-    return value, UUID(id_)
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text.casefold())
-
-
-def _rows(asked: Asked, table: str, **wanted: Any) -> list[Row]:
-    return [row for row in asked.world.table(table) if all(row[name] == value for name, value in wanted.items())]
-
-
-def _connections(asked: Asked, organization: Row, **given: Any) -> Row:
-    wanted = given.get("filter") or {}
-    rows = []
-    for row in _rows(asked, "service_connections", organization_id=organization["id"], deleted_at=None):
-        labels, before = wanted.get("labels"), wanted.get("expiringBefore")
-        credential = _one(asked, "service_credentials", connection_id=row["id"])
-        ends = credential and credential["expires_at"]
-        if (
-            row["service"] in _either(wanted, "service", row["service"])
-            and row["status"] in _either(wanted, "status", row["status"])
-            and row["health_status"] in _either(wanted, "health", row["health_status"])
-            and _fold(wanted.get("search") or "") in row["name_key"]
-            and (labels is None or labels.items() <= row["labels"].items())
-            and (before is None or (ends is not None and ends < before))
-        ):
-            rows.append(row)
-    order = given["orderBy"]
-    column = {"NAME": "name_key", "CHECKED_AT": "health_checked_at"}.get(order["field"], order["field"].lower())
-    never = datetime(1970, 1, 1, tzinfo=UTC)
-    return _page(organization["id"], rows, column, given, descending=order["direction"] == "DESC", never=never)
-
-
-def _either(wanted: Mapping[str, Any], name: str, otherwise: Any) -> list[Any]:
-    given = wanted.get(name)
-    return [otherwise] if given is None else given
-
-
-def _repositories(asked: Asked, organization_id: UUID, rows: list[Row], given: Mapping[str, Any]) -> Row:
-    wanted = given.get("filter") or {}
-    rows = [
-        row
-        for row in rows
-        if _fold(wanted.get("search") or "") in row["full_name_key"]
-        and all(wanted.get(name) in (None, row[name]) for name in ("selected", "archived", "private"))
-    ]
-    return _page(organization_id, rows, "full_name_key", given)
-
-
-def _events(asked: Asked, organization_id: UUID, rows: list[Row], given: Mapping[str, Any]) -> Row:
-    wanted = given.get("filter") or {}
-    ids = wanted.get("connectionIds")
-    rows = [
-        row
-        for row in rows
-        if row["type"] in _either(wanted, "types", row["type"])
-        and (ids is None or f"conn_{row['connection_id']}" in ids)
-    ]
-    return _page(organization_id, rows, "sequence", given, descending=True)
-
-
-def _one(asked: Asked, table: str, **wanted: Any) -> Row | None:
-    found = _rows(asked, table, **wanted)
-    return found[0] if found else None
 
 
 def _of(table: str, column: str) -> Callable[[Asked, Row], Row | None]:
@@ -243,7 +95,7 @@ def _node(asked: Asked, _: None, id: str) -> Row | None:  # noqa: A002 - the arg
 
 def _visible(asked: Asked, prefix: str, row: Row) -> bool:
     if prefix == "user":
-        theirs = _rows(asked, "memberships", user_id=row["id"])
+        theirs = asked.rows("memberships", user_id=row["id"])
         return row["id"] == asked.viewer.user_id or any(asked.role(one["organization_id"]) for one in theirs)
     if prefix == "repo":
         connection = asked.world.by_id("service_connections", row["connection_id"])
@@ -262,8 +114,8 @@ def _organization(asked: Asked, _: None, by: Mapping[str, str]) -> Row | None:
 
 
 def _summary(asked: Asked, organization: Row) -> Row:
-    rows = _rows(asked, "service_connections", organization_id=organization["id"], deleted_at=None)
-    credentials = _rows(asked, "service_credentials", organization_id=organization["id"])
+    rows = asked.rows("service_connections", organization_id=organization["id"], deleted_at=None)
+    credentials = asked.rows("service_credentials", organization_id=organization["id"])
     ends = [row["expires_at"] for row in credentials if row["expires_at"] is not None]
     return {
         "total": len(rows),
@@ -282,13 +134,13 @@ def _health(asked: Asked, row: Row) -> Row:
 
 
 def _checks(asked: Asked, health: Row, since: datetime | None = None, **given: Any) -> Row:
-    rows = _rows(asked, "health_checks", connection_id=health["connection"]["id"])
+    rows = asked.rows("health_checks", connection_id=health["connection"]["id"])
     rows = [row for row in rows if since is None or row["started_at"] >= since]
-    return _page(health["connection"]["organization_id"], rows, "started_at", given, descending=True)
+    return page_of(health["connection"]["organization_id"], rows, "started_at", given, descending=True)
 
 
 def _uptime(asked: Asked, health: Row, since: datetime) -> float | None:
-    rows = _rows(asked, "health_checks", connection_id=health["connection"]["id"])
+    rows = asked.rows("health_checks", connection_id=health["connection"]["id"])
     checks = in_order([row for row in rows if row["started_at"] <= NOW], "started_at", "id")
     well = known = timedelta()
     for check, ending in zip(checks, [*(row["started_at"] for row in checks[1:]), NOW], strict=False):
@@ -324,15 +176,15 @@ def _available_statuses(asked: Asked, connection: Row) -> list[str]:
     return _MAY_SET.get(connection["status"], []) if able else []
 
 
-def _event_cursor(asked: Asked, organization: Row) -> str | None:
-    counter = _one(asked, "event_counters", organization_id=organization["id"])
+def _event_cursor(asked: Asked, organization: Row) -> Any:
+    counter = asked.one("event_counters", organization_id=organization["id"])
     return counter and f"evt~{organization['id']}~{counter['epoch']}~{counter['sequence']}"
 
 
 def _org_repositories(asked: Asked, organization: Row, **given: Any) -> Row:
     alive = {row["id"] for row in asked.world.table("service_connections") if row["deleted_at"] is None}
-    rows = _rows(asked, "repositories", organization_id=organization["id"])
-    return _repositories(asked, organization["id"], [row for row in rows if row["connection_id"] in alive], given)
+    rows = asked.rows("repositories", organization_id=organization["id"])
+    return repositories_page(asked, organization["id"], [row for row in rows if row["connection_id"] in alive], given)
 
 
 def _typed_id(type_name: str) -> Callable[[Asked, Row], str]:
@@ -347,22 +199,22 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.services": lambda asked, _: list(asked.catalogue),
     "Viewer.user": lambda asked, _: asked.world.by_id("users", asked.viewer.user_id),
     "Viewer.apiKey": lambda asked, _: asked.world.by_id("api_keys", asked.viewer.api_key_id),
-    "Viewer.memberships": lambda asked, _, **given: _page(
+    "Viewer.memberships": lambda asked, _, **given: page_of(
         asked.viewer.user_id,
-        _rows(asked, "memberships", user_id=asked.viewer.user_id),
+        asked.rows("memberships", user_id=asked.viewer.user_id),
         "joined_at",
         given,
         id_="organization_id",
     ),
     "Organization.viewerRole": lambda asked, row: asked.effective_role(row["id"]),
-    "Organization.connections": _connections,
+    "Organization.connections": connections_page,
     "Organization.connectionSummary": _summary,
     "Organization.repositories": _org_repositories,
-    "Organization.members": lambda asked, row, **given: _page(
-        row["id"], _rows(asked, "memberships", organization_id=row["id"]), "joined_at", given, id_="user_id"
+    "Organization.members": lambda asked, row, **given: page_of(
+        row["id"], asked.rows("memberships", organization_id=row["id"]), "joined_at", given, id_="user_id"
     ),
-    "Organization.events": lambda asked, row, **given: _events(
-        asked, row["id"], _rows(asked, "connection_events", organization_id=row["id"]), given
+    "Organization.events": lambda asked, row, **given: events_page(
+        asked, row["id"], asked.rows("connection_events", organization_id=row["id"]), given
     ),
     "Organization.eventCursor": _event_cursor,
     "Membership.organization": _of("organizations", "organization_id"),
@@ -373,13 +225,13 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "ServiceConnection.availableStatuses": _available_statuses,
     "ServiceConnection.externalAccount": _part("account_", ["id"]),
     "ServiceConnection.health": _health,
-    "ServiceConnection.credential": lambda asked, row: _one(asked, "service_credentials", connection_id=row["id"]),
+    "ServiceConnection.credential": lambda asked, row: asked.one("service_credentials", connection_id=row["id"]),
     "ServiceConnection.rateLimit": _part("rate_limit_", ["limit", "remaining", "reset_at", "blocked_until"]),
-    "ServiceConnection.repositories": lambda asked, row, **given: _repositories(
-        asked, row["organization_id"], _rows(asked, "repositories", connection_id=row["id"]), given
+    "ServiceConnection.repositories": lambda asked, row, **given: repositories_page(
+        asked, row["organization_id"], asked.rows("repositories", connection_id=row["id"]), given
     ),
-    "ServiceConnection.events": lambda asked, row, **given: _events(
-        asked, row["organization_id"], _rows(asked, "connection_events", connection_id=row["id"]), given
+    "ServiceConnection.events": lambda asked, row, **given: events_page(
+        asked, row["organization_id"], asked.rows("connection_events", connection_id=row["id"]), given
     ),
     "ServiceConnection.createdBy": _of("users", "created_by"),
     "ConnectionHealth.checks": _checks,
@@ -394,8 +246,9 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Actor.kind": lambda asked, row: row["actor_kind"],
     "Actor.name": lambda asked, row: row["actor_name"],
     "Actor.user": _of("users", "actor_user_id"),
-    "Actor.apiKey": lambda asked, row: _one(
-        asked, "api_keys", id=row["actor_api_key_id"], organization_id=row["organization_id"]
+    "Actor.apiKey": lambda asked, row: asked.one(
+        "api_keys", id=row["actor_api_key_id"], organization_id=row["organization_id"]
     ),
     "Service.webhookUrl": lambda asked, service: None,
-} | {f"{type_name}.id": _typed_id(type_name) for type_name in _PREFIXES}
+}
+_RESOLVERS.update((f"{type_name}.id", _typed_id(type_name)) for type_name in _PREFIXES)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from persistence.documents.reader import TOO_DEEP
 from tests.documents.data import World
 from tests.documents.generator import generate
 from tests.documents.reading import Answer, Reading
@@ -47,17 +48,24 @@ async def test_both_databases_answer_as_the_slow_evaluator(
         sqlite = await sqlite_reading.answer(query.text, viewer, variables)
         postgresql = await postgresql_reading.answer(query.text, viewer, variables)
         expected = evaluator.answer(query.document, variables or {}, viewer)
-        codes = ["BAD_USER_INPUT"] * bool(expected.errors)
-        assert [_codes(answer) for answer in (sqlite, postgresql)] == [codes, codes], shown
+        answers = [postgresql] if _too_deep(sqlite) else [sqlite, postgresql]
+        assert all(_codes(answer) == ["BAD_USER_INPUT"] * bool(expected.errors) for answer in answers), shown
         if expected.errors:
             return
-        assert _SHARE.sub(b"", sqlite.data) == _SHARE.sub(b"", postgresql.data), shown
-        for answer in (sqlite, postgresql):
-            differs = _difference(orjson.loads(_TAG.sub(rb'"~\1', answer.data)), orjson.loads(orjson.dumps(expected.data)))
+        assert len({_SHARE.sub(b"", answer.data) for answer in answers}) == 1, shown
+        for answer in answers:
+            differs = _difference(
+                orjson.loads(_TAG.sub(rb'"~\1', answer.data)), orjson.loads(orjson.dumps(expected.data))
+            )
             assert differs is None, f"{differs}\n{shown}"
         variables = query.going_on(postgresql.value, chance)
         if variables is None:
             return
+
+
+def _too_deep(answer: Answer) -> bool:
+    """Whether older SQLite refuses it, which test_depth.py says when it may."""
+    return any(error["message"] == TOO_DEEP for error in answer.errors)
 
 
 def _codes(answer: Answer) -> list[str]:

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from domain.entities.user import Role, Viewer
-from tests.documents.data import LABELS, NOW, ROLES, World
+from tests.documents.data import World
+from tests.documents.world_maker import LABELS, NOW, ROLES
 
 _TABLES = {
     "conn": "service_connections",
@@ -18,7 +19,25 @@ _TABLES = {
     "key": "api_keys",
 }
 _LISTED = ["org", "conn", "conn", "repo", "evt"]
-_SEARCHES = ["", "O", "octo", "STRASSE", "ß", "i̇", "İ", "é", "e\u0301", "'", "\\", "%", "_", "🚀", "\u2028", "fi", "acme/"]
+_SEARCHES = [
+    "",
+    "O",
+    "octo",
+    "STRASSE",
+    "ß",
+    "i̇",
+    "İ",
+    "é",
+    "e\u0301",
+    "'",
+    "\\",
+    "%",
+    "_",
+    "🚀",
+    "\u2028",
+    "fi",
+    "acme/",
+]
 _NO_IDS = ["", "conn_", "conn_0", "org_00000000-0000-4000-8000-000000000000", "x\u2028", "conn_{}", "github"]
 
 
@@ -26,7 +45,9 @@ class Values:
     """Draws values for arguments by their names."""
 
     def __init__(self, world: World) -> None:
-        self._ids = {prefix: [f"{prefix}_{row['id']}" for row in world.table(table)] for prefix, table in _TABLES.items()}
+        self._ids = {
+            prefix: [f"{prefix}_{row['id']}" for row in world.table(table)] for prefix, table in _TABLES.items()
+        }
         self._slugs = [row["slug"] for row in world.table("organizations")]
         self._world = world
 
@@ -68,9 +89,15 @@ class Values:
 
     def _wrong_id(self, chance: random.Random) -> str:
         right: str = chance.choice(self._ids["conn"])
-        return chance.choice([*_NO_IDS, right.upper(), right + "0", right.replace("conn", "repo"), right.replace("-", "")])
+        return chance.choice(
+            [*_NO_IDS, right.upper(), right + "0", right.replace("conn", "repo"), right.replace("-", "")]
+        )
 
     def _moment(self, chance: random.Random) -> str:
-        moment = NOW - timedelta(hours=chance.choice([-100, 0, 1, 4, 30, 31, 250, 2_000]), microseconds=chance.choice([0, 1, 120_000]))
+        moment = NOW - timedelta(
+            hours=chance.choice([-168, -72, 0, 1, 4, 30, 31, 250, 2_000]), microseconds=chance.choice([0, 1, 120_000])
+        )
         text = moment.isoformat()
-        return chance.choice([text, text.replace("+00:00", "Z"), f"{moment:%Y-%m-%dT%H:%M:%S}+05:30", f"{moment:%Y-%m-%d}T00:00:00Z"])
+        return chance.choice(
+            [text, text.replace("+00:00", "Z"), f"{moment:%Y-%m-%dT%H:%M:%S}+05:30", f"{moment:%Y-%m-%d}T00:00:00Z"]
+        )

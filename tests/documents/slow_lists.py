@@ -1,0 +1,65 @@
+"""The slow evaluator's lists that take a filter: connections, repositories and events. Used by slow_evaluator.py."""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from tests.documents.asked import Asked
+from tests.documents.slow_pages import page_of
+from tests.documents.world_maker import Row
+
+
+def connections_page(asked: Asked, organization: Row, **given: Any) -> Row:
+    wanted = given.get("filter") or {}
+    rows = []
+    for row in asked.rows("service_connections", organization_id=organization["id"], deleted_at=None):
+        labels, before = wanted.get("labels"), wanted.get("expiringBefore")
+        credential = asked.one("service_credentials", connection_id=row["id"])
+        ends = credential and credential["expires_at"]
+        if (
+            row["service"] in _either(wanted, "service", row["service"])
+            and row["status"] in _either(wanted, "status", row["status"])
+            and row["health_status"] in _either(wanted, "health", row["health_status"])
+            and _fold(wanted.get("search") or "") in row["name_key"]
+            and (labels is None or labels.items() <= row["labels"].items())
+            and (before is None or (ends is not None and ends < before))
+        ):
+            rows.append(row)
+    order = given["orderBy"]
+    column = {"NAME": "name_key", "CHECKED_AT": "health_checked_at"}.get(order["field"], order["field"].lower())
+    never = datetime(1970, 1, 1, tzinfo=UTC)
+    return page_of(organization["id"], rows, column, given, descending=order["direction"] == "DESC", never=never)
+
+
+def _either(wanted: Mapping[str, Any], name: str, otherwise: Any) -> list[Any]:
+    given = wanted.get(name)
+    return [otherwise] if given is None else given
+
+
+def repositories_page(asked: Asked, organization_id: UUID, rows: list[Row], given: Mapping[str, Any]) -> Row:
+    wanted = given.get("filter") or {}
+    rows = [
+        row
+        for row in rows
+        if _fold(wanted.get("search") or "") in row["full_name_key"]
+        and all(wanted.get(name) in (None, row[name]) for name in ("selected", "archived", "private"))
+    ]
+    return page_of(organization_id, rows, "full_name_key", given)
+
+
+def events_page(asked: Asked, organization_id: UUID, rows: list[Row], given: Mapping[str, Any]) -> Row:
+    wanted = given.get("filter") or {}
+    ids = wanted.get("connectionIds")
+    rows = [
+        row
+        for row in rows
+        if row["type"] in _either(wanted, "types", row["type"])
+        and (ids is None or f"conn_{row['connection_id']}" in ids)
+    ]
+    return page_of(organization_id, rows, "sequence", given, descending=True)
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFC", text.casefold())

@@ -1,0 +1,304 @@
+"""A small, varied world, the same each time: rows by the names of their tables. Called by data.py.
+
+Times tie and end in zeros, names need escaping, what may be null is null somewhere.
+"""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from domain.entities.health import Remedy
+from domain.entities.text import search_key
+
+NOW = datetime(2026, 11, 23, 7, 30, 0, 120_000, UTC)
+Row = dict[str, Any]
+
+ROLES = ["OWNER", "ADMIN", "MEMBER", "VIEWER"]
+STATUSES = ["PENDING", "ACTIVE", "INACTIVE", "EXPIRED", "REVOKED", "ERROR"]
+HEALTH = ["UNKNOWN", "HEALTHY", "DEGRADED", "UNHEALTHY"]
+TRIGGERS = ["SCHEDULE", "MANUAL", "WEBHOOK", "USE", "CONNECT"]
+EVENTS = [
+    *("CREATED", "UPDATED", "AUTHORIZED", "STATUS_CHANGED", "HEALTH_CHANGED", "HEALTH_CHECKED", "DELETED"),
+    *("CREDENTIALS_ROTATED", "CREDENTIALS_EXPIRING", "REPOSITORIES_SYNCED", "WEBHOOK_RECEIVED", "COMMAND_RUN"),
+]
+NAMES = [
+    *("Octo", "octo-deploy", 'O\'Brien "the" quoted', "back\\slash\\n", "🚀 launch 👩‍🚀", "line\u2028and\u2029ends"),
+    *(
+        "İstanbul",
+        "Straße",
+        "STRASSEN",
+        "e\u0301clair",
+        "Éclairs",
+        "~tilde~ ~",
+        "100 % {row} $1 ?1 :name",
+        "ﬁn",
+        "Ωμέγα",
+    ),
+    *("</script><b>", "ÅNGSTRÖM", "\u0627\u0644\u0639\u0631\u0628\u064a\u0629", "'; drop table users; --", "a"),
+]
+REMEDIES = [remedy.value for remedy in Remedy]
+DOCUMENTS: list[Any] = [
+    {},
+    {"deep": {"er": [1, {"est": [None, True, "ü\u2028'\"\\"]}]}, "number": 12345678901234567, "half": 0.5, "": "empty"},
+    {"name": "Octo", "service": "github"},
+    {"🚀": "emoji key", "quote'\"": "İ", "list": [[], {}, [[0]]]},
+]
+LABELS = [{}, {"team": "platform"}, {"team": "platform", "tier": "1"}, {"quote'\"\\": "ü\u2028🚀", "team": "Straße"}]
+
+
+def make_rows() -> dict[str, list[Row]]:
+    """All rows, in the order in which they refer to each other."""
+    maker = _Maker(random.Random(20261123))  # noqa: S311 - a world, not a secret
+    maker.make()
+    return maker.rows
+
+
+class _Maker:
+    """Makes the rows, table by table, in the order in which they refer to each other."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.rows: dict[str, list[Row]] = {}
+        # few different moments, so that many rows share one; some end in zeros, some have no fraction
+        self.moments = [
+            NOW - timedelta(hours=hours, microseconds=microseconds)
+            for hours, microseconds in [
+                (1, 0),
+                (1, 1),
+                (5, 20_000),
+                (30, 120_000),
+                (30, 120_001),
+                (200, 999_999),
+                (900, 5),
+            ]
+        ]
+
+    def make(self) -> None:
+        self._people()
+        for organization, sizes in zip(self.rows["organizations"], [(46, 5), (7, 1), (3, 0), (0, 0)], strict=True):
+            self._connections(organization, *sizes)
+            self._events(organization)
+
+    def id(self) -> UUID:
+        return UUID(int=self.chance.getrandbits(128), version=4)
+
+    def moment(self) -> datetime:
+        return self.chance.choice(self.moments)
+
+    def or_none(self, value: Any, likely: float = 0.6) -> Any:
+        return value if self.chance.random() < likely else None
+
+    def text(self) -> str:
+        return self.chance.choice(NAMES)
+
+    def add(self, table: str, **row: Any) -> Row:
+        self.rows.setdefault(table, []).append(row)
+        return row
+
+    def _people(self) -> None:
+        for number, slug in enumerate(["acme", "globex", "initech", "empty-inc"]):
+            name = ['Acme "Inc." 🚀', "Globex\u2028", "Initech's", "Empty"][number]
+            at = self.moments[number % 2]
+            organization = self.id()
+            self.add(
+                "organizations",
+                id=organization,
+                slug=slug,
+                name=name,
+                created_at=at,
+                updated_at=NOW,
+                version=number + 1,
+            )
+            self.add("event_counters", organization_id=organization, epoch=number, sequence=0, pruned_sequence=0)
+        for number in range(12):
+            email = self.or_none(f"Person.{number}@Example.org")
+            self.add(
+                "users",
+                id=self.id(),
+                name=NAMES[number],
+                email=email,
+                email_key=email and search_key(email),
+                avatar_url=self.or_none(f"https://avatars.example/{number}?a='b'&c=\"d\""),
+                created_at=self.moment(),
+            )
+        # user 0 is in all, 1 to 4 have each role in the first, 5 to 7 are in others, 8 is nowhere, 9 to 11 are many
+        in_organizations = [(0, 1, 2, 3), (0,), (0,), (0,), (0, 1), (1,), (1, 2), (3,), (), (0,), (0, 2), (0, 1)]
+        for number, (user, places) in enumerate(zip(self.rows["users"], in_organizations, strict=True)):
+            for place in places:
+                self.add(
+                    "memberships",
+                    organization_id=self.rows["organizations"][place]["id"],
+                    user_id=user["id"],
+                    role=ROLES[(number + place + 3) % 4],
+                    joined_at=self.moment(),
+                )
+        for number, membership in enumerate(self.rows["memberships"][:8]):
+            self.add(
+                "api_keys",
+                organization_id=membership["organization_id"],
+                id=self.id(),
+                user_id=membership["user_id"],
+                name=self.text(),
+                role=ROLES[number % 4],
+                secret_hash=bytes([number]) * 32,
+                created_at=self.moment(),
+                expires_at=self.or_none(NOW + timedelta(days=number)),
+                revoked_at=self.or_none(self.moment(), 0.2),
+                last_used_at=self.or_none(self.moment()),
+            )
+
+    def _connections(self, organization: Row, alive: int, deleted: int) -> None:
+        for number in range(alive + deleted):
+            # a deleted connection's name is free again, so it may be the same as one that is alive
+            name = f"{NAMES[number % len(NAMES)]}{'' if number < len(NAMES) else f' {number // len(NAMES)}'}"
+            if number >= alive:
+                name = NAMES[number - alive]
+            connection = self._connection(organization, name, number)
+            connection["deleted_at"] = self.moment() if number >= alive else None
+            self._checks(connection, self.chance.choice([0, 1, 3, 6]))
+            self._repositories(connection, self.chance.choice([0, 1, 5, 12, 20]))
+            if number < alive and self.chance.random() < 0.8:
+                self._credential(connection, number)
+
+    def _connection(self, organization: Row, name: str, number: int) -> Row:
+        reason = self.or_none(self.chance.choice(["PAUSED", "GITHUB_BAD_CREDENTIALS"]))
+        account, limited = self.or_none(f"account {number}"), self.chance.random() < 0.6
+        return self.add(
+            "service_connections",
+            organization_id=organization["id"],
+            id=self.id(),
+            service=self.chance.choice(["github", "slack"]),
+            name=name,
+            name_key=search_key(name),
+            status=STATUSES[number % 6],
+            status_reason_code=reason,
+            status_reason_message=reason and self.text(),
+            status_reason_remedy=reason and self.or_none(self.chance.choice(REMEDIES)),
+            status_changed_at=self.moment(),
+            account_id=account,
+            account_name=account and self.text(),
+            account_url=account and self.or_none("https://github.example/acme?x=%22"),
+            account_avatar_url=account and self.or_none("https://avatars.example/acme"),
+            required_scopes=self.chance.choice([[], ["repo"], ["repo", "read:org", "quote'\""]]),
+            granted_scopes=self.chance.choice([[], ["repo"], ["ü", "chat:write"]]),
+            missing_scopes=self.chance.choice([[], ["read:org"]]),
+            health_status=HEALTH[number // 2 % 4],
+            health_message=self.or_none(self.text()),
+            health_checked_at=self.or_none(self.moment(), 0.7),
+            health_next_check_at=self.or_none(NOW + timedelta(seconds=number)),
+            health_latency_ms=self.or_none(number),
+            health_consecutive_failures=number % 3,
+            health_probes=self._probes(),
+            rate_limit_limit=self.or_none(5000) if limited else None,
+            rate_limit_remaining=self.or_none(0) if limited else None,
+            rate_limit_reset_at=self.or_none(self.moment()) if limited else None,
+            rate_limit_blocked_until=self.or_none(self.moment()) if limited else None,
+            labels=self.chance.choice(LABELS),
+            settings=self.chance.choice(DOCUMENTS),
+            version=number + 1,
+            created_by=self.or_none(self.chance.choice(self.rows["users"])["id"], 0.8),
+            created_at=self.moment(),
+            updated_at=self.moment(),
+        )
+
+    def _probes(self) -> list[Row]:
+        return [
+            {
+                "name": self.chance.choice(["authenticates", "scopes_suffice"]),
+                "outcome": self.chance.choice(["PASSED", "WARNED", "FAILED", "SKIPPED"]),
+                "code": "github_bad_credentials",
+                "message": self.text(),
+                "remedy": self.chance.choice(REMEDIES),
+                "latency_ms": self.or_none(self.chance.randrange(900)),
+                "evidence": self.or_none(self.chance.choice(DOCUMENTS)),
+            }
+            for _ in range(self.chance.choice([0, 1, 3]))
+        ]
+
+    def _checks(self, connection: Row, many: int) -> None:
+        for _ in range(many):
+            self.add(
+                "health_checks",
+                organization_id=connection["organization_id"],
+                id=self.id(),
+                connection_id=connection["id"],
+                status=self.chance.choice(HEALTH),
+                verdict="PASSED",
+                message=self.or_none(self.text()),
+                started_at=self.moment(),
+                latency_ms=self.chance.randrange(3_000),
+                trigger=self.chance.choice(TRIGGERS),
+                probes=self._probes(),
+            )
+
+    def _repositories(self, connection: Row, many: int) -> None:
+        for number in range(many):
+            full_name = f"{self.chance.choice(['acme', 'Acme', 'ÅCME'])}/{self.text()}"
+            self.add(
+                "repositories",
+                organization_id=connection["organization_id"],
+                id=self.id(),
+                connection_id=connection["id"],
+                external_id=f"R_{number}'\"",
+                full_name=full_name,
+                full_name_key=search_key(full_name),
+                url=f"https://github.example/{number}",
+                default_branch=self.or_none("main"),
+                private=self.chance.random() < 0.5,
+                archived=self.chance.random() < 0.3,
+                selected=self.chance.random() < 0.5,
+                synced_at=self.moment(),
+            )
+
+    def _credential(self, connection: Row, number: int) -> None:
+        days = self.chance.choice([-1, 0, 3, 7, 8, 90])
+        self.add(
+            "service_credentials",
+            organization_id=connection["organization_id"],
+            id=self.id(),
+            connection_id=connection["id"],
+            kind=self.chance.choice(["OAUTH2", "GITHUB_APP", "TOKEN"]),
+            sealed="v1.fake",
+            key_id="0123456789abcdef",
+            fingerprint=f"sha256:{number:012x}",
+            scopes=self.or_none(self.chance.choice([[], ["repo", "ü'\""]])),
+            expires_at=self.or_none(NOW + timedelta(days=days)),
+            refresh_expires_at=self.or_none(NOW + timedelta(days=days + 100)),
+            generation=number + 1,
+            created_at=self.moment(),
+            rotated_at=self.moment(),
+            last_used_at=self.or_none(self.moment()),
+        )
+
+    def _events(self, organization: Row) -> None:
+        connections = [row for row in self.rows["service_connections"] if row["organization_id"] == organization["id"]]
+        counter = next(row for row in self.rows["event_counters"] if row["organization_id"] == organization["id"])
+        for sequence in range(1, 3 * len(connections) + 1):
+            connection = self.chance.choice(connections)
+            checks = [row["id"] for row in self.rows["health_checks"] if row["connection_id"] == connection["id"]]
+            key = self.or_none(self.chance.choice(self.rows["api_keys"]), 0.3)
+            user = key["user_id"] if key else self.or_none(self.chance.choice(self.rows["users"])["id"])
+            changed, reason = self.chance.random() < 0.4, self.or_none("PAUSED")
+            self.add(
+                "connection_events",
+                organization_id=organization["id"],
+                sequence=sequence,
+                id=self.id(),
+                epoch=counter["epoch"],
+                connection_id=connection["id"],
+                type=EVENTS[sequence % len(EVENTS)],
+                occurred_at=self.moment(),
+                actor_kind="API_KEY" if key else "USER" if user else self.chance.choice(["SCHEDULER", "SERVICE"]),
+                actor_name=self.text(),
+                actor_user_id=user,
+                actor_api_key_id=key["id"] if key else None,
+                status_from=self.chance.choice(STATUSES) if changed else None,
+                status_to=self.chance.choice(STATUSES) if changed else None,
+                status_reason_code=reason if changed else None,
+                status_reason_message=self.text() if changed and reason else None,
+                status_reason_remedy=self.or_none(self.chance.choice(REMEDIES)) if changed and reason else None,
+                health_check_id=self.or_none(self.chance.choice(checks)) if checks else None,
+                data=self.chance.choice(DOCUMENTS),
+            )
+            counter["sequence"] = sequence
