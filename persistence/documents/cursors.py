@@ -1,7 +1,7 @@
 """Cursors of pages: `tag~scope~id~key`, opaque to clients, written by SQL and read here.
 
-The tag stands for what is listed, its order and its filter; the scope is the organization. A cursor is good only for
-the list that it came from.
+The tag stands for what is listed, its order and its filter; the scope is the organization. A cursor is good for lists
+that have all of these in common, such as the repositories of each connection on a page.
 """
 
 import re

@@ -234,3 +234,27 @@ async def test_another_viewers_cursor_of_their_memberships_is_refused(read_path:
     cursor = (await read_path.data(text, viewers[0]))["viewer"]["memberships"]["edges"][0]["cursor"]
     assert (await read_path.answer(text, viewers[0], {"c": cursor})).errors == []
     assert (await read_path.answer(text, viewers[1], {"c": cursor})).error == ("BAD_USER_INPUT", _FOREIGN)
+
+
+async def test_moments_divide_lists_where_the_schema_says(read_path: Reading, viewer: Viewer, world: World) -> None:
+    """`expiringBefore` leaves out what ends at that very moment, `since` takes in what began at it."""
+    acme = world.table("organizations")[0]["id"]
+    ends = [row["expires_at"] for row in world.table("service_credentials") if row["organization_id"] == acme]
+    text = """query ($t: DateTime!) {
+      organization(by: {slug: "acme"}) { connections(filter: {expiringBefore: $t}) { totalCount } }
+    }"""
+    moments = {end for end in ends if end is not None}
+    assert len(moments) > 2
+    for moment in moments:
+        data = await read_path.data(text, viewer, {"t": moment.isoformat()})
+        expected = sum(end is not None and end < moment for end in ends)
+        assert data == {"organization": {"connections": {"totalCount": expected}}}
+    check = next(row for row in world.table("health_checks") if row["organization_id"] == acme)
+    deleted = {row["id"] for row in world.table("service_connections") if row["deleted_at"] is not None}
+    assert check["connection_id"] not in deleted
+    text = """query ($id: ID!, $t: DateTime!) {
+      node(id: $id) { ... on ServiceConnection { health { checks(since: $t, first: 100) { nodes { id } } } } }
+    }"""
+    given = {"id": f"conn_{check['connection_id']}", "t": check["started_at"].isoformat()}
+    nodes = (await read_path.data(text, viewer, given))["node"]["health"]["checks"]["nodes"]
+    assert {"id": f"chk_{check['id']}"} in nodes
