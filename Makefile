@@ -15,6 +15,9 @@ SERVE := $(VENV)/serve.installed
 DEVELOPMENT := $(VENV)/development.installed
 
 export PIP_NO_INPUT := 1
+# Whatever pip is set to elsewhere: into .venv, and with hashes just where they are asked for below.
+export PIP_USER := 0
+export PIP_REQUIRE_HASHES := 0
 
 .PHONY: help setup serve postgresql test check format schema lock clean
 

@@ -67,6 +67,14 @@ def is_public(address: Address) -> bool:
     return address in _GLOBAL_V6 and not any(address in network for network in _SPECIAL_V6)
 
 
+def is_host(text: str) -> bool:
+    """Whether it is an address, or a name that could be looked up: labels of 1 to 63 characters, 253 in all."""
+    try:
+        return getattr(ip_address(text), "scope_id", None) is None
+    except ValueError:
+        return _HOST_NAME.fullmatch(text.lower()) is not None
+
+
 async def resolve(host: str, port: int) -> Sequence[str]:
     """The system's answer to a look-up."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
@@ -114,7 +122,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         else:
             try:
                 addresses = [ip_address(text) for text in await self._resolver(host, port)]
-            except OSError as unknown:
+            except (OSError, UnicodeError) as unknown:  # UnicodeError: what IDNA has no form for
                 raise httpcore2.ConnectError(f"{host} has no address") from unknown
             if not addresses:
                 raise httpcore2.ConnectError(f"{host} has no address")

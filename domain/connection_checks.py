@@ -40,7 +40,7 @@ class ConnectionChecks:
         """
         diagnosis = await self._run(connection, token, HealthCheckTrigger.CONNECT, None)
         if diagnosis.fault is not None:
-            raise service_failure(self._catalogue.get(connection.service), diagnosis.fault)
+            raise service_failure(self._catalogue.get_connected(connection.service), diagnosis.fault)
         identity = diagnosis.check.identity
         if identity is None:
             raise AssertionError("a service that made no fault has said whose the token is")
@@ -64,7 +64,7 @@ class ConnectionChecks:
     ) -> Sequence[EventDraft]:
         """Have the connection take what the check found, and set when it is due again."""
         granted = None if check.identity is None else check.identity.scopes
-        service = self._catalogue.get(connection.service)
+        service = self._catalogue.get_connected(connection.service)
         missing = missing_scopes(service, connection.required_scopes, granted)
         now = self._clock()
         events = connection.record_check(check, missing_scopes=missing, now=now, reconnect=reconnect)

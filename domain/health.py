@@ -41,8 +41,8 @@ class HealthCheckFactory:
         self._clock = clock
 
     def probes_for(self, service_id: str) -> Sequence[Probe]:
-        """The probes of a service, in the order in which they run. Raises InvalidInput for an unknown service."""
-        self._catalogue.get(service_id)
+        """The probes of a service, in the order in which they run. Raises ServiceFailure for an unknown service."""
+        self._catalogue.get_connected(service_id)
         return PROBES
 
     async def run_health_check(
@@ -50,9 +50,9 @@ class HealthCheckFactory:
     ) -> Diagnosis:
         """Run the probes. Makes at most one call to the service, and never raises for what the service does.
 
-        Raises InvalidInput for an unknown service.
+        Raises ServiceFailure for a service that isn't in the catalogue.
         """
-        context = ProbeContext(self._catalogue.get(subject.service_id), subject, self._clock())
+        context = ProbeContext(self._catalogue.get_connected(subject.service_id), subject, self._clock())
         probes = await _run(self.probes_for(subject.service_id), context)
         answer = context.answer
         fault = answer if isinstance(answer, ServiceFault) else None
@@ -100,7 +100,7 @@ def _worst(probes: Sequence[HealthProbe]) -> HealthProbe | None:
 
 def _verdict(probes: Sequence[HealthProbe], fault: ServiceFault | None) -> Verdict:
     if fault is not None:
-        return _VERDICT[fault.kind]
+        return _VERDICT[fault.kind] if fault.conclusive else Verdict.FAILED
     failed = any(probe.outcome is ProbeOutcome.FAILED for probe in probes)
     return Verdict.FAILED if failed else Verdict.PASSED
 

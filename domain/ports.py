@@ -103,6 +103,9 @@ class OrganizationRepository(Protocol):
     async def add(self, organization: Organization) -> None:
         """Also starts its feed. Raises NameTaken, field ("input", "slug")."""
 
+    async def find_or_add(self, organization: Organization) -> Organization:
+        """The one with this slug, which is this one if there was none, also where several add it at once."""
+
 
 class UserRepository(Protocol):
     """All people."""
@@ -114,15 +117,20 @@ class UserRepository(Protocol):
 
     async def add(self, user: User) -> None: ...
 
+    async def find_or_add(self, user: User) -> User:
+        """The one with this e-mail address, which is this one if there was none, also where several add it at once."""
+
 
 class MembershipRepository(Protocol):
     """Who belongs where, and as what."""
 
     async def role_of(self, user_id: UUID, organization_id: UUID) -> Role | None: ...
 
-    async def add(self, membership: Membership) -> None: ...
+    async def add(self, membership: Membership) -> bool:
+        """False if they are a member already, and stay what they are."""
 
-    async def save(self, membership: Membership) -> None: ...
+    async def raise_role(self, membership: Membership) -> None:
+        """Make the member what `membership` says, unless they are more already, also by another call at this time."""
 
 
 class ApiKeyRepository(Protocol):

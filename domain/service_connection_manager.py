@@ -5,14 +5,15 @@ and save state, history and events in one unit of work. The rules themselves liv
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from uuid import UUID
 
 from domain.authorization import authorize
-from domain.connection_checks import ConnectionChecks, missing_scopes
+from domain.connection_checks import ConnectionChecks
 from domain.connection_creation import ConnectionCreation, NewConnection
+from domain.connection_edit import ConnectionEdit
 from domain.connection_units import ConnectionUnits, credential_of, save
 from domain.credential_encryption import CredentialEncryption
 from domain.entities.connection_status import ConnectionStatus
@@ -27,6 +28,7 @@ from domain.idempotency import IdempotentCall
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.secret import Secret
 from domain.services.catalogue import ServiceCatalogue
+from domain.services.settings import accepted_settings
 from domain.token_credentials import TokenCredentials
 from domain.unset import UNSET, Unset
 
@@ -72,6 +74,8 @@ class ServiceConnectionManager:
         The same call again with the same idempotency key gives what the first one created. Raises InvalidInput,
         NameTaken, IdempotencyKeyReused, and ServiceFailure if the service doesn't say whose the token is.
         """
+        kept_settings = self.validate_settings(service, settings)
+        kept_labels = clean_labels(labels, ("input", "labels"))
         call = IdempotentCall.of(
             viewer,
             "createConnection",
@@ -87,15 +91,14 @@ class ServiceConnectionManager:
         if earlier is not None:
             return earlier
 
-        accepted_settings = self.validate_settings(service, settings)
         connection = ServiceConnection.create(
             id=new_id(),
             organization_id=organization_id,
             service=service,
             name="" if name is None else clean_name(name, ("input", "name")),
-            labels=clean_labels(labels, ("input", "labels")),
-            settings=accepted_settings,
-            required_scopes=self._catalogue.get(service).required_scopes(accepted_settings),
+            labels=kept_labels,
+            settings=kept_settings,
+            required_scopes=self._catalogue.get(service).required_scopes(kept_settings),
             created_by=viewer.user_id,
             now=self._clock(),
         )
@@ -117,22 +120,13 @@ class ServiceConnectionManager:
         expected_version: int | None = None,
     ) -> ServiceConnection:
         """Change what is given. Raises InvalidInput and NameTaken."""
+        service = None
+        if settings is not UNSET:
+            service = self._catalogue.get_connected((await self.get(viewer, connection_id)).service)
+        edit = ConnectionEdit.of(name=name, labels=labels, settings=settings, service=service)
         async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
-            service = self._catalogue.get(connection.service)
-            accepted_settings = (
-                connection.settings if settings is UNSET else self.validate_settings(connection.service, settings)
-            )
-            required_scopes = service.required_scopes(accepted_settings)
             granted_scopes = (await credential_of(unit, connection)).scopes
-            events = connection.update(
-                name=connection.name if name is UNSET else clean_name(name or "", ("input", "name")),
-                labels=connection.labels if labels is UNSET else clean_labels(labels, ("input", "labels")),
-                settings=accepted_settings,
-                required_scopes=required_scopes,
-                missing_scopes=missing_scopes(service, required_scopes, granted_scopes),
-                now=self._clock(),
-            )
-            await save(unit, viewer, connection, events)
+            await save(unit, viewer, connection, edit.apply(connection, granted_scopes, self._clock()))
         return connection
 
     async def update_connection_status(
@@ -208,14 +202,7 @@ class ServiceConnectionManager:
 
     def validate_settings(self, service: str, settings: Json) -> dict[str, Json]:
         """The settings as they are kept. Raises InvalidInput for the first thing that the service wouldn't take."""
-        known_service = self._catalogue.get(service)
-        if settings is None:
-            return {}
-        if not isinstance(settings, Mapping):
-            raise InvalidInput("Settings are an object, such as {}.", ("input", "settings"))
-        for problem in known_service.settings_problems(settings):
-            raise InvalidInput(problem.message, ("input", "settings", *problem.path))
-        return dict(settings)
+        return accepted_settings(self._catalogue.get(service), settings)
 
     async def get(self, viewer: Viewer, connection_id: UUID) -> ServiceConnection:
         """One connection."""

@@ -4,41 +4,44 @@ Called by the mutations (`create_organization`), the command line (`issue_api_ke
 """
 
 import asyncio
-import logging
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 from domain.api_key import ParsedApiKey, generate_api_key, parse_api_key
+from domain.api_key_uses import ApiKeyUses
 from domain.entities.identifiers import new_id
 from domain.entities.organization import Organization
 from domain.entities.text import clean_name
 from domain.entities.user import ApiKey, Membership, Role, User, Viewer
-from domain.errors import Forbidden, InvalidInput, NameTaken, NotFound, ServiceUnavailable, Unauthenticated
+from domain.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
 from domain.idempotency import IdempotentCall
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.secret import Secret
 from domain.viewer_cache import ViewerCache
 
-USE_NOTED_EVERY: Final = timedelta(minutes=1)
 UNAUTHENTICATED: Final = "This needs a valid API key of this server, sent as 'Authorization: Bearer tether_…'."
 """The same for every reason, so that nobody learns which keys there are."""
 
 _EMAIL: Final = re.compile(r"[!-?A-~]{1,64}@[a-zA-Z0-9.-]{1,189}")
-_LOG: Final = logging.getLogger(__name__)
 
 
 class UserService:
-    """One a process: it remembers for a moment whom it has authenticated."""
+    """One a process: it remembers for a moment whom it has authenticated. Close it before the database."""
 
     def __init__(self, units_of_work: UnitsOfWork, clock: Callable[[], datetime]) -> None:
         self._units_of_work = units_of_work
         self._clock = clock
         self._viewers = ViewerCache()
+        self._uses = ApiKeyUses(units_of_work)
         self._asking: WeakValueDictionary[ParsedApiKey, asyncio.Lock] = WeakValueDictionary()
+
+    async def aclose(self) -> None:
+        """Wait for what is still being written beside the requests."""
+        await self._uses.aclose()
 
     async def authenticate(self, token: str) -> Viewer:
         """Whose key this is. Raises Unauthenticated, with the same words whatever is wrong with it."""
@@ -97,20 +100,13 @@ class UserService:
         now = self._clock()
         key_name = clean_name(name, ("input", "name"))
         async with self._units_of_work.writing() as unit:
-            organization = await unit.organizations.find_by_slug(organization_slug)
-            if organization is None:
-                organization = Organization.create(id=new_id(), slug=organization_slug, name=organization_slug, now=now)
-                await unit.organizations.add(organization)
-            user = await unit.users.find_by_email(user_email)
-            if user is None:
-                user = User(new_id(), user_email.partition("@")[0], user_email, None, now)
-                await unit.users.add(user)
+            organization = await unit.organizations.find_or_add(
+                Organization.create(id=new_id(), slug=organization_slug, name=organization_slug, now=now)
+            )
+            user = await unit.users.find_or_add(User(new_id(), user_email.partition("@")[0], user_email, None, now))
             membership = Membership(organization.id, user.id, role, now)
-            present = await unit.memberships.role_of(user.id, organization.id)
-            if present is None:
-                await unit.memberships.add(membership)
-            elif not present.covers(role):
-                await unit.memberships.save(membership)
+            if not await unit.memberships.add(membership):
+                await unit.memberships.raise_role(membership)
             earlier = await unit.api_keys.find_named(organization.id, user.id, key_name) if replaces_earlier else None
             new_key = generate_api_key(new_id() if earlier is None else earlier.id)
             key = ApiKey(
@@ -138,18 +134,8 @@ class UserService:
             raise Unauthenticated(UNAUTHENTICATED)
         viewer = Viewer(user.id, user.name, key.role, key.id, key.name)
         self._viewers.keep(parsed, viewer, now, expires_at=key.expires_at)
-        if key.last_used_at is None or now - key.last_used_at >= USE_NOTED_EVERY:
-            await self._note_use(key.id, now)
+        self._uses.note(key, now)
         return viewer
-
-    async def _note_use(self, key_id: UUID, now: datetime) -> None:
-        try:
-            async with self._units_of_work.writing() as unit:
-                await unit.api_keys.mark_used(key_id, now)
-                await unit.commit()
-        except ServiceUnavailable:
-            # Nobody is turned away for this. The next look-up notes it.
-            _LOG.warning("The use of API key %s couldn't be noted.", key_id)
 
     async def _add(self, viewer: Viewer, call: IdempotentCall, organization: Organization) -> Organization:
         """Store it with its owner; or, where an equal call has done that before, give that one's."""

@@ -72,7 +72,11 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
         key_provider = LocalKeyProvider(settings.encryption_key.key)
         key_ring = await _open_key_ring(units_of_work, key_provider)
         encryption = CredentialEncryption(key_ring)
-        async with aclosing(HttpClient(allow=settings.outbound_allow)) as http, _kept_running(feed):
+        async with (
+            aclosing(HttpClient(allow=settings.outbound_allow)) as http,
+            _kept_running(feed),
+            aclosing(UserService(units_of_work, _now)) as user_service,
+        ):
             catalogue = _catalogue(settings, http)
             yield Tether(
                 settings=settings,
@@ -87,7 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
                 manager=ServiceConnectionManager(
                     units_of_work, catalogue, HealthCheckFactory(catalogue, _now), encryption, _now
                 ),
-                user_service=UserService(units_of_work, _now),
+                user_service=user_service,
                 documents=DocumentReader(database, service_documents(catalogue), _now),
                 clock=_now,
             )

@@ -164,7 +164,11 @@ def _token(credential: inputs.CredentialInput) -> Secret:
     """The token among the ways to give a credential."""
     if not credential.token:
         raise InvalidInput("Give a token.", ("input", "credential"))
-    return Secret(credential.token.token)
+    try:
+        return Secret(credential.token.token)
+    except ValueError:
+        message = "A token is text without lone surrogates. Copy it again."
+        raise InvalidInput(message, ("input", "credential", "token")) from None
 
 
 def _given(value: Value | None) -> Value | Unset | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from domain.address_guard import AddressNotAllowed, OutboundAllow
+from domain.address_guard import AddressNotAllowed, OutboundAllow, is_host
 from domain.key_ring import EncryptionKey, parse_key
 from gql.operator_error import OperatorError
 from persistence.database_url import parse_database_url
@@ -199,7 +199,7 @@ def _url(text: str) -> SplitResult:
     """An absolute address. Raises ValueError, which doesn't repeat it."""
     try:
         url = urlsplit(text.rstrip("/"))
-        names_host = bool(url.hostname) and "@" not in url.netloc and url.port != 0
+        names_host = is_host(url.hostname or "") and "@" not in url.netloc and url.port != 0
     except ValueError:
         raise ValueError(_URL_FORM) from None
     if not (names_host and url.scheme in {"http", "https"} and _URL_CHARACTERS.fullmatch(text)):

@@ -7,18 +7,20 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from persistence import postgresql, sqlite
 from persistence.database_url import parse_database_url
 from persistence.driver_errors import translating_errors
 from persistence.driver_pool import Driver, DriverPool
 from persistence.transaction import Transaction
+from persistence.uninterrupted import uninterrupted
 
 _LEND_SECONDS = 6.0  # a second more than PostgreSQL gives a statement; for SQLite the only limit
 
@@ -41,9 +43,11 @@ class Database:
     ) -> None:
         url = parse_database_url(database_url)
         self.dialect_name: Literal["sqlite", "postgresql"]
+        self._file: Path | None = None
         driver: Driver
         if url.get_backend_name() == "sqlite":
             self.dialect_name = "sqlite"
+            self._file = Path(url.database or "")
             self._writing = sqlite.create_engine(url, size=1, wait_seconds=wait_seconds, begin="BEGIN IMMEDIATE")
             self._reading = sqlite.create_engine(url, size=4, wait_seconds=wait_seconds, begin="BEGIN")
             driver = sqlite.SqliteDriver(url, wait_seconds=wait_seconds)
@@ -96,13 +100,11 @@ class Database:
             await connection.start()
         try:
             with translating_errors():
-                await connection.begin()
+                await uninterrupted(_begin(connection))
             yield Transaction(connection, writes=writes)
         finally:
-            # Shielded, so that a cancelled unit still undoes its work before its connection serves another.
-            closing = asyncio.ensure_future(connection.close())
             with translating_errors():
-                await asyncio.shield(closing)
+                await uninterrupted(connection.close())
 
     async def fetch(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
         """The rows of one statement that reads, in the driver's own words and values. Raises ServiceUnavailable."""
@@ -126,10 +128,16 @@ class Database:
             return server.major, server.minor
 
     async def migration_revision(self) -> str | None:
-        """The revision to which the database has been migrated; None: never."""
-        with translating_errors():
-            async with self._reading.connect() as connection:
-                return await connection.run_sync(_revision)
+        """The revision to which the database has been migrated; None: never, or there is no file of SQLite's yet."""
+        if self._file is not None and not await asyncio.to_thread(self._file.exists):
+            return None
+        async with self.transaction(writes=False) as transaction:
+            with translating_errors():
+                return await uninterrupted(transaction.connection.run_sync(_revision))
+
+
+async def _begin(connection: AsyncConnection) -> None:
+    await connection.begin()
 
 
 def _revision(connection: Connection) -> str | None:

@@ -21,7 +21,7 @@ BUSY: Final = "Tether is busy: all its database connections are in use. Try agai
 
 @contextmanager
 def translating_errors() -> Iterator[None]:
-    """Raises ServiceUnavailable, with no word of the driver's, where the database is gone, too slow, locked or full.
+    """Raises ServiceUnavailable, with no word of the driver's, if the database is gone, slow, locked, full or broken.
 
     Every other error passes: it is a fault in a statement, or a rule of the tables that its caller knows of.
     """
@@ -47,6 +47,8 @@ def _is_outage(error: BaseException) -> bool:
         # A driver's own complaint has no code; of those, only one is about a connection that has gone.
         code: int | None = getattr(error, "sqlite_errorcode", None)
         return (code & 0xFF) in _SQLITE_OUTAGES if code is not None else "closed" in str(error)
+    if isinstance(error, asyncpg.ClientConfigurationError | UnicodeError):
+        return True  # a certificate that isn't there; a host's name that has no form for look-ups
     if isinstance(error, asyncpg.InterfaceError | ValueError):  # aiosqlite says it with a ValueError
         return any(gone in str(error).lower() for gone in ("connection is closed", "connection closed", "no active"))
     return isinstance(error, OSError)  # refused, reset, no such host, timed out
@@ -84,6 +86,8 @@ _SQLITE_OUTAGES: Final = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
 }
 
 

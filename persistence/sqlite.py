@@ -1,9 +1,11 @@
 """SQLite as Tether runs it: one connection that writes, a few that read beside it, and raw ones for documents.
 
-Called by Database and, for its way to begin, by the migrations.
+Called by Database and, for the file and for its way to begin, by the migrations.
 """
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import aiosqlite
@@ -12,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from persistence.json_text import ENGINE_JSON
 
+_MODE: Final = "rw"  # never "rwc": a mistyped address must not leave an empty file behind
 _READ_ONLY: Final = "PRAGMA query_only = ON"
 _INTERRUPT_EVERY_SECONDS: Final = 0.005
 
@@ -19,13 +22,18 @@ _INTERRUPT_EVERY_SECONDS: Final = 0.005
 def create_engine(
     url: URL, *, size: int, wait_seconds: float, begin: Literal["BEGIN", "BEGIN IMMEDIATE"]
 ) -> AsyncEngine:
-    """With BEGIN IMMEDIATE its transactions may write, with BEGIN they can't.
+    """On a file that is there. With BEGIN IMMEDIATE its transactions may write, with BEGIN they can't.
 
     A transaction that begins by reading and goes on to write fails at once if another one has written meanwhile,
     however long it would wait: so those that will write say so at the start.
     """
     engine = create_async_engine(
-        url, pool_size=size, max_overflow=0, pool_timeout=wait_seconds, hide_parameters=True, **ENGINE_JSON
+        url.set(database=_uri(url), query={"uri": "true", "mode": _MODE}),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=wait_seconds,
+        hide_parameters=True,
+        **ENGINE_JSON,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -43,6 +51,15 @@ def create_engine(
     return engine
 
 
+def create_file(url: URL) -> None:
+    """An empty one, for this user alone, unless there is one. SQLite gives the files beside it the same mode."""
+    os.close(os.open(url.database or "", os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _uri(url: URL) -> str:
+    return Path(url.database or "").absolute().as_uri()
+
+
 def _settings(wait_seconds: float) -> tuple[str, ...]:
     return (
         f"PRAGMA busy_timeout = {int(wait_seconds * 1_000)}",  # for other processes' writes
@@ -56,11 +73,11 @@ class SqliteDriver:
     """aiosqlite's connections, by themselves: in autocommit, read-only, one thread each."""
 
     def __init__(self, url: URL, *, wait_seconds: float) -> None:
-        self._file = url.database or ""
+        self._uri = f"{_uri(url)}?mode={_MODE}"
         self._wait_seconds = wait_seconds
 
     async def connect(self) -> Any:
-        connecting = aiosqlite.connect(self._file, isolation_level=None, cached_statements=256)
+        connecting = aiosqlite.connect(self._uri, uri=True, isolation_level=None, cached_statements=256)
         connecting._thread.daemon = True  # as SQLAlchemy does: a process that fails must not hang on it
         connection = await connecting
         try:

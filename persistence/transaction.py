@@ -10,6 +10,7 @@ from sqlalchemy import CursorResult, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from persistence.driver_errors import translating_errors
+from persistence.uninterrupted import uninterrupted
 
 
 class Transaction:
@@ -22,13 +23,14 @@ class Transaction:
     async def execute(
         self, statement: Executable, parameters: Sequence[dict[str, Any]] | None = None
     ) -> CursorResult[Any]:
-        """Run it. Raises ServiceUnavailable for an outage, IntegrityError where a rule of the tables forbids it.
+        """Run it, also where the caller is cancelled meanwhile.
 
-        Raises RuntimeError if the transaction has ended, or is to write and was begun to read: it would never be kept.
+        Raises ServiceUnavailable for an outage, IntegrityError where a rule of the tables forbids it, and RuntimeError
+        if the transaction has ended, or is to write and was begun to read: it would never be kept.
         """
         if statement.is_dml and not self.writes:
             raise RuntimeError("a reading unit of work doesn't write")
         if not self.connection.in_transaction():
             raise RuntimeError("this unit of work has ended")
         with translating_errors():
-            return await self.connection.execute(statement, parameters)
+            return await uninterrupted(self.connection.execute(statement, parameters))

@@ -24,6 +24,7 @@ from persistence.repositories.service_credentials import SqlServiceCredentialRep
 from persistence.repositories.tenant import Tenant
 from persistence.repositories.users import SqlUserRepository
 from persistence.transaction import Transaction
+from persistence.uninterrupted import uninterrupted
 
 
 class SqlUnitsOfWork:
@@ -119,6 +120,6 @@ class SqlUnitOfWork:
         if not self._transaction.connection.in_transaction():
             raise RuntimeError("this unit of work has ended")
         with translating_errors():
-            await self._transaction.connection.commit()
+            await uninterrupted(self._transaction.connection.commit())
         if self._organization_id is not None and self.events.appended:
             self._feed_hint(self._organization_id)

@@ -4,7 +4,7 @@ ServiceConnectionManager loads one, asks it to decide, and saves it with the eve
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -111,6 +111,8 @@ class ServiceConnection:
             return []
         self.name, self.labels, self.settings = name, labels, settings
         self.required_scopes, self.missing_scopes = required_scopes, missing_scopes
+        if "settings" in changed and self.health.next_check_at is not None:
+            self.health.next_check_at = now  # what the latest check found was judged by other settings
         self.updated_at = now
         return [self._draft(ConnectionEventType.UPDATED, now, data={"changed": changed})]
 
@@ -136,7 +138,7 @@ class ServiceConnection:
         new credential, and so may end EXPIRED and REVOKED. When to check next is the caller's to say.
         """
         checked = self._draft(ConnectionEventType.HEALTH_CHECKED, now, health_check_id=check.id)
-        if not reconnect and self._knows_later_than(check):
+        if not reconnect and self._knows_later_than(check, now):
             return [checked]
         previous = self.health.status
         self.health = ConnectionHealth(
@@ -147,8 +149,7 @@ class ServiceConnection:
             consecutive_failures=self._failures_with(check.verdict),
             probes=check.probes,
         )
-        if check.rate_limit is not None:
-            self.rate_limit = check.rate_limit
+        self.rate_limit = self._rate_limit_after(check)
         if check.identity is not None and self.accepts_account(check.identity.account):
             self.external_account = check.identity.account
             self.granted_scopes = check.identity.scopes or ()
@@ -177,9 +178,19 @@ class ServiceConnection:
         self.health.next_check_at = None
         return [self._draft(ConnectionEventType.DELETED, now, data={"name": self.name, "service": self.service})]
 
-    def _knows_later_than(self, check: HealthCheck) -> bool:
-        """Whether a check that began after this one has been recorded: then this one is history, not news."""
-        return self.health.checked_at is not None and check.started_at < self.health.checked_at
+    def _knows_later_than(self, check: HealthCheck, now: datetime) -> bool:
+        """Whether a check that began after this one has been recorded: then this one is history, not news.
+
+        One that began in the future did so by a clock that has been set back since, and tells nothing of the order.
+        """
+        return self.health.checked_at is not None and check.started_at < self.health.checked_at <= now
+
+    def _rate_limit_after(self, check: HealthCheck) -> ServiceRateLimit | None:
+        """What is known of it now. Who was told whose the credential is, isn't kept away any more."""
+        if check.rate_limit is not None or self.rate_limit is None or check.identity is None:
+            return check.rate_limit or self.rate_limit
+        unblocked = replace(self.rate_limit, blocked_until=None)
+        return None if unblocked == ServiceRateLimit() else unblocked
 
     def _failures_with(self, verdict: Verdict) -> int:
         if verdict is Verdict.PASSED:

@@ -15,18 +15,24 @@ REASON_LENGTH = 500
 LABELS_MOST = 32
 LABEL_KEY_LENGTH = 63
 LABEL_VALUE_LENGTH = 255
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol to Unicode, and nothing to the eye
 
 
 def clean_name(name: str, field: Sequence[str]) -> str:
     """The name as it is kept: NFC, outer white space off. Raises InvalidInput if nothing, or too much, is left."""
     cleaned = unicodedata.normalize("NFC", name).strip()
-    if not cleaned:
+    if not has_visible_character(cleaned):
         raise InvalidInput("A name has at least one character that can be seen.", field)
     if len(cleaned) > NAME_LENGTH:
         raise InvalidInput(f"A name has at most {NAME_LENGTH} characters; this one has {len(cleaned)}.", field)
     if any(_is_control(character) for character in cleaned):
         raise InvalidInput("A name has no control characters.", field)
     return cleaned
+
+
+def has_visible_character(text: str) -> bool:
+    """Whether anything of it is seen: more than spaces, marks of formatting and letters that are blank."""
+    return any(unicodedata.category(character)[0] not in "CZ" and character not in _BLANK for character in text)
 
 
 def numbered_names(name: str) -> Iterator[str]:
@@ -50,7 +56,7 @@ def search_key(name: str) -> str:
 
 
 def clean_labels(labels: Json, field: Sequence[str]) -> dict[str, str]:
-    """Labels as they are kept: an object of text by text, sorted by key. Raises InvalidInput for anything else."""
+    """Labels as they are kept: text by text, keys in NFC and sorted. Raises InvalidInput for anything else."""
     if labels is None:
         return {}
     if not isinstance(labels, Mapping):
@@ -58,7 +64,8 @@ def clean_labels(labels: Json, field: Sequence[str]) -> dict[str, str]:
     if len(labels) > LABELS_MOST:
         raise InvalidInput(f"A connection has at most {LABELS_MOST} labels; these are {len(labels)}.", field)
     cleaned: dict[str, str] = {}
-    for key, value in sorted(labels.items()):
+    for given_key, value in sorted(labels.items()):
+        key = unicodedata.normalize("NFC", given_key)
         if not 1 <= len(key) <= LABEL_KEY_LENGTH or any(map(_is_control, key)):
             raise InvalidInput(
                 f"A label's key has 1 to {LABEL_KEY_LENGTH} characters, none of them control ones.", field
@@ -68,8 +75,10 @@ def clean_labels(labels: Json, field: Sequence[str]) -> dict[str, str]:
                 f"The value of a label is text of at most {LABEL_VALUE_LENGTH} characters without control ones.",
                 (*field, key),
             )
+        if key in cleaned:
+            raise InvalidInput("Two labels have the same key.", (*field, key))
         cleaned[key] = value
-    return cleaned
+    return dict(sorted(cleaned.items()))
 
 
 def _is_control(character: str) -> bool:

@@ -4,7 +4,7 @@ Called by HealthCheckFactory, ServiceConnectionManager and the catalogue. What a
 exception: `Identified` or `ServiceFault`. A service knows neither the database nor any other service.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -45,7 +45,11 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceFault:
-    """A call that brought no answer to use. `code` is stable (`github_bad_credentials`); `evidence` holds no secret."""
+    """A call that brought no answer to use. `code` is stable (`github_bad_credentials`); `evidence` holds no secret.
+
+    `conclusive`: a refusal of the credential has no other cause that the service would name in the same way. One that
+    isn't keeps a new credential out, but doesn't end a connection that has worked.
+    """
 
     kind: FaultKind
     code: str
@@ -55,6 +59,7 @@ class ServiceFault:
     evidence: Mapping[str, Json] | None = None
     rate_limit: ServiceRateLimit | None = None
     latency_ms: int | None = None
+    conclusive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,8 @@ class Service(Protocol):
     def settings_schema(self) -> Mapping[str, Json]:
         """The JSON Schema of a connection's settings."""
 
-    def settings_problems(self, settings: Mapping[str, Json]) -> Sequence[SettingsProblem]:
-        """All that is wrong with these settings; empty where they can be used."""
+    def settings_problems(self, settings: Mapping[str, Json]) -> Iterator[SettingsProblem]:
+        """What is wrong with these settings, looked for one by one; nothing where they can be used."""
 
     def required_scopes(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
         """The scopes that a connection with these settings needs."""

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from domain.entities.health import Json, Remedy
+from domain.entities.text import has_visible_character
 from domain.http import HttpFault, HttpFaultKind
 from domain.secret import Secret
 from domain.services.base import FaultKind, ServiceFault
@@ -46,11 +47,15 @@ def transport_fault(service_id: str, service_name: str, fault: HttpFault) -> Ser
 
 
 def clean_text(value: Json) -> str | None:
-    """Text of a service fit to keep and show: no control characters or lone surrogates, at most 255 characters."""
+    """Text of a service fit to keep and show: no control characters or lone surrogates, at most 255 characters.
+
+    None where nothing of it could be seen.
+    """
     if not isinstance(value, str):
         return None
     cleaned = "".join(each for each in value if unicodedata.category(each) not in {"Cc", "Cs"}).strip()
-    return cleaned[:TEXT_LENGTH] or None
+    shown = cleaned[:TEXT_LENGTH]
+    return shown if has_visible_character(shown) else None
 
 
 def clean_url(value: Json) -> str | None:

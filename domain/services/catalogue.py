@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from domain.errors import InvalidInput
+from domain.entities.health import Remedy
+from domain.errors import InvalidInput, ServiceFailure
 from domain.services.base import Service
 
 
@@ -22,6 +23,19 @@ class ServiceCatalogue:
         if service is None:
             known = ", ".join(self._services)
             raise InvalidInput(f"Tether knows no service {service_id[:60]!r}. It knows: {known}.", ("input", "service"))
+        return service
+
+    def get_connected(self, service_id: str) -> Service:
+        """The service of a stored connection. Raises ServiceFailure where this server no longer has it."""
+        service = self.find(service_id)
+        if service is None:
+            raise ServiceFailure(
+                code="SERVICE_UNREACHABLE",
+                service=service_id,
+                message=f"This server no longer knows the service {service_id!r}, so it can't ask it. "
+                "The operator can bring it back; the connection can still be renamed, paused and deleted.",
+                remedy=Remedy.CONTACT_ADMIN,
+            )
         return service
 
     def find(self, service_id: str) -> Service | None:

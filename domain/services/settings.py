@@ -1,14 +1,15 @@
 """A connection's settings, declared once: the JSON Schema for clients and the check of what they send come from it.
 
-Used by the services to declare what they know, and by `domain/health_probes.py` to read it.
+Used by the services to declare what they know, by ServiceConnectionManager, and by `domain/health_probes.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from domain.entities.health import Json
-from domain.services.base import ServiceScope, SettingsProblem
+from domain.errors import InvalidInput
+from domain.services.base import Service, ServiceScope, SettingsProblem
 
 
 class Setting(Protocol):
@@ -20,8 +21,8 @@ class Setting(Protocol):
     def schema(self) -> dict[str, Json]:
         """Its JSON Schema."""
 
-    def problems(self, value: Json) -> Sequence[SettingsProblem]:
-        """What is wrong with this value."""
+    def problems(self, value: Json) -> Iterator[SettingsProblem]:
+        """What is wrong with this value, looked for one by one: it may be long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +50,29 @@ class ScopeList:
     def default(self) -> tuple[str, ...]:
         return tuple(scope.name for scope in self.scopes if scope.required)
 
-    def problems(self, value: Json) -> Sequence[SettingsProblem]:
+    def problems(self, value: Json) -> Iterator[SettingsProblem]:
         if not isinstance(value, list):
             example = ", ".join(f'"{name}"' for name in self.default)
-            return [SettingsProblem((self.key,), f"{self.key} is a list of scopes, such as [{example}].")]
+            yield SettingsProblem((self.key,), f"{self.key} is a list of scopes, such as [{example}].")
+            return
         known = {scope.name for scope in self.scopes}
-        found: list[SettingsProblem] = []
         seen: set[str] = set()
         for index, scope in enumerate(value):
             path = (self.key, str(index))
             if not isinstance(scope, str):
-                found.append(SettingsProblem(path, f"A scope is a text, such as {self.scopes[0].name!r}."))
+                yield SettingsProblem(path, f"A scope is a text, such as {self.scopes[0].name!r}.")
             elif scope not in known:
                 message = f"{self.service_name} has no scope {_quoted(scope)}. It knows: {', '.join(sorted(known))}."
-                found.append(SettingsProblem(path, message))
+                yield SettingsProblem(path, message)
             elif scope in seen:
-                found.append(SettingsProblem(path, f"The scope {scope!r} is named twice."))
+                yield SettingsProblem(path, f"The scope {scope!r} is named twice.")
             else:
                 seen.add(scope)
-        return found
 
     def read(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
         """The scopes in these settings; the default where they name none or can't be used."""
         value = settings.get(self.key)
-        if not isinstance(value, list) or self.problems(value):
+        if not isinstance(value, list) or any(self.problems(value)):
             return self.default
         return tuple(scope for scope in value if isinstance(scope, str))
 
@@ -97,17 +97,17 @@ class WholeNumber:
             "examples": [self.default],
         }
 
-    def problems(self, value: Json) -> Sequence[SettingsProblem]:
+    def problems(self, value: Json) -> Iterator[SettingsProblem]:
         # A bool is an int to Python, not to JSON. JSON Schema takes 7.0 for an integer; Python's check wouldn't.
         whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
-        if whole and self.minimum <= _number(value) <= self.maximum:
-            return []
-        return [SettingsProblem((self.key,), f"{self.key} is a whole number from {self.minimum} to {self.maximum}.")]
+        if not whole or not self.minimum <= _number(value) <= self.maximum:
+            message = f"{self.key} is a whole number from {self.minimum} to {self.maximum}."
+            yield SettingsProblem((self.key,), message)
 
     def read(self, settings: Mapping[str, Json]) -> int:
         """The number in these settings; the default where there is none or it can't be used."""
         value = settings.get(self.key)
-        return self.default if self.problems(value) else int(_number(value))
+        return self.default if any(self.problems(value)) else int(_number(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +127,27 @@ class SettingsForm:
             "additionalProperties": False,
         }
 
-    def problems(self, settings: Mapping[str, Json]) -> Sequence[SettingsProblem]:
+    def problems(self, settings: Mapping[str, Json]) -> Iterator[SettingsProblem]:
         """All that is wrong, unknown keys first; each with the path to it."""
         fields = {field.key: field for field in self.fields}
-        found = [
-            SettingsProblem(
-                (key,), f"{self.service_name} has no setting {_quoted(key)}. It knows: {', '.join(fields)}."
-            )
-            for key in settings
-            if key not in fields
-        ]
+        for key in settings:
+            if key not in fields:
+                message = f"{self.service_name} has no setting {_quoted(key)}. It knows: {', '.join(fields)}."
+                yield SettingsProblem((key,), message)
         for key, field in fields.items():
             if key in settings:
-                found.extend(field.problems(settings[key]))
-        return found
+                yield from field.problems(settings[key])
+
+
+def accepted_settings(service: Service, settings: Json) -> dict[str, Json]:
+    """Settings as they are kept. Raises InvalidInput for the first thing that the service would not take."""
+    if settings is None:
+        return {}
+    if not isinstance(settings, Mapping):
+        raise InvalidInput("Settings are an object, such as {}.", ("input", "settings"))
+    for problem in service.settings_problems(settings):
+        raise InvalidInput(problem.message, ("input", "settings", *problem.path))
+    return dict(settings)
 
 
 def _quoted(text: str) -> str:

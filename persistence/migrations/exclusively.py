@@ -21,6 +21,7 @@ _WAIT_SECONDS: Final = 60.0  # for another process that migrates a SQLite databa
 async def exclusively(url: URL) -> AsyncIterator[AsyncConnection]:
     """On SQLite the one writer's transaction, on PostgreSQL one that holds the lock of the table of revisions."""
     if url.get_backend_name() == "sqlite":
+        sqlite.create_file(url)
         engine = sqlite.create_engine(url, size=1, wait_seconds=_WAIT_SECONDS, begin="BEGIN IMMEDIATE")
         event.listen(engine.sync_engine, "connect", _ignore_foreign_keys)
     else:

@@ -5,10 +5,10 @@ Reached as `unit.memberships`.
 
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from domain.entities.user import Membership, Role
-from domain.errors import NotFound
+from persistence.repositories.insert_if_new import insert_if_new
 from persistence.tables import memberships
 from persistence.transaction import Transaction
 
@@ -28,22 +28,23 @@ class SqlMembershipRepository:
         role = found.scalar_one_or_none()
         return None if role is None else Role(role)
 
-    async def add(self, membership: Membership) -> None:
-        await self._transaction.execute(
-            insert(memberships).values(
-                organization_id=membership.organization_id,
-                user_id=membership.user_id,
-                role=membership.role.value,
-                joined_at=membership.joined_at,
-            )
-        )
+    async def add(self, membership: Membership) -> bool:
+        values = {
+            "organization_id": membership.organization_id,
+            "user_id": membership.user_id,
+            "role": membership.role.value,
+            "joined_at": membership.joined_at,
+        }
+        return await insert_if_new(self._transaction, memberships, values)
 
-    async def save(self, membership: Membership) -> None:
-        """Only the role can change. Raises NotFound if they are no longer a member."""
-        saved = await self._transaction.execute(
+    async def raise_role(self, membership: Membership) -> None:
+        lower = [role.value for role in Role if not role.covers(membership.role)]
+        await self._transaction.execute(
             update(memberships)
-            .where(_c.organization_id == membership.organization_id, _c.user_id == membership.user_id)
+            .where(
+                _c.organization_id == membership.organization_id,
+                _c.user_id == membership.user_id,
+                _c.role.in_(lower),  # as the row is when its lock is had, whoever has raised it meanwhile
+            )
             .values(role=membership.role.value)
         )
-        if saved.rowcount == 0:
-            raise NotFound("This user is no member of the organization.")

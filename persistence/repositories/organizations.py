@@ -7,11 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from domain.entities.organization import Organization
 from domain.errors import NameTaken
-from persistence.driver_errors import violates
+from persistence.repositories.insert_if_new import insert_if_new
 from persistence.tables import event_counters, organizations, service_connections
 from persistence.transaction import Transaction
 
@@ -43,6 +42,20 @@ class SqlOrganizationRepository:
         return bool(found.scalar_one())
 
     async def add(self, organization: Organization) -> None:
+        if not await self._insert(organization):
+            message = f"The slug “{organization.slug}” is another organization's already."
+            raise NameTaken(message, ("input", "slug"))
+
+    async def find_or_add(self, organization: Organization) -> Organization:
+        present = await self.find_by_slug(organization.slug)
+        if present is not None:
+            return present
+        if await self._insert(organization):
+            return organization
+        return await self.find_or_add(organization)  # by now another transaction's is there
+
+    async def _insert(self, organization: Organization) -> bool:
+        """False if the slug is taken."""
         values = {
             "id": organization.id,
             "slug": organization.slug,
@@ -51,16 +64,12 @@ class SqlOrganizationRepository:
             "updated_at": organization.updated_at,
             "version": organization.version,
         }
-        try:
-            await self._transaction.execute(insert(organizations).values(values))
-        except IntegrityError as error:
-            if not violates(error, "uq_organizations_slug", _c.slug):
-                raise
-            message = f"The slug “{organization.slug}” is another organization's already."
-            raise NameTaken(message, ("input", "slug")) from error
+        if not await insert_if_new(self._transaction, organizations, values):
+            return False
         await self._transaction.execute(
             insert(event_counters).values(organization_id=organization.id, epoch=1, sequence=0, pruned_sequence=0)
         )
+        return True
 
     async def _one(self, condition: ColumnElement[bool]) -> Organization | None:
         row: Any = (await self._transaction.execute(select(organizations).where(condition))).one_or_none()

@@ -6,13 +6,12 @@ Reached as `unit.users`.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Row, select
 
 from domain.entities.text import search_key
 from domain.entities.user import User
 from domain.errors import NameTaken
-from persistence.driver_errors import violates
+from persistence.repositories.insert_if_new import insert_if_new
 from persistence.tables import users
 from persistence.transaction import Transaction
 
@@ -33,6 +32,19 @@ class SqlUserRepository:
 
     async def add(self, user: User) -> None:
         """Raises NameTaken, field ("input", "email"), if the address is another user's."""
+        if not await self._insert(user):
+            raise NameTaken("This e-mail address is another user's already.", ("input", "email"))
+
+    async def find_or_add(self, user: User) -> User:
+        present = None if user.email is None else await self.find_by_email(user.email)
+        if present is not None:
+            return present
+        if await self._insert(user):
+            return user
+        return await self.find_or_add(user)  # by now another transaction's is there
+
+    async def _insert(self, user: User) -> bool:
+        """False if the e-mail address is taken."""
         values = {
             "id": user.id,
             "name": user.name,
@@ -41,12 +53,7 @@ class SqlUserRepository:
             "avatar_url": user.avatar_url,
             "created_at": user.created_at,
         }
-        try:
-            await self._transaction.execute(insert(users).values(values))
-        except IntegrityError as error:
-            if not violates(error, "uq_users_email_key", _c.email_key):
-                raise
-            raise NameTaken("This e-mail address is another user's already.", ("input", "email")) from error
+        return await insert_if_new(self._transaction, users, values)
 
     async def _one(self, condition: ColumnElement[bool]) -> User | None:
         row = (await self._transaction.execute(select(users).where(condition))).one_or_none()

@@ -60,6 +60,12 @@ def test_the_allow_list_holds_hosts_addresses_and_networks() -> None:
     assert not OutboundAllow.parse("").names("127.0.0.1")
 
 
+@pytest.mark.parametrize("host", ["api..github.example", "a" * 64 + ".example", "\u2488com"])
+async def test_a_name_that_cannot_be_looked_up_has_no_address(host: str) -> None:
+    with pytest.raises(httpcore2.ConnectError, match="has no address"):
+        await GuardedBackend(OutboundAllow()).connect_tcp(host, 443)
+
+
 @pytest.mark.parametrize(
     "entry",
     [

@@ -102,6 +102,30 @@ async def test_the_third_failure_in_a_row_is_an_error_that_heals_by_itself(world
     assert (healed.status, healed.health.consecutive_failures) == (Status.ACTIVE, 0)
 
 
+async def test_a_refusal_that_proves_nothing_ends_no_connection_but_takes_no_new_credential(world: World) -> None:
+    token = await world.token("slack")
+    create = world.manager.create_connection
+    created = await create(world.admin, world.organization_id, "slack", token)
+    await world.sandbox.put_token(token.reveal(), service="slack", behaviour="invalid_auth")
+
+    seen = []
+    for _ in range(3):
+        await world.manager.check_connection_health(world.admin, created.id)
+        seen.append((await world.manager.get(world.admin, created.id)).status)
+    assert seen == [Status.ACTIVE, Status.ACTIVE, Status.ERROR]
+    for refused in (
+        create(world.admin, world.organization_id, "slack", token),
+        world.manager.rotate_credentials(world.admin, created.id, token),
+    ):
+        with pytest.raises(ServiceFailure) as failure:
+            await refused
+        assert failure.value.failure_code == "CREDENTIAL_REFUSED"
+
+    await world.sandbox.put_token(token.reveal(), service="slack")
+    await world.manager.check_connection_health(world.admin, created.id)
+    assert (await world.manager.get(world.admin, created.id)).status is Status.ACTIVE
+
+
 async def test_a_rate_limit_says_nothing_about_the_credential_and_sets_the_next_check(world: World) -> None:
     token = await world.token()
     created = await world.connect(token)

@@ -18,7 +18,7 @@ from domain.entities.health import (
     Verdict,
 )
 from domain.entities.identifiers import new_id
-from domain.errors import CredentialUnreadable, InvalidInput
+from domain.errors import CredentialUnreadable, ServiceFailure
 from domain.health import Diagnosis, HealthCheckFactory, HealthSubject
 from domain.http import HttpClient
 from domain.secret import Secret
@@ -92,7 +92,7 @@ def probe(diagnosis: Diagnosis, name: str) -> HealthProbe:
 async def test_each_service_has_its_probes_in_order(checks: HealthCheckFactory) -> None:
     for service_id in ("github", "slack"):
         assert [each.name for each in checks.probes_for(service_id)] == NAMES
-    with pytest.raises(InvalidInput, match="Tether knows no service 'jira'"):
+    with pytest.raises(ServiceFailure, match="no longer knows the service 'jira'"):
         checks.probes_for("jira")
 
 
@@ -125,6 +125,7 @@ async def test_all_is_well(
         ("slack", "revoked", [P, P, F], HealthStatus.UNHEALTHY, Verdict.REVOKED, "slack_token_revoked"),
         ("slack", "expired", [P, P, F], HealthStatus.UNHEALTHY, Verdict.EXPIRED, "slack_token_expired"),
         ("github", "suspended", [P, P, F], HealthStatus.UNHEALTHY, Verdict.FAILED, "github_suspended"),
+        ("slack", "invalid_auth", [P, P, F], HealthStatus.UNHEALTHY, Verdict.FAILED, "slack_invalid_auth"),
         ("slack", "org_login_required", [P, P, F], HealthStatus.UNHEALTHY, Verdict.FAILED, "slack_org_login_required"),
         ("github", "server_error", [P, F, S], HealthStatus.UNHEALTHY, Verdict.FAILED, "github_server_error"),
         ("slack", "garbage_html", [P, F, S], HealthStatus.UNHEALTHY, Verdict.FAILED, "slack_unexpected_answer"),
@@ -320,5 +321,5 @@ async def test_several_warnings_are_all_kept_and_the_first_is_the_message(
 
 
 async def test_an_unknown_service_is_refused(checks: HealthCheckFactory, token: Secret) -> None:
-    with pytest.raises(InvalidInput, match="It knows: github, slack"):
+    with pytest.raises(ServiceFailure, match="no longer knows the service 'jira'"):
         await diagnose(checks, subject("jira", token))

@@ -86,10 +86,12 @@ def a_check(
     )
 
 
-def record(connection: ServiceConnection, check: HealthCheck, *, reconnect: bool = False) -> list[EventDraft]:
-    return connection.record_check(
-        check, missing_scopes=(), now=check.started_at + timedelta(seconds=1), reconnect=reconnect
-    )
+def record(
+    connection: ServiceConnection, check: HealthCheck, *, now: datetime | None = None, reconnect: bool = False
+) -> list[EventDraft]:
+    """`now`: a second after the check began, unless told otherwise."""
+    recorded_at = now or check.started_at + timedelta(seconds=1)
+    return connection.record_check(check, missing_scopes=(), now=recorded_at, reconnect=reconnect)
 
 
 WANTED_BY: Mapping[Verdict, Status] = {
@@ -225,10 +227,33 @@ def test_a_check_that_a_later_one_has_overtaken_is_history_only() -> None:
     record(connection, a_check(Verdict.PASSED, at=START + timedelta(seconds=5)))
     seen = (connection.status, connection.health)
 
-    drafts = record(connection, a_check(Verdict.REVOKED, at=START))
+    drafts = record(connection, a_check(Verdict.REVOKED, at=START), now=START + timedelta(seconds=6))
 
     assert [draft.type for draft in drafts] == [Type.HEALTH_CHECKED]
     assert (connection.status, connection.health) == seen
+
+
+def test_a_check_recorded_by_a_clock_that_was_ahead_overtakes_none() -> None:
+    connection = a_connection(Status.ACTIVE)
+    record(connection, a_check(Verdict.PASSED, at=START + timedelta(hours=1)))
+
+    record(connection, a_check(Verdict.REVOKED, at=START))
+
+    assert (connection.status, connection.health.checked_at) == (Status.REVOKED, START)
+
+
+def test_who_is_answered_again_is_no_longer_kept_away() -> None:
+    blocked_until = START + timedelta(hours=1)
+    for known, left in (
+        (ServiceRateLimit(blocked_until=blocked_until), None),
+        (ServiceRateLimit(60, 0, START, blocked_until), ServiceRateLimit(60, 0, START)),
+    ):
+        connection = a_connection(Status.ACTIVE)
+        record(connection, a_check(Verdict.INCONCLUSIVE, rate_limit=known))
+        record(connection, a_check(Verdict.FAILED, at=START + timedelta(seconds=1)))
+        assert connection.rate_limit == known
+        record(connection, a_check(Verdict.PASSED, at=START + timedelta(seconds=2), account=ACME))
+        assert connection.rate_limit == left
 
 
 def test_the_check_of_a_new_credential_counts_though_the_old_one_was_checked_later() -> None:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import ConnectionEventType
-from domain.entities.health import HealthCheckTrigger, HealthStatus, Remedy, Verdict
+from domain.entities.health import HealthCheckTrigger, HealthStatus, Json, Remedy, Verdict
 from domain.errors import (
     InvalidInput,
     InvalidTransition,
@@ -17,9 +18,10 @@ from domain.errors import (
     ServiceFailure,
     VersionConflict,
 )
-from domain.secret import fingerprint
+from domain.secret import Secret, fingerprint
 from domain.token_credentials import TokenCredentials
 from domain.unset import UNSET
+from persistence.tables import service_connections
 from tests.domain.world import World
 
 pytestmark = pytest.mark.anyio
@@ -363,3 +365,64 @@ async def test_settings_can_be_tried_without_a_connection(world: World) -> None:
     assert world.manager.validate_settings("slack", {"expiryWarningDays": 3}) == {"expiryWarningDays": 3}
     with pytest.raises(InvalidInput, match="knows no service"):
         world.manager.validate_settings("gitlab", None)
+
+
+async def test_other_settings_ask_for_a_check_at_once(world: World) -> None:
+    created = await world.connect()
+    assert created.health.next_check_at is not None
+    assert created.health.next_check_at > world.clock()
+
+    renamed = await world.manager.update_connection(world.admin, created.id, name="Other")
+    assert renamed.health.next_check_at == created.health.next_check_at
+    edited = await world.manager.update_connection(world.admin, created.id, settings={"requiredScopes": ["admin:org"]})
+    assert edited.missing_scopes == ("admin:org",)
+    assert edited.health.next_check_at is not None
+    assert edited.health.next_check_at <= world.clock()
+
+    await world.manager.update_connection_status(world.admin, created.id, Status.INACTIVE)
+    paused = await world.manager.update_connection(world.admin, created.id, settings={})
+    assert (paused.missing_scopes, paused.health.next_check_at) == ((), None)
+
+
+@pytest.mark.parametrize("character", ["\0", "\n", "é"])
+async def test_a_text_that_no_header_can_carry_is_refused_as_a_token(world: World, character: str) -> None:
+    with pytest.raises(ServiceFailure) as failure:
+        await world.connect(Secret(f"canary{character}"), idempotency_key="once")
+    assert (failure.value.failure_code, failure.value.field) == ("CREDENTIAL_REFUSED", ("input", "credential", "token"))
+
+
+async def test_what_is_nested_without_end_is_refused_with_its_place(world: World) -> None:
+    nested: Json = "x"
+    for _ in range(5_000):
+        nested = [nested]
+    for arguments, field in (
+        ({"labels": {"a": nested}}, ("input", "labels", "a")),
+        ({"settings": {"requiredScopes": [nested]}}, ("input", "settings", "requiredScopes", "0")),
+    ):
+        with pytest.raises(InvalidInput) as refusal:
+            await world.connect(**arguments, idempotency_key="once")
+        assert refusal.value.field == field
+
+
+async def test_a_connection_outlives_its_service(world: World) -> None:
+    created = await world.connect()
+    async with world.database.engine.begin() as connection:
+        await connection.execute(update(service_connections).values(service="gitlab"))
+
+    renamed = await world.manager.update_connection(world.admin, created.id, name="Old", labels={"a": "b"})
+    assert (renamed.name, renamed.required_scopes) == ("Old", created.required_scopes)
+    paused = await world.manager.update_connection_status(world.admin, created.id, Status.INACTIVE)
+    assert paused.status is Status.INACTIVE
+    for refused in (
+        world.manager.check_connection_health(world.admin, created.id),
+        world.manager.rotate_credentials(world.admin, created.id, await world.token()),
+        world.manager.update_connection(world.admin, created.id, settings={}),
+    ):
+        with pytest.raises(ServiceFailure, match="no longer knows the service 'gitlab'") as failure:
+            await refused
+        assert (failure.value.service, failure.value.remedy, failure.value.field) == (
+            "gitlab",
+            Remedy.CONTACT_ADMIN,
+            (),
+        )
+    await world.manager.delete_connection(world.admin, created.id)

@@ -14,6 +14,7 @@ from domain.entities.text import (
     clean_labels,
     clean_name,
     clean_reason,
+    has_visible_character,
     numbered_names,
     search_key,
 )
@@ -27,7 +28,8 @@ def test_a_clean_name_is_whole_bounded_and_stays_as_it_is(text: str) -> None:
     try:
         name = clean_name(text, FIELD)
     except InvalidInput:
-        assert any(map(_is_control, text)) or not 1 <= len(unicodedata.normalize("NFC", text).strip()) <= NAME_LENGTH
+        bounded = 1 <= len(unicodedata.normalize("NFC", text).strip()) <= NAME_LENGTH
+        assert any(map(_is_control, text)) or not bounded or not has_visible_character(text)
         return
     assert 1 <= len(name) <= NAME_LENGTH
     assert name == name.strip() == unicodedata.normalize("NFC", name)
@@ -35,7 +37,9 @@ def test_a_clean_name_is_whole_bounded_and_stays_as_it_is(text: str) -> None:
     name.encode()  # no lone surrogate is left
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\u3000", "a\x00b", "a\nb", "a\x7fb", "a\ud800", "x" * 101])
+@pytest.mark.parametrize(
+    "text", ["", "   ", "\u3000", "a\x00b", "a\nb", "a\x7fb", "a\ud800", "x" * 101, "\u200b", "\u2060 \u3164"]
+)
 def test_names_that_cannot_be_shown_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
         clean_name(text, FIELD)
@@ -48,7 +52,7 @@ def test_two_spellings_of_a_name_are_one() -> None:
     assert search_key("ΣΊΣΥΦΟΣ") == search_key("σίσυφος")
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip))
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=90).filter(has_visible_character))
 def test_numbered_names_are_all_usable_and_all_different(text: str) -> None:
     names = list(itertools.islice(numbered_names(text), 12))
     assert len({search_key(name) for name in names}) == 12
@@ -76,7 +80,11 @@ def test_no_reason_is_none() -> None:
     assert clean_reason(" \n ") is None
 
 
-label_keys = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=63)
+label_keys = (
+    st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=63)
+    .map(lambda key: unicodedata.normalize("NFC", key))
+    .filter(lambda key: len(key) <= 63)
+)
 label_values = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=255)
 
 
@@ -85,6 +93,13 @@ def test_labels_are_kept_as_given_in_the_order_of_their_keys(labels: dict[str, s
     cleaned = clean_labels(dict(labels), ("input", "labels"))
     assert cleaned == labels
     assert list(cleaned) == sorted(labels)
+
+
+def test_two_spellings_of_a_labels_key_are_one() -> None:
+    assert clean_labels({"e\u0301quipe": "a"}, ()) == {"\u00e9quipe": "a"}
+    with pytest.raises(InvalidInput, match="same key") as refusal:
+        clean_labels({"e\u0301": "a", "\u00e9": "b"}, ("labels",))
+    assert refusal.value.field == ("labels", "\u00e9")
 
 
 def test_no_labels_are_none_at_all() -> None:

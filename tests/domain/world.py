@@ -133,4 +133,5 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
         try:
             yield world
         finally:
+            await users.aclose()
             await http.aclose()

@@ -1,6 +1,7 @@
 """The command `tether`, run as operators and scripts run it: a process, its exit code and what it writes."""
 
 import asyncio
+import os
 import socket
 import time
 from pathlib import Path
@@ -151,6 +152,36 @@ async def test_a_database_that_does_not_answer_is_told_without_its_password(envi
         assert "canary" not in finished.errors
 
 
+async def test_a_file_that_is_no_database_is_told_in_a_line(environ: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "other.db"
+    file.write_text("no database, but text that is long enough to be one\n" * 100, "ascii")
+    environ["TETHER_DATABASE_URL"] = f"sqlite+aiosqlite:///{file}"
+    for command in (("migrate",), TOKEN, ("serve", "--port", "0")):
+        finished = await run_tether(*command, environ=environ)
+        assert (finished.exit_code, finished.output) == (1, "")
+        assert finished.errors.endswith("(DatabaseError: file is not a database)\n")
+        assert len(finished.errors.splitlines()) == 1
+    doctor = await run_tether("doctor", environ=environ)
+    assert (doctor.exit_code, doctor.errors) == (1, "")
+    assert "(DatabaseError: file is not a database) Check TETHER_DATABASE_URL." in doctor.output
+
+
+async def test_no_file_is_made_but_by_migrate(environ: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    environ["TETHER_DATABASE_URL"] = f"sqlite+aiosqlite:///{folder}/tether.db"
+    for command in (TOKEN, ("serve", "--port", "0"), ("sample",)):
+        finished = await run_tether(*command, environ=environ)
+        assert (finished.exit_code, finished.output, finished.errors) == (
+            1,
+            "",
+            "tether: The database has no tables of Tether yet. Create them with `tether migrate`.\n",
+        )
+    assert os.listdir(folder) == []
+    assert (await run_tether("migrate", environ=environ)).exit_code == 0
+    assert os.listdir(folder) == ["tether.db"]
+
+
 async def test_processes_that_start_at_once_on_an_empty_database_agree_on_one_data_key(
     database_url: str, environ: dict[str, str]
 ) -> None:
@@ -244,6 +275,18 @@ async def test_the_sample_is_made_once(database_url: str, environ: dict[str, str
         "Sample: connection Slack, active",
     ]
     assert await contents(environ) == after_first
+
+
+async def test_samples_made_at_once_are_one(database_url: str, environ: dict[str, str]) -> None:
+    environ["TETHER_DATABASE_URL"] = database_url
+    finished = await asyncio.gather(*(run_tether("sample", environ=environ) for _ in range(3)))
+    assert {(each.exit_code, each.errors) for each in finished} == {(0, "")}
+    assert len({each.output for each in finished}) == 1
+    assert [await count(database_url, table) for table in ("organizations", "users", "service_connections")] == [
+        1,
+        1,
+        2,
+    ]
 
 
 async def test_without_the_sandbox_the_sample_has_no_connections(

@@ -110,6 +110,12 @@ def test_an_unknown_environment_is_one_problem(database_url: str) -> None:
         ("sqlite+aiosqlite:///:memory:", "SQLite needs a file"),
         ("sqlite+aiosqlite:////no/such/folder/tether.db", "There is no folder /no/such/folder"),
         ("canary", "The database's address can't be read."),
+        ("sqlite+aiosqlite://canary/tether.db", "The database's address can't be read."),
+        ("sqlite+aiosqlite:////tmp/tether.db?foo=canary", "SQLite's address takes no arguments"),
+        ("postgresql+asyncpg://u:canary@h/d?ssl=canary", "The argument ssl of a PostgreSQL address is one of disable,"),
+        ("postgresql+asyncpg://u:canary@h/d?foo=canary", "A PostgreSQL address has no argument 'foo'"),
+        ("postgresql+asyncpg://u:canary@/d?host=a:1&host=b", "The database's address can't be read."),
+        ("postgresql+asyncpg://u:canary@h:65536/d", "The port in the database's address is a number"),
     ],
 )
 def test_a_database_that_cannot_be_is_named_without_its_password(
@@ -209,6 +215,12 @@ def test_a_file_that_is_no_key_is_named_without_its_content(production: dict[str
         "https://git hub.com",
         "https://github.com\\@evil.example",
         "https://gïthub.com",
+        "https://api..github.com",
+        "https://.github.com",
+        "https://-github.com",
+        "https://" + "a" * 64 + ".com",
+        "https://" + "a." * 127 + "com",
+        "https://[fe80::1%25eth0]",
     ],
 )
 @pytest.mark.parametrize("name", ["TETHER_PUBLIC_URL", "TETHER_GITHUB_API_URL"])

@@ -1,8 +1,10 @@
 """Database: which addresses it takes, how it lends connections, and that every outage is ServiceUnavailable."""
 
 import asyncio
+import os
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
@@ -53,8 +55,16 @@ async def test_a_read_has_a_driver_connection_outside_of_any_transaction(databas
     assert [tuple(row) for row in await database.fetch("SELECT slug FROM organizations")] == [("acme",)]
 
 
-async def test_sqlite_is_configured_on_every_connection(tmp_path: Path) -> None:
-    async with Database(f"sqlite+aiosqlite:///{tmp_path}/tether.db") as database:
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A SQLite database in which there is nothing."""
+    file = tmp_path / "tether.db"
+    file.touch()
+    return file
+
+
+async def test_sqlite_is_configured_on_every_connection(file: Path) -> None:
+    async with Database(f"sqlite+aiosqlite:///{file}") as database:
         async with database.driver_connection() as connection:
             for setting, value in (("journal_mode", "wal"), ("foreign_keys", 1), ("query_only", 1), ("synchronous", 1)):
                 assert [tuple(row) for row in await connection.execute_fetchall(f"PRAGMA {setting}")] == [(value,)]
@@ -106,9 +116,9 @@ async def test_a_cancelled_statement_stops_and_its_connection_serves_the_next(da
                 await database.ping()
 
 
-async def test_a_statement_on_sqlite_is_stopped_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_statement_on_sqlite_is_stopped_after_a_while(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("persistence.database._LEND_SECONDS", 0.05)
-    async with Database(f"sqlite+aiosqlite:///{tmp_path}/tether.db", read_connections=1) as database:
+    async with Database(f"sqlite+aiosqlite:///{file}", read_connections=1) as database:
         with pytest.raises(ServiceUnavailable):
             await database.fetch(MINUTES_OF_WORK["sqlite"])
         await database.ping()
@@ -121,13 +131,44 @@ async def test_a_wrong_statement_is_no_outage_and_does_no_harm(database: Databas
     await database.ping()
 
 
-async def test_a_lock_of_another_process_on_sqlite_is_unavailable(tmp_path: Path) -> None:
-    file = tmp_path / "tether.db"
+async def test_a_file_that_is_not_there_is_unavailable_and_not_made(tmp_path: Path) -> None:
+    file = tmp_path / "a b?#%.db"
+    async with Database("sqlite+aiosqlite:///" + quote(str(file))) as database:
+        await _assert_unavailable(database)
+        assert await database.migration_revision() is None
+        assert os.listdir(tmp_path) == []
+        file.touch()
+        await database.ping()
+
+
+@pytest.fixture(params=["another kind of file", "a torn database"])
+def damaged_file(request: pytest.FixtureRequest, file: Path, sqlite_template: Path) -> Path:
+    first_page = sqlite_template.read_bytes()[:4096]
+    file.write_bytes(b"text" * 4096 if request.param == "another kind of file" else first_page + b"\xff" * 100_000)
+    return file
+
+
+async def test_a_file_that_is_damaged_is_unavailable(damaged_file: Path) -> None:
+    async with Database(f"sqlite+aiosqlite:///{damaged_file}") as database:
+        await _assert_unavailable(database)
+
+
+async def _assert_unavailable(database: Database) -> None:
+    units = SqlUnitsOfWork(database, lambda _: None)
+    with pytest.raises(ServiceUnavailable):
+        await database.fetch("SELECT * FROM organizations")
+    for begin in (units.reading, units.writing):
+        with pytest.raises(ServiceUnavailable):
+            async with begin() as unit:
+                await unit.organizations.any()
+
+
+async def test_a_lock_of_another_process_on_sqlite_is_unavailable(file: Path) -> None:
     async with Database(f"sqlite+aiosqlite:///{file}", wait_seconds=0.05) as database:
         await database.ping()
         other = sqlite3.connect(file, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(ServiceUnavailable, match="can't reach its database"):
+        with pytest.raises(ServiceUnavailable, match="took too long"):
             async with database.transaction(writes=True):
                 pass
         await database.ping()

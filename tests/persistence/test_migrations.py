@@ -1,7 +1,9 @@
 """Migrations bring a database up to what `tables.py` says, down again, and up again, whoever else does so at once."""
 
 import asyncio
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -46,6 +48,14 @@ async def test_the_catalogue_is_the_same_as_that_of_tables_made_from_the_metadat
         await connection.run_sync(metadata.create_all)
         assert await _catalogue(connection) == migrated
         assert len(migrated) > 100 or connection.dialect.name == "sqlite"
+
+
+async def test_a_new_file_of_sqlite_is_this_users_alone(tmp_path: Path) -> None:
+    file = tmp_path / "tether.db"
+    await asyncio.to_thread(migrations.upgrade, f"sqlite+aiosqlite:///{file}")
+    async with Database(f"sqlite+aiosqlite:///{file}") as database, database.transaction(writes=True):
+        modes = {name: stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in os.listdir(tmp_path)}
+    assert modes == {"tether.db": 0o600, "tether.db-wal": 0o600, "tether.db-shm": 0o600}
 
 
 async def test_down_to_nothing_and_up_again(database_url: str) -> None:

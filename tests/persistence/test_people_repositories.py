@@ -1,5 +1,6 @@
 """The contracts of the repositories of organizations, users, memberships and API keys, on both databases."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -9,7 +10,7 @@ import pytest
 from domain.entities.identifiers import new_id
 from domain.entities.organization import Organization
 from domain.entities.user import ApiKey, Membership, Role, User
-from domain.errors import NameTaken, NotFound
+from domain.errors import NameTaken
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.persistence.entities import NOW
 
@@ -54,15 +55,38 @@ async def test_an_address_belongs_to_one_user_and_none_to_many(units: SqlUnitsOf
     assert taken.value.field == ("input", "email")
 
 
-async def test_a_role_can_change(units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID) -> None:
+async def test_what_several_add_at_once_is_there_once(units: SqlUnitsOfWork) -> None:
+    async def join(role: Role) -> tuple[Organization, User, bool]:
+        async with units.writing() as unit:
+            organization = await unit.organizations.find_or_add(
+                Organization.create(id=new_id(), slug="acme", name=role, now=NOW)
+            )
+            user = await unit.users.find_or_add(User(new_id(), role, f"{role[0]}da@example.org", None, NOW))
+            joined = await unit.memberships.add(Membership(organization.id, user.id, role, NOW))
+            await unit.commit()
+            return organization, user, joined
+
+    joined = await asyncio.gather(*(join(role) for role in (Role.OWNER, Role.ADMIN, Role.ADMIN, Role.ADMIN)))
+    assert len({organization.id for organization, _, _ in joined}) == 1
+    assert len({user.id for _, user, _ in joined}) == 2
+    assert [new for _, _, new in joined].count(True) == 2
+
+
+async def test_a_role_is_raised_and_never_lowered(units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID) -> None:
     membership = Membership(acme, ada, Role.MEMBER, NOW)
     async with units.writing() as unit:
-        with pytest.raises(NotFound):
-            await unit.memberships.save(membership)
-        await unit.memberships.add(membership)
-        assert await unit.memberships.role_of(ada, acme) is Role.MEMBER
-        await unit.memberships.save(replace(membership, role=Role.OWNER))
-        assert await unit.memberships.role_of(ada, acme) is Role.OWNER
+        await unit.memberships.raise_role(membership)
+        assert await unit.memberships.role_of(ada, acme) is None
+        assert await unit.memberships.add(membership) is True
+        assert await unit.memberships.add(replace(membership, role=Role.OWNER)) is False
+        for role, becomes in (
+            (Role.VIEWER, Role.MEMBER),
+            (Role.MEMBER, Role.MEMBER),
+            (Role.OWNER, Role.OWNER),
+            (Role.ADMIN, Role.OWNER),
+        ):
+            await unit.memberships.raise_role(replace(membership, role=role))
+            assert await unit.memberships.role_of(ada, acme) is becomes
         assert await unit.memberships.role_of(ada, globex) is None
         assert await unit.memberships.role_of(new_id(), acme) is None
 

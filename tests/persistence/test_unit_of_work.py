@@ -7,6 +7,7 @@ import pytest
 
 from domain.entities.event import SCHEDULER
 from persistence.database import Database
+from persistence.uninterrupted import uninterrupted
 from persistence.unit_of_work import SqlUnitOfWork, SqlUnitsOfWork
 from tests.persistence.entities import draft, service_connection, stored_connection
 
@@ -84,6 +85,57 @@ async def test_units_cancelled_at_any_moment_leave_nothing(units: SqlUnitsOfWork
         task.cancel()
         await asyncio.wait([task])
     await _assert_nothing_was_kept_and_writing_works(units, acme)
+
+
+@pytest.mark.parametrize("writes", [True, False])
+async def test_a_storm_of_cancelled_units_holds_up_nobody(units: SqlUnitsOfWork, acme: UUID, writes: bool) -> None:
+    """Cancelled after 0 to 6 ms, in whatever step of a driver that is; some of them twice."""
+    connection = await stored_connection(units, acme)
+
+    async def work() -> None:
+        async with units.writing(acme) if writes else units.reading(acme) as unit:
+            found = await unit.connections.get(connection.id)
+            if writes:
+                await unit.connections.save(found)
+                await unit.events.append([draft(found)], SCHEDULER)
+                await unit.commit()
+
+    loop = asyncio.get_running_loop()
+    for number in range(300):
+        task = asyncio.create_task(work())
+        after_seconds = 0.00025 * (number % 24)
+        for again_seconds in (0, 0.0005)[: 1 + number % 2]:
+            loop.call_later(after_seconds + again_seconds, task.cancel)
+        await asyncio.wait([task])
+        async with asyncio.timeout(1):
+            await stored_connection(units, acme, f"After {number}")
+
+
+async def test_a_cancelled_unit_waits_for_its_step_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("persistence.uninterrupted.PATIENCE_SECONDS", 0.05)
+    ended: list[str] = []
+
+    async def step(name: str, ends: asyncio.Event) -> None:
+        try:
+            await ends.wait()
+        finally:
+            ended.append(name)
+
+    one, never = asyncio.Event(), asyncio.Event()
+    tasks = [
+        asyncio.create_task(uninterrupted(step("one", one))),
+        asyncio.create_task(uninterrupted(step("two", never))),
+    ]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.sleep(0)
+    assert (ended, [task.done() for task in tasks]) == ([], [False, False])
+    one.set()
+    for task in tasks:
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert ended == ["one", "two"]
 
 
 async def _assert_nothing_was_kept_and_writing_works(units: SqlUnitsOfWork, acme: UUID) -> None:

@@ -25,10 +25,14 @@ def read_identity(answer: HttpAnswer, web_url: str, now: datetime) -> IdentityAn
 
 
 def classify(answer: HttpAnswer, now: datetime) -> ServiceFault | None:
-    """What keeps this answer from being used; None for a 200. Only a 401 ever speaks against the credential."""
+    """What keeps this answer from being used; None for a 200.
+
+    Only a 401 in GitHub's own words ever speaks against the credential: a proxy's says nothing about it, and neither
+    does one to a call that reached GitHub without it.
+    """
     if answer.status == 200:
         return None
-    if answer.status == 401:
+    if answer.status == 401 and _message(answer) not in {"", "requires authentication"}:
         # The quota in these headers is the anonymous one of our address: not this credential's, and left out.
         return ServiceFault(
             FaultKind.CREDENTIAL_REFUSED,
@@ -49,6 +53,8 @@ def classify(answer: HttpAnswer, now: datetime) -> ServiceFault | None:
             evidence={"status": answer.status},
             latency_ms=answer.latency_ms,
         )
+    if answer.status == 401:
+        return _unexpected(answer, "The call didn't reach GitHub with its token. Is there a proxy in between?")
     return _unexpected(answer, f"GitHub answers with HTTP {answer.status}. Is its API's address the right one?")
 
 

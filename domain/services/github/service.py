@@ -1,6 +1,6 @@
 """GitHub as a service: what it is called, what it knows, and whose a token is. Made by the composition root."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -39,7 +39,7 @@ class GitHub:
     def settings_schema(self) -> Mapping[str, Json]:
         return _SETTINGS.schema()
 
-    def settings_problems(self, settings: Mapping[str, Json]) -> Sequence[SettingsProblem]:
+    def settings_problems(self, settings: Mapping[str, Json]) -> Iterator[SettingsProblem]:
         return _SETTINGS.problems(settings)
 
     def required_scopes(self, settings: Mapping[str, Json]) -> tuple[str, ...]:

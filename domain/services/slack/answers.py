@@ -4,6 +4,7 @@ Slack refuses with HTTP 200 and `ok: false`; only its rate limit (429) and its o
 """
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -62,7 +63,8 @@ def _refused(answer: HttpAnswer, error: str, body: dict[str, Json], now: datetim
         return _fault(answer, FaultKind.SCOPE_MISSING, "slack_missing_scope", text, Remedy.GRANT_SCOPES, evidence)
     if error in _REFUSALS:
         kind, remedy, text = _REFUSALS[error]
-        return _fault(answer, kind, f"slack_{error}", text, remedy)
+        found = _fault(answer, kind, f"slack_{error}", text, remedy)
+        return replace(found, conclusive=error not in _INCONCLUSIVE)
     text = "Slack reports an error that says nothing about the token."
     named = {"error": error if _ERROR.fullmatch(error) else None}
     return _fault(answer, FaultKind.SERVICE_ERROR, "slack_error", text, Remedy.WAIT, {**named})
@@ -128,6 +130,7 @@ _ERROR: Final = re.compile(r"[a-z_]{1,64}")
 _ADMIN: Final = (FaultKind.ADMIN_REQUIRED, Remedy.CONTACT_ADMIN)
 _NEW_TOKEN: Final = (FaultKind.CREDENTIAL_REFUSED, Remedy.RECONNECT)
 _WITHDRAWN: Final = (FaultKind.CREDENTIAL_REVOKED, Remedy.RECONNECT)
+_INCONCLUSIVE: Final = {"invalid_auth"}  # Slack says it of good tokens, too, where a rule about addresses is in the way
 _REFUSALS: Final[dict[str, tuple[FaultKind, Remedy, str]]] = {
     "token_expired": (*_NEW_TOKEN, "The token has expired. Connect again with a new one."),
     "invalid_auth": (
@@ -135,7 +138,11 @@ _REFUSALS: Final[dict[str, tuple[FaultKind, Remedy, str]]] = {
         "Slack doesn't accept the token. It may be mistyped, or the workspace only allows listed IP addresses "
         "and this server's isn't among them.",
     ),
-    "not_authed": (*_NEW_TOKEN, "Slack saw no token in the call. Connect again with a new one."),
+    "not_authed": (
+        FaultKind.SERVICE_ERROR,
+        Remedy.WAIT,
+        "The call reached Slack without its token. Is there a proxy in between that removes it?",
+    ),
     "not_allowed_token_type": (*_NEW_TOKEN, "Slack doesn't take this kind of token here. Use a bot token."),
     "token_revoked": (*_WITHDRAWN, "The token was revoked at Slack, or the app was removed from the workspace."),
     "account_inactive": (*_WITHDRAWN, "The token's account was deactivated, or its workspace deleted."),

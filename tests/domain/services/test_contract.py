@@ -227,7 +227,7 @@ async def test_its_schema_and_its_check_know_the_same_keys(service: Service) -> 
         examples = described["examples"]
         assert isinstance(examples, list)
         for example in examples:
-            assert service.settings_problems({key: example}) == []
+            assert list(service.settings_problems({key: example})) == []
     json.dumps(schema)
 
 

@@ -189,6 +189,29 @@ header_values = (
     st.text(max_size=20) | st.integers().map(str) | st.sampled_from(["0", "required; url=x", IN_TEN_MINUTES])
 )
 any_headers = st.dictionaries(header_names, header_values)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Sign in to the proxy</html>",
+        b"",
+        b"{}",
+        b'"no"',
+        b'{"message": 7}',
+        b'{"message": "Requires authentication"}',
+    ],
+)
+def test_a_401_that_is_not_githubs_refusal_says_nothing_about_the_credential(body: bytes) -> None:
+    found = classify(HttpAnswer(401, {}, body, 5), NOW)
+    assert found is not None
+    assert (found.kind, found.code, found.remedy) == (
+        FaultKind.SERVICE_ERROR,
+        "github_unexpected_answer",
+        Remedy.WAIT,
+    )
+
+
 messages = st.sampled_from(["Bad credentials", "suspended", "secondary rate limit", "", "401"]) | st.text(max_size=40)
 bodies = st.binary(max_size=40) | messages.map(lambda text: json.dumps({"message": text}).encode())
 

@@ -105,8 +105,16 @@ async def test_each_refusal_has_its_code_and_remedy(
         assert all(found.evidence.values())
 
 
-def test_invalid_auth_names_the_other_cause_that_it_can_have() -> None:
-    assert "IP" in fault(said({"ok": False, "error": "invalid_auth"})).message
+def test_invalid_auth_names_the_other_cause_that_it_can_have_and_proves_nothing() -> None:
+    found = fault(said({"ok": False, "error": "invalid_auth"}))
+    assert "IP" in found.message
+    assert not found.conclusive
+    assert fault(said({"ok": False, "error": "token_expired"})).conclusive
+
+
+def test_a_call_that_lost_its_token_on_the_way_says_nothing_about_it() -> None:
+    found = fault(said({"ok": False, "error": "not_authed"}))
+    assert (found.kind, found.code, found.remedy) == (FaultKind.SERVICE_ERROR, "slack_not_authed", Remedy.WAIT)
 
 
 def test_a_limit_without_a_wait_waits_a_minute_and_none_is_endless() -> None:
