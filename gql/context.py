@@ -38,6 +38,10 @@ class Context:
     @property
     def viewer(self) -> Viewer:
         """Who asks. Raises Unauthenticated for nobody."""
+        return self.require_viewer()
+
+    def require_viewer(self) -> Viewer:
+        """The same, for where it only matters that somebody is there."""
         if self.known_viewer is None:
             raise Unauthenticated(UNAUTHENTICATED)
         return self.known_viewer
@@ -51,7 +55,7 @@ class Context:
     def admit(self) -> None:
         """Let an operation go on to be parsed. Raises Unauthenticated for a stranger, unless they may introspect."""
         if not self.strangers_may_introspect:
-            self.viewer  # noqa: B018 - raises Unauthenticated
+            self.require_viewer()
 
     async def authenticate_again(self) -> None:
         """Make sure that the key is still good: sockets outlive keys. Raises Unauthenticated."""

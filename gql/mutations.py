@@ -33,7 +33,7 @@ CreateOrganization = Annotated[inputs.CreateOrganizationInput, strawberry.argume
 @strawberry.type(description="What can be done.")
 class Mutation:
     @strawberry.mutation(description="Connect a service by a token. The service is asked whose the token is.")
-    async def create_connection(self, info: Info, input: CreateConnection) -> payloads.CreateConnectionPayload:  # noqa: A002
+    async def create_connection(self, info: Info, input: CreateConnection) -> payloads.CreateConnectionPayload:
         async def created() -> payloads.CreateConnectionPayload:
             connection = await info.context.manager.create_connection(
                 info.context.viewer,
@@ -50,7 +50,7 @@ class Mutation:
         return await _outcome(payloads.CreateConnectionPayload, created())
 
     @strawberry.mutation(description="Change a connection's name, labels or settings.")
-    async def update_connection(self, info: Info, input: UpdateConnection) -> payloads.UpdateConnectionPayload:  # noqa: A002
+    async def update_connection(self, info: Info, input: UpdateConnection) -> payloads.UpdateConnectionPayload:
         async def updated() -> payloads.UpdateConnectionPayload:
             connection = await info.context.manager.update_connection(
                 info.context.viewer,
@@ -68,7 +68,7 @@ class Mutation:
     async def update_connection_status(
         self,
         info: Info,
-        input: UpdateStatus,  # noqa: A002
+        input: UpdateStatus,
     ) -> payloads.UpdateConnectionStatusPayload:
         async def updated() -> payloads.UpdateConnectionStatusPayload:
             connection = await info.context.manager.update_connection_status(
@@ -86,7 +86,7 @@ class Mutation:
     @strawberry.mutation(
         description="End a connection and forget its secret. Its history stays, its name is free again."
     )
-    async def delete_connection(self, info: Info, input: DeleteConnection) -> payloads.DeleteConnectionPayload:  # noqa: A002
+    async def delete_connection(self, info: Info, input: DeleteConnection) -> payloads.DeleteConnectionPayload:
         async def deleted() -> payloads.DeleteConnectionPayload:
             viewer, connection_id = info.context.viewer, _connection_id(input.connection_id)
             organization_id = await info.context.manager.delete_connection(
@@ -101,7 +101,7 @@ class Mutation:
     @strawberry.mutation(
         description="Ask the service now how a connection is. Whatever it answers is a finding, not an error."
     )
-    async def check_connection_health(self, info: Info, input: CheckHealth) -> payloads.CheckConnectionHealthPayload:  # noqa: A002
+    async def check_connection_health(self, info: Info, input: CheckHealth) -> payloads.CheckConnectionHealthPayload:
         async def checked() -> payloads.CheckConnectionHealthPayload:
             viewer, connection_id = info.context.viewer, _connection_id(input.connection_id)
             check = await info.context.manager.check_connection_health(viewer, connection_id)
@@ -112,7 +112,7 @@ class Mutation:
     @strawberry.mutation(
         description="Replace a connection's secret by a new one of the same account. Ends EXPIRED, REVOKED and ERROR."
     )
-    async def rotate_credentials(self, info: Info, input: RotateCredentials) -> payloads.RotateCredentialsPayload:  # noqa: A002
+    async def rotate_credentials(self, info: Info, input: RotateCredentials) -> payloads.RotateCredentialsPayload:
         async def rotated() -> payloads.RotateCredentialsPayload:
             connection = await info.context.manager.rotate_credentials(
                 info.context.viewer,
@@ -125,7 +125,7 @@ class Mutation:
         return await _outcome(payloads.RotateCredentialsPayload, rotated())
 
     @strawberry.mutation(description="Create an organization, of which the viewer becomes the owner.")
-    async def create_organization(self, info: Info, input: CreateOrganization) -> payloads.CreateOrganizationPayload:  # noqa: A002
+    async def create_organization(self, info: Info, input: CreateOrganization) -> payloads.CreateOrganizationPayload:
         async def created() -> payloads.CreateOrganizationPayload:
             organization = await info.context.users.create_organization(
                 info.context.viewer, input.slug, input.name, idempotency_key=input.idempotency_key

@@ -27,7 +27,7 @@ class Query:
     def node(
         self,
         info: Info,
-        id: Annotated[strawberry.ID, strawberry.argument(description="Such as `conn_0192f0c1-…`.")],  # noqa: A002 - the contract's name
+        id: Annotated[strawberry.ID, strawberry.argument(description="Such as `conn_0192f0c1-…`.")],
     ) -> Node | None:
         found = _node_id(info, id)
         return document(None if found is None else roots.node(*found))
@@ -50,7 +50,7 @@ class Query:
     def organization(
         self, info: Info, by: Annotated[OrganizationBy, strawberry.argument(description="Which one.")]
     ) -> Organization | None:
-        info.context.viewer  # noqa: B018 - raises Unauthenticated
+        info.context.require_viewer()
         if by.slug:
             return document(roots.organization_by_slug(by.slug))
         organization_id = parse_id(Kind.ORGANIZATION, by.id or "")
@@ -58,11 +58,11 @@ class Query:
 
     @strawberry.field(description="The catalogue: what can be connected, and how.")
     def services(self, info: Info) -> list[Service]:
-        info.context.viewer  # noqa: B018 - raises Unauthenticated
+        info.context.require_viewer()
         return [service_of(service) for service in info.context.catalogue]
 
 
 def _node_id(info: Info, text: str) -> tuple[Kind, UUID] | None:
-    info.context.viewer  # noqa: B018 - raises Unauthenticated
+    info.context.require_viewer()
     found = split_id(text)
     return found if found is not None and found[0] in roots.NODES else None

@@ -18,7 +18,7 @@ from domain.errors import BadUserInput, CursorExpired, Forbidden
 from gql.context import Context, Info
 from gql.execution import document
 from gql.patience import patiently
-from gql.types.event import ConnectionEvent, ConnectionEventFilter
+from gql.types.event import ConnectionEvent, EventsFilter
 from persistence.documents.filters import connection_ids as parse_connection_ids
 from persistence.documents.roots import event
 
@@ -43,9 +43,7 @@ class Subscription:
         info: Info,
         organization_id: OrganizationId,
         after: After = None,
-        filter: Annotated[  # noqa: A002 - the contract's name
-            ConnectionEventFilter | None, strawberry.argument(description="Which of them.")
-        ] = None,
+        filter: EventsFilter = None,
     ) -> AsyncIterator[ConnectionEvent]:
         types = None if filter is None else filter.types
         connection_ids = None if filter is None else filter.connection_ids
@@ -94,7 +92,7 @@ async def _follow(
     connections: Sequence[str] | None,
 ) -> AsyncIterator[Any]:
     organization_id = parse_id(Kind.ORGANIZATION, organization_text)
-    context.viewer  # noqa: B018 - raises Unauthenticated before anything is asked
+    context.require_viewer()
     if organization_id is None:
         raise _not_a_member()
     connection_ids = None if connections is None else parse_connection_ids(list(connections))

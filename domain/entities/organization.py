@@ -23,7 +23,7 @@ class Organization:
     version: int = 1
 
     @classmethod
-    def create(cls, *, id: UUID, slug: str, name: str, now: datetime) -> "Organization":  # noqa: A002 - the entity's own word
+    def create(cls, *, id: UUID, slug: str, name: str, now: datetime) -> "Organization":
         """A new organization. Raises InvalidInput for a slug or name that can't be used."""
         if not _SLUG.fullmatch(slug):
             raise InvalidInput(

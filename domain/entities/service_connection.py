@@ -57,7 +57,7 @@ class ServiceConnection:
     def create(
         cls,
         *,
-        id: UUID,  # noqa: A002 - the entity's own word
+        id: UUID,
         organization_id: UUID,
         service: str,
         name: str,

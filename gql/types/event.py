@@ -64,3 +64,7 @@ class ConnectionEventFilter:
     connection_ids: list[strawberry.ID] | None = strawberry.field(
         default=None, description="Those of these connections, deleted ones included."
     )
+
+
+EventsFilter = Annotated[ConnectionEventFilter | None, strawberry.argument(description="Which of them.")]
+"""The argument of every list of events, and of the subscription."""

@@ -9,10 +9,10 @@ from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import HealthStatus
 from domain.entities.user import Role
 from gql.types.enums import OrderDirection, ServiceConnectionOrderField
-from gql.types.event import ConnectionEvent, ConnectionEventFilter
+from gql.types.event import ConnectionEvent, EventsFilter
 from gql.types.pages import After, Before, Connection, First, Last, Node, answered_by_document
 from gql.types.people import Membership
-from gql.types.repository import Repository, RepositoryFilter
+from gql.types.repository import RepositoriesFilter, Repository
 from gql.types.service import Service
 from gql.types.service_connection import ServiceConnection, ServiceConnectionFilter, ServiceConnectionOrder
 
@@ -63,9 +63,7 @@ class Organization(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: Annotated[  # noqa: A002 - the contract's name
-            ServiceConnectionFilter | None, strawberry.argument(description="Which of them.")
-        ] = None,
+        filter: Annotated[ServiceConnectionFilter | None, strawberry.argument(description="Which of them.")] = None,
         order_by: Annotated[
             ServiceConnectionOrder, strawberry.argument(description="In which order; latest created first by default.")
         ] = ServiceConnectionOrder(field=ServiceConnectionOrderField.CREATED_AT, direction=OrderDirection.DESC),  # noqa: B008 - a constant
@@ -79,9 +77,7 @@ class Organization(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: Annotated[  # noqa: A002 - the contract's name
-            RepositoryFilter | None, strawberry.argument(description="Which of them.")
-        ] = None,
+        filter: RepositoriesFilter = None,
     ) -> Connection[Repository]:
         answered_by_document()
 
@@ -98,9 +94,7 @@ class Organization(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: Annotated[  # noqa: A002 - the contract's name
-            ConnectionEventFilter | None, strawberry.argument(description="Which of them.")
-        ] = None,
+        filter: EventsFilter = None,
     ) -> Connection[ConnectionEvent]:
         answered_by_document()
 

@@ -35,3 +35,7 @@ class RepositoryFilter:
     selected: bool | None = strawberry.field(default=None, description="Those that are chosen, or not.")
     archived: bool | None = strawberry.field(default=None, description="Those that are archived, or not.")
     private: bool | None = strawberry.field(default=None, description="Those that are private, or not.")
+
+
+RepositoriesFilter = Annotated[RepositoryFilter | None, strawberry.argument(description="Which of them.")]
+"""The argument of every list of repositories."""

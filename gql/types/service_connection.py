@@ -9,11 +9,11 @@ from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import HealthStatus
 from gql.types.credential import ServiceCredential
 from gql.types.enums import OrderDirection, ServiceConnectionOrderField
-from gql.types.event import ConnectionEvent, ConnectionEventFilter, StatusReason
+from gql.types.event import ConnectionEvent, EventsFilter, StatusReason
 from gql.types.health import ConnectionHealth
 from gql.types.pages import After, Before, Connection, First, Last, Node, answered_by_document
 from gql.types.people import User
-from gql.types.repository import Repository, RepositoryFilter
+from gql.types.repository import RepositoriesFilter, Repository
 from gql.types.scalars import JSON, URL
 from gql.types.service import Service
 
@@ -73,9 +73,7 @@ class ServiceConnection(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: Annotated[  # noqa: A002 - the contract's name
-            RepositoryFilter | None, strawberry.argument(description="Which of them.")
-        ] = None,
+        filter: RepositoriesFilter = None,
     ) -> Connection[Repository]:
         answered_by_document()
 
@@ -86,9 +84,7 @@ class ServiceConnection(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: Annotated[  # noqa: A002 - the contract's name
-            ConnectionEventFilter | None, strawberry.argument(description="Which of them.")
-        ] = None,
+        filter: EventsFilter = None,
     ) -> Connection[ConnectionEvent]:
         answered_by_document()
 
