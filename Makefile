@@ -19,7 +19,7 @@ export PIP_NO_INPUT := 1
 export PIP_USER := 0
 export PIP_REQUIRE_HASHES := 0
 
-.PHONY: help setup serve postgresql test check format schema lock clean
+.PHONY: help setup serve graphiql screenshots postgresql test check format schema lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -27,7 +27,15 @@ help: ## List the targets
 setup: $(SERVE) ## Make .venv with what the server needs
 
 serve: $(SERVE) ## Run the server with sample data and a simulated GitHub and Slack (PORT=8000)
+	@scripts/build-graphiql || true
 	@scripts/serve
+
+graphiql: ## Build GraphiQL's front end, which `make serve` does too (needs npm)
+	@scripts/build-graphiql
+
+screenshots: $(DEVELOPMENT) ## Take the pictures in docs/images anew (needs npm and Chromium)
+	@scripts/build-graphiql
+	@$(BIN)/python -m tests.browser.screenshots
 
 postgresql: $(DEVELOPMENT) ## Run a throw-away PostgreSQL and print its address, until Ctrl-C
 	@$(BIN)/python -m tests.postgresql

@@ -6,6 +6,7 @@ What it needs is open before it is made and closed after it has ended, so it has
 import logging
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, cast
 
 from starlette.applications import Starlette
@@ -18,16 +19,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gql.bootstrap import Tether
 from gql.errors import BAD_USER_INPUT, INTERNAL, request_error
+from gql.http.graphiql import FRONT_END, GraphiQL
 from gql.http.graphql_view import GraphQLView
 from gql.http.health import health_routes
+from gql.http.start_page import start_page_routes
 from gql.schema import build_schema
 
 
-def create_application(tether: Tether) -> ASGIApp:
-    """/graphql, /livez and /readyz. Every error is JSON, in the form that GraphQL clients know."""
-    view = GraphQLView(build_schema(), tether)
+def create_application(tether: Tether, front_end: Path = FRONT_END) -> ASGIApp:
+    """/, /graphql, /livez and /readyz. Every error is JSON, in the form that GraphQL clients know.
+
+    `front_end` is the folder of GraphiQL's.
+    """
+    schema, graphiql = build_schema(), GraphiQL(tether, front_end)
+    view = GraphQLView(schema, tether, graphiql)
     application = Starlette(
-        routes=[Route("/graphql", view), WebSocketRoute("/graphql", view), *health_routes(tether)],
+        routes=[
+            Route("/graphql", view),
+            WebSocketRoute("/graphql", view),
+            *graphiql.routes(),
+            *start_page_routes(tether, schema),
+            *health_routes(tether),
+        ],
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
     application.router.redirect_slashes = False  # a redirected POST would lose its body

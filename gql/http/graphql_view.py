@@ -18,10 +18,10 @@ from domain.errors import ServiceUnavailable, Unauthenticated
 from gql.bootstrap import Tether
 from gql.context import Context
 from gql.errors import NO_SUCH_OPERATION, request_error
-from gql.http.graphiql import graphiql_page
+from gql.http.graphiql import GraphiQL
 from gql.http.graphql_request import GraphQLRequest, Refusal
 from gql.http.graphql_socket import GraphQLSockets
-from gql.http.sign_in import sent_token, sign_in
+from gql.http.sign_in import sent_token
 from gql.schema import TetherSchema
 from gql.settings import Environment
 from persistence.event_reader import EventReader
@@ -36,9 +36,10 @@ _BY_POST: Final = (OperationType.QUERY, OperationType.MUTATION)
 class GraphQLView:
     """Serves one schema with the parts of a running Tether."""
 
-    def __init__(self, schema: TetherSchema, tether: Tether) -> None:
+    def __init__(self, schema: TetherSchema, tether: Tether, graphiql: GraphiQL) -> None:
         self._schema = schema
         self._tether = tether
+        self._graphiql = graphiql
         self._events = EventReader(tether.database)
         self._sockets = GraphQLSockets(schema, self._socket_context)
 
@@ -55,9 +56,7 @@ class GraphQLView:
             if request.method == "POST":
                 return await self._post(request)
             if request.method in {"GET", "HEAD"} and _prefers_html(request):
-                page = graphiql_page()
-                sign_in(request, page, self._tether.development_token)
-                return page
+                return self._graphiql.page(request)
             raise Refusal(405, "Send operations by POST. A browser gets GraphiQL by GET.")
         except Refusal as refusal:
             return _refused(refusal, request)

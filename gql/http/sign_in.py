@@ -14,6 +14,8 @@ from starlette.responses import Response
 from domain.secret import Secret
 
 COOKIE: Final = "tether-development"
+_PATH: Final = "/graphql"
+_SIGNED_OUT: Final = "signed-out"
 _LOOPBACK_NAMES: Final = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -29,7 +31,7 @@ def sent_token(connection: HTTPConnection, development_token: Secret | None) -> 
     """The token that a request or handshake carries. The cookie counts only from this machine's own pages."""
     if "authorization" in connection.headers:
         return bearer_token(connection.headers["authorization"]) or ""
-    if development_token is not None and _from_own_page(connection):
+    if development_token is not None and from_own_page(connection) and not stays_signed_out(connection):
         return _cookie(connection)
     return None
 
@@ -37,10 +39,20 @@ def sent_token(connection: HTTPConnection, development_token: Secret | None) -> 
 def sign_in(connection: HTTPConnection, response: Response, development_token: Secret | None) -> None:
     """Give the browser of a developer the cookie, if it is on this machine and came by a name of this machine."""
     if development_token is not None and _is_loopback(connection):
-        response.set_cookie(COOKIE, development_token.reveal(), path="/graphql", httponly=True, samesite="strict")
+        response.set_cookie(COOKIE, development_token.reveal(), path=_PATH, httponly=True, samesite="strict")
 
 
-def _from_own_page(connection: HTTPConnection) -> bool:
+def sign_out(response: Response) -> None:
+    """Take the key out of the browser's cookie, and keep it out until the next `sign_in` in so many words."""
+    response.set_cookie(COOKIE, _SIGNED_OUT, path=_PATH, httponly=True, samesite="strict")
+
+
+def stays_signed_out(connection: HTTPConnection) -> bool:
+    """Whether somebody has signed out in this browser."""
+    return _cookie(connection) == _SIGNED_OUT
+
+
+def from_own_page(connection: HTTPConnection) -> bool:
     """Whether a browser's page of this very server asks, or no page at all."""
     origin, host = connection.headers.get("origin"), connection.headers.get("host")
     return (origin is None or origin in {f"http://{host}", f"https://{host}"}) and _is_loopback(connection)

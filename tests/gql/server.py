@@ -8,7 +8,7 @@ import itertools
 import socket
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from domain.entities.user import Role
 from gql.bootstrap import Tether, running
 from gql.commands.serve import server_config
 from gql.http.application import create_application
+from gql.sample import founder_token
 from gql.settings import Settings
 from persistence.tables import metadata
 from tests.gql.client import Client
@@ -136,12 +137,13 @@ async def running_tether(
             **variables,
         }
     )
-    async with (
-        running(settings) as tether,
-        _serving(create_application(tether)) as url,
-        httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http,
-    ):
-        yield TetherServer(url, tether, sandbox, http)
+    async with running(settings) as opened:
+        tether = replace(opened, development_token=await founder_token(opened))
+        async with (
+            _serving(create_application(tether)) as url,
+            httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http,
+        ):
+            yield TetherServer(url, tether, sandbox, http)
 
 
 @asynccontextmanager

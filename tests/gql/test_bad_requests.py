@@ -122,7 +122,7 @@ async def test_another_method_than_post_is_refused(client: Client, method: str) 
 
 
 async def test_another_address_is_not_found(client: Client) -> None:
-    for path in ("/", "/graphql/", "/nope"):
+    for path in ("/graphql/", "/nope"):
         answer = Answer(await client.http.post(path, json={"query": VIEWER}))
         assert answer.status == 404
         assert answer.error == ("BAD_USER_INPUT", "There is nothing at this address. GraphQL is at /graphql.")
