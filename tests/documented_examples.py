@@ -106,6 +106,7 @@ async def development() -> AsyncIterator[Development]:
     with tempfile.TemporaryDirectory(prefix="tether-documentation-") as name:
         folder = Path(name)
         (folder / ".venv").symlink_to(sys.prefix)
+        (folder / "scripts").symlink_to(ROOT / "scripts")
         (folder / "var").mkdir()
         key = generate_key(development=True)
         (folder / "var/encryption.key").write_text(key, "ascii")
