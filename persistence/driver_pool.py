@@ -21,7 +21,7 @@ class Driver(Protocol):
         """Whether it can serve again, as far as can be told without asking the server."""
 
     async def interrupt(self, connection: Any) -> None:
-        """Stop the statement whose caller no longer waits for it. The connection can then serve the next one."""
+        """Stop the statement whose caller no longer waits for it, or end the connection where that isn't sure."""
 
     def terminate(self, connection: Any) -> None:
         """End the connection without waiting for anything."""

@@ -66,7 +66,8 @@ class PostgresqlDriver:
         return not connection.is_closed() and not connection.is_in_transaction()
 
     async def interrupt(self, connection: Any) -> None:
-        """Nothing to do: asyncpg has asked the server to cancel, and waits for that before the next statement."""
+        """End it. asyncpg asks the server to cancel, but where that comes before the statement has begun, it runs on."""
+        connection.terminate()
 
     def terminate(self, connection: Any) -> None:
         connection.terminate()

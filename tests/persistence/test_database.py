@@ -102,7 +102,7 @@ async def test_a_full_pool_is_unavailable_and_then_not_any_more(database_url: st
         await database.ping()
 
 
-async def test_a_cancelled_statement_stops_and_its_connection_serves_the_next(database_url: str) -> None:
+async def test_a_cancelled_statement_stops_and_the_next_is_served(database_url: str) -> None:
     async with Database(database_url, read_connections=1) as database:
         await database.ping()
         for turns in range(20):  # of the event loop, after which the statement has just begun or not yet
