@@ -13,13 +13,14 @@ PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 # Files that say what is installed: a changed lock file is newer, and is installed again.
 SERVE := $(VENV)/serve.installed
 DEVELOPMENT := $(VENV)/development.installed
+BENCH := $(VENV)/bench.installed
 
 export PIP_NO_INPUT := 1
 # Whatever pip is set to elsewhere: into .venv, and with hashes just where they are asked for below.
 export PIP_USER := 0
 export PIP_REQUIRE_HASHES := 0
 
-.PHONY: help setup serve graphiql screenshots postgresql test check format schema lock clean
+.PHONY: help setup serve graphiql screenshots postgresql test check bench format schema lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +52,9 @@ check: $(DEVELOPMENT) ## Check everything that has to hold before a change is me
 	$(BIN)/tether schema | diff -u schema.graphql -
 	$(PYTEST)
 
+bench: $(BENCH) ## Measure Tether beside other GraphQL servers, in ten minutes (needs Node.js; ARGS=--quick)
+	@$(BIN)/python -m bench $(ARGS)
+
 format: $(DEVELOPMENT) ## Format the code and repair what the linter can
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
@@ -64,6 +68,8 @@ lock: $(DEVELOPMENT) ## Pin requirements/*.txt anew (ARGS="--upgrade" for newer 
 	$(LOCK) --group build --output-file requirements/serve.txt $(ARGS)
 	$(LOCK) --group build --extra development --constraint requirements/serve.txt \
 		--output-file requirements/development.txt $(ARGS)
+	$(BIN)/uv pip compile bench/requirements.in --quiet --universal --python-version 3.11 --generate-hashes \
+		--output-file requirements/bench.txt $(ARGS)
 
 clean: ## Remove what tools left behind, but neither .venv nor var
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -76,6 +82,10 @@ $(SERVE): requirements/serve.txt pyproject.toml | $(BIN)/pip
 
 $(DEVELOPMENT): requirements/development.txt $(SERVE)
 	$(PIP) install --quiet --require-hashes --requirement requirements/development.txt
+	@touch $@
+
+$(BENCH): requirements/bench.txt $(DEVELOPMENT)
+	$(PIP) install --quiet --require-hashes --requirement requirements/bench.txt
 	@touch $@
 
 $(BIN)/pip: # the last that making an environment writes

@@ -152,6 +152,17 @@ for _order in ("created_at", "name_key", "status_changed_at", "health_checked_or
         postgresql_where=_alive,
         sqlite_where=_alive,
     )
+for _filtered in ("status", "health_status"):  # so that few among many are found without a walk past the others
+    Index(
+        f"ix_service_connections_by_{_filtered}",
+        service_connections.c.organization_id,
+        service_connections.c[_filtered],
+        service_connections.c.created_at,
+        service_connections.c.id,
+        unique=False,
+        postgresql_where=_alive,
+        sqlite_where=_alive,
+    )
 Index(
     "uq_service_connections_name",
     service_connections.c.organization_id,

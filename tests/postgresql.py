@@ -15,7 +15,7 @@ import sys
 import sysconfig
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +57,11 @@ async def _execute(url: URL, statement: str) -> None:
 
 
 @contextmanager
-def running_postgresql(*, durable: bool = False) -> Iterator[PostgresqlServer]:
+def running_postgresql(*, durable: bool = False, settings: Sequence[str] = ()) -> Iterator[PostgresqlServer]:
     """Starts a server (UTF-8, locale C) that only this user can reach: a socket in a private directory, no port.
 
-    Unless it is `durable`, it never waits for a disk: quick for tests, wrong for measurements. Raises RuntimeError with
-    the server's log where it doesn't start.
+    Unless it is `durable`, it never waits for a disk: quick for tests, wrong for measurements. `settings` are
+    PostgreSQL's, such as `shared_buffers=1GB`. Raises RuntimeError with the server's log where it doesn't start.
     """
     if given := os.environ.get("TETHER_TEST_POSTGRESQL_URL"):
         yield PostgresqlServer(make_url(given))
@@ -69,7 +69,7 @@ def running_postgresql(*, durable: bool = False) -> Iterator[PostgresqlServer]:
     parent = None if durable else _memory()
     with (
         tempfile.TemporaryDirectory(prefix="tether-postgresql-", dir=parent) as directory,
-        _supervisor(Path(directory), durable) as supervisor,
+        _supervisor(Path(directory), durable, settings) as supervisor,
     ):
         assert supervisor.stdout is not None
         if supervisor.stdout.readline() != "ready\n":
@@ -85,10 +85,10 @@ def _memory() -> str | None:
     return shared if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 4 * 1024**3 else None
 
 
-def _supervisor(directory: Path, durable: bool) -> subprocess.Popen[str]:
+def _supervisor(directory: Path, durable: bool, more: Sequence[str]) -> subprocess.Popen[str]:
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
     binaries = _binaries(directory, account)
-    settings = ["listen_addresses=", f"unix_socket_directories={directory}"]
+    settings = ["listen_addresses=", f"unix_socket_directories={directory}", *more]
     if not durable:
         settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
     return subprocess.Popen(  # noqa: S603 - every argument is made here

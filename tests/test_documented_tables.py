@@ -17,7 +17,7 @@ from gql.commands import serve
 from gql.http import graphql_request, graphql_socket, graphql_view
 from gql.settings import KNOWN, Settings, SettingsError
 from gql.user_errors import UserErrorCode
-from persistence.documents import cost, pages
+from persistence.documents import cost, page_arguments
 from persistence.tables import metadata
 from tests.documented_examples import ROOT
 
@@ -59,7 +59,7 @@ def test_the_table_of_faults_is_the_codes() -> None:
 
 def test_the_table_of_limits_is_the_codes() -> None:
     assert [int(row[1]) for row in _table("docs/api.md", "What")] == [
-        pages.LARGEST_PAGE,
+        page_arguments.LARGEST_PAGE,
         queries.MOST_NODES,
         cost.MOST_OBJECTS,
         limits.DEEPEST,

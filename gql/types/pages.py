@@ -7,7 +7,7 @@ from typing import Annotated, Generic, NoReturn, TypeVar
 
 import strawberry
 
-from persistence.documents.pages import DEFAULT_PAGE, LARGEST_PAGE
+from persistence.documents.page_arguments import DEFAULT_PAGE, LARGEST_PAGE
 
 Item = TypeVar("Item")
 

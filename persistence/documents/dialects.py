@@ -74,6 +74,8 @@ class Dialect(ABC):
     name: str
     mismatch: str
     """An expression of one character that JSON text never holds."""
+    has_lateral: bool
+    """Whether a subselect in FROM may speak of what stands before it."""
 
     def concat(self, parts: Sequence[str]) -> str:
         """The parts one after the other: literals as they are, expressions by their (never NULL) value."""
@@ -153,6 +155,14 @@ class Dialect(ABC):
         """Whether a value is in a parameter of type TEXTS or UUIDS."""
 
     @abstractmethod
+    def one_of_few(self, expression: str, select: str) -> str:
+        """Whether a value is in what a select reads, which is read once, and before whatever this is a condition of."""
+
+    @abstractmethod
+    def each(self, parameter: str, alias: str) -> str:
+        """The values in a parameter of type TEXTS, for a FROM: rows of `alias` with the column `value`."""
+
+    @abstractmethod
     def contains(self, expression: str, parameter: str) -> str:
         """Whether a text has another in it."""
 
@@ -161,8 +171,8 @@ class Dialect(ABC):
         """Whether each pair of text by text in a JSON parameter stands in a JSON column too."""
 
     @abstractmethod
-    def elements(self, json_array: str, alias: str) -> str:
-        """The elements of a JSON array, for a FROM: rows of `alias` with its columns `value` and `position`."""
+    def elements(self, json_array: str, alias: str, members: Sequence[str]) -> str:
+        """The objects in a JSON array, for a FROM: rows of `alias` with the `position` and what `member` reads."""
 
     @abstractmethod
     def member(self, alias: str, name: str) -> str:
@@ -186,6 +196,7 @@ class PostgreSQL(Dialect):
 
     name = "postgresql"
     mismatch = "chr(1)"
+    has_lateral = True
 
     def parameter(self, position: int, type_: Type) -> str:
         return f"${position}::{type_}"
@@ -199,7 +210,8 @@ class PostgreSQL(Dialect):
         return parts[0] if len(parts) == 1 else f"concat({', '.join(parts)})"
 
     def text(self, expression: str) -> str:
-        return f"coalesce(to_json({expression})::text, 'null')"
+        # of the type json, which `concat` takes as it is: a cast to text would copy it twice
+        return f"coalesce(to_json({expression}), 'null')"
 
     timestamp = text
 
@@ -210,7 +222,7 @@ class PostgreSQL(Dialect):
         return f"coalesce(to_char({expression}, 'FM0.000000'), 'null')"
 
     def raw(self, expression: str, otherwise: str = "null") -> str:
-        return f"coalesce({expression}::text, {quoted(otherwise)})"
+        return f"coalesce({expression}, {quoted(otherwise)})"
 
     def moment_key(self, expression: str) -> str:
         return f"(to_json({expression}) #>> '{{}}')"
@@ -225,6 +237,12 @@ class PostgreSQL(Dialect):
     def one_of(self, expression: str, parameter: str) -> str:
         return f"{expression} = any({parameter})"
 
+    def one_of_few(self, expression: str, select: str) -> str:
+        return f"{expression} = any(array({select}))"
+
+    def each(self, parameter: str, alias: str) -> str:
+        return f"unnest({parameter}) {alias}(value)"
+
     def contains(self, expression: str, parameter: str) -> str:
         return f"strpos({expression}, {parameter}) > 0"
 
@@ -232,11 +250,14 @@ class PostgreSQL(Dialect):
         different = f"({labels} ->> w.key) is distinct from w.value"
         return f"not exists (select 1 from json_each_text({parameter}) w where {different})"
 
-    def elements(self, json_array: str, alias: str) -> str:
-        return f"json_array_elements({json_array}) with ordinality {alias}(value, position)"
+    def elements(self, json_array: str, alias: str, members: Sequence[str]) -> str:
+        # read once as a whole: each `->` would read its element from the start
+        columns = ", ".join(f"{member} json" for member in members)
+        rows = f"rows from (json_to_recordset({json_array}) as ({columns})) with ordinality"
+        return f"{rows} {alias}({', '.join(members)}, position)"
 
     def member(self, alias: str, name: str) -> str:
-        return f"coalesce(({alias}.value -> {quoted(name)})::text, 'null')"
+        return f"coalesce({alias}.{name}, 'null')"
 
     def references(self, parameter: str, alias: str) -> str:
         return (
@@ -256,6 +277,7 @@ class SQLite(Dialect):
 
     name = "sqlite"
     mismatch = "char(1)"
+    has_lateral = False
 
     def parameter(self, position: int, type_: Type) -> str:
         return f"?{position}"
@@ -301,6 +323,12 @@ class SQLite(Dialect):
     def one_of(self, expression: str, parameter: str) -> str:
         return f"{expression} in (select value from json_each({parameter}))"
 
+    def one_of_few(self, expression: str, select: str) -> str:
+        return f"{expression} in ({select})"
+
+    def each(self, parameter: str, alias: str) -> str:
+        return f"json_each({parameter}) {alias}"
+
     def contains(self, expression: str, parameter: str) -> str:
         return f"instr({expression}, {parameter}) > 0"
 
@@ -310,7 +338,7 @@ class SQLite(Dialect):
             f"where l.value is not w.value)"
         )
 
-    def elements(self, json_array: str, alias: str) -> str:
+    def elements(self, json_array: str, alias: str, members: Sequence[str]) -> str:
         return f"(select value, key as position from json_each({json_array})) {alias}"
 
     def member(self, alias: str, name: str) -> str:

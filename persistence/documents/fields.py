@@ -153,7 +153,8 @@ class Members:
             return dialect.member(row, self.members[part.name])
 
         element = dialect.concat(json_object((part.key, [value(part)]) for part in field.below[self.type_name]))
-        rows = dialect.elements(f"{scope.alias}.{self.column}", row)
+        read = {self.members[part.name] for part in field.below[self.type_name] if part.name in self.members}
+        rows = dialect.elements(f"{scope.alias}.{self.column}", row, sorted(read) or [*self.members.values()])
         listed = f"(select {dialect.joined_rows(element, f'{row}.position')} from {rows})"
         return dialect.concat([Literal("["), listed, Literal("]")])
 

@@ -10,13 +10,13 @@ from uuid import UUID
 from domain.entities.identifiers import Kind, parse_id
 from domain.entities.text import search_key
 from domain.errors import BadUserInput
-from persistence.documents.compiler import ArgumentsOf, Compiler
+from persistence.documents.compiler import ArgumentsOf, Compiler, Scope
 from persistence.documents.dialects import Type, is_storable
 
 SEARCH_LENGTH = 200
 
 
-def connection_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str) -> list[str]:
+def connection_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: Scope) -> list[str]:
     """ServiceConnectionFilter."""
     conditions = _Conditions(compiler, arguments, alias)
     conditions.one_of("service", "service")
@@ -25,14 +25,16 @@ def connection_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str) ->
     conditions.search("name_key")
     conditions.labels()
     if (before := conditions.bound("expiringBefore", Type.TIMESTAMP)) is not None:
-        conditions.written.append(
-            f"exists (select 1 from service_credentials k where k.organization_id = {alias}.organization_id "
-            f"and k.connection_id = {alias}.id and k.expires_at < {before})"
+        # Read first: they are few where this is asked, and an index has them together.
+        expiring = (
+            f"select k.connection_id from service_credentials k "
+            f"where k.organization_id = {scope.organization} and k.expires_at < {before}"
         )
+        conditions.written.append(compiler.dialect.one_of_few(f"{alias}.id", expiring))
     return conditions.written
 
 
-def repository_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str) -> list[str]:
+def repository_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: Scope) -> list[str]:
     """RepositoryFilter."""
     conditions = _Conditions(compiler, arguments, alias)
     conditions.search("full_name_key")
@@ -42,7 +44,7 @@ def repository_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str) ->
     return conditions.written
 
 
-def event_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str) -> list[str]:
+def event_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: Scope) -> list[str]:
     """ConnectionEventFilter."""
     conditions = _Conditions(compiler, arguments, alias)
     conditions.one_of("types", "type")
@@ -51,7 +53,7 @@ def event_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str) -> list
     return conditions.written
 
 
-def since_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str) -> list[str]:
+def since_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: Scope) -> list[str]:
     """The argument `since` of a list of checks."""
     if arguments.given("since") is None:
         return []

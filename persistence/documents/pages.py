@@ -4,50 +4,37 @@ Used by `shapes.py`, where each list says what it holds, how it is ordered and h
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from domain.errors import BadUserInput
-from persistence.documents.compiler import ArgumentsOf, Binder, Compiler, Scope, Shaped
-from persistence.documents.cursors import Cursor, KeyType, page_tag, parse_cursor
+from persistence.documents.compiler import ArgumentsOf, Compiler, Scope, Shaped
+from persistence.documents.cursors import KeyType
 from persistence.documents.dialects import Literal, Type, json_object
+from persistence.documents.page_arguments import Order, given_bound, list_tag, page_size
+from persistence.documents.page_rows import PageRows
 from persistence.documents.selection import Selected
 
-DEFAULT_PAGE = 25
-LARGEST_PAGE = 100
-
-_PARAMETER = {KeyType.TEXT: Type.TEXT, KeyType.TIMESTAMP: Type.TIMESTAMP, KeyType.INTEGER: Type.INTEGER}
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """By which column a list is ordered, and which way; `id` breaks ties."""
-
-    column: str
-    key_type: KeyType
-    descending: bool = False
-    id: str = "id"
-
-    @property
-    def name(self) -> str:
-        return f"{self.column} {'desc' if self.descending else 'asc'}"
-
-
-Filter = Callable[[Compiler, ArgumentsOf, str], list[str]]
-"""Writes the conditions that a field's arguments ask for, on the rows of an alias."""
+Filter = Callable[[Compiler, ArgumentsOf, str, Scope], list[str]]
+"""Writes the conditions that a field's arguments ask for, on the rows of an alias, in the scope of the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A list field. `belongs` writes the condition that ties a row (by its alias) to the object with the list."""
+    """A list field. `belongs` writes the condition that ties a row (by its alias) to the object with the list.
+
+    `value_indexes`: members of the filter that list values of a column, each with (that column, the order's column) if
+    there is an index of just these two. Few rows among many are then found as fast as many.
+    """
 
     name: str
     table: str
     shape: Callable[[], Shaped]
     belongs: Callable[[Compiler, str, Scope], str]
     order: Callable[[Mapping[str, Any]], Order]
-    filter: Filter = lambda compiler, arguments, alias: []
+    filter: Filter = lambda compiler, arguments, alias, scope: []
     below: Callable[[str, Scope], Scope] = lambda alias, scope: Scope(alias, scope.organization, scope.role)
+    value_indexes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         """JSON text of the page."""
@@ -55,7 +42,7 @@ class Page:
 
 
 class _PageWriter:
-    """The writing of one page. Rows are numbered from where it starts; one too many shows whether there are more."""
+    """The writing of one page, over its rows."""
 
     def __init__(self, page: Page, compiler: Compiler, field: Selected, scope: Scope) -> None:
         self.page, self.compiler, self.field, self.scope = page, compiler, field, scope
@@ -66,23 +53,40 @@ class _PageWriter:
         self.alias = compiler.alias("p")
         compiler.check(self.arguments.binder(page_size))
         self.columns: list[str] = []
-        self.cursor_scopes: list[str] = []
-        self.after = self._bound("after")
-        self.before = self._bound("before")
+        self.after, self.before = (
+            given_bound(compiler, self.arguments, name, self.alias, page.name, self.order)
+            for name in ("after", "before")
+        )
+        self.rows = PageRows(
+            compiler,
+            self.alias,
+            self.arguments,
+            self.order,
+            backward=self.backward,
+            numbered=any(map(self._tells_ends, field.below[f"{page.name}Connection"])),
+            size=self._size,
+            matching=self._matching,
+            value_indexes=page.value_indexes,
+            after=self.after,
+            before=self.before,
+        )
 
     def written(self) -> str:
         selected = self.field.below[f"{self.page.name}Connection"]
         page = self.dialect.concat(json_object((field.key, self._part(field)) for field in selected))
         if any(map(self._needs_rows, selected)):
-            page = f"(select {page} from {self._rows()} {self.alias})"
+            page = f"(select {page} from {self.rows.written(self.columns)} {self.alias})"
         return self._guarded(page)
 
     def _needs_rows(self, field: Selected) -> bool:
         """Whether a part of the page is an aggregate over its rows. Without one, each row would be an answer."""
-        if field.name == "pageInfo":
-            extra = "hasPreviousPage" if self.backward else "hasNextPage"
-            return any(part.name in {"startCursor", "endCursor", extra} for part in field.below["PageInfo"])
-        return field.name in {"nodes", "edges"}
+        return field.name in {"nodes", "edges"} or self._tells_ends(field)
+
+    def _tells_ends(self, field: Selected) -> bool:
+        """Whether a part of the page tells with which rows it begins and ends, or whether there are more."""
+        extra = "hasPreviousPage" if self.backward else "hasNextPage"
+        asked = field.below["PageInfo"] if field.name == "pageInfo" else ()
+        return any(part.name in {"startCursor", "endCursor", extra} for part in asked)
 
     def _part(self, field: Selected) -> list[str]:
         if field.name == "nodes":
@@ -92,7 +96,7 @@ class _PageWriter:
         if field.name == "pageInfo":
             return json_object((part.key, [self._of_page_info(part)]) for part in field.below["PageInfo"])
         if field.name == "totalCount":
-            return [f"(select count(*) from {self._matching(counted := self.compiler.alias('t'), counted)})"]
+            return [f"(select count(*) from {self._matching(self.compiler.alias('t'))})"]
         return [Literal(f'"{self.page.name}Connection"')]
 
     def _node(self, field: Selected) -> str:
@@ -106,7 +110,7 @@ class _PageWriter:
         def value(part: Selected) -> str:
             if part.name == "node":
                 return self._node(part)
-            return self._cursor() if part.name == "cursor" else Literal(f'"{type_name}"')
+            return self.dialect.text(self._cursor()) if part.name == "cursor" else Literal(f'"{type_name}"')
 
         return self.dialect.concat(json_object((part.key, [value(part)]) for part in field.below[type_name]))
 
@@ -141,7 +145,7 @@ class _PageWriter:
         way = "desc" if comparison == "<=" else "asc"
         # Not `exists`, from which PostgreSQL drops the order, and so the index that finds the nearest row at once.
         nearest = f"order by {alias}.{self.order.column} {way}, {alias}.{self.order.id} {way} limit 1"
-        matching = f"{self._matching(alias, alias)} and {row} {comparison} {place.row()}"
+        matching = f"{self._matching(alias)} and {row} {comparison} {place.row()}"
         return f"(select 1 from {matching} {nearest}) is not null"
 
     def _near_cursor(self) -> str:
@@ -154,127 +158,39 @@ class _PageWriter:
         return self._cursor_where(f"{self.alias}._row = {whole}")
 
     def _cursor_where(self, this: str) -> str:
-        return f"coalesce(max(case when {this} then {self._cursor()} end), 'null')"
+        return self.dialect.text(f"max(case when {this} then {self._cursor()} end)")
 
     def _cursor(self) -> str:
+        """A row's cursor, not yet as JSON."""
         key = f"{self.alias}.{self.order.column}"
         if self.order.key_type is KeyType.TIMESTAMP:
             key = self.dialect.moment_key(key)
-        tag = self.compiler.named(f"tag {self.alias}", self._tag(), Type.TEXT)
+        binder = self.arguments.binder(partial(list_tag, self.page.name, self.order))
+        tag = self.compiler.named(f"tag {self.alias}", binder, Type.TEXT)
         between = Literal("~")
         parts = [tag, between, self.scope.organization, between, f"{self.alias}.{self.order.id}", between, key]
-        return self.dialect.text(self.dialect.concat(parts))
+        return self.dialect.concat(parts)
 
     def _joined(self, json_text: str) -> str:
-        return self.dialect.joined_rows(json_text, self._reading_order(), f"{self.alias}._row <= {self._size()}")
+        wanted = f"{self.alias}._row <= {self._size()}" if self.rows.numbered else ""
+        return self.dialect.joined_rows(json_text, self.rows.shown_order(f"{self.alias}."), wanted)
 
-    def _reading_order(self) -> str:
-        return f"{self.alias}._row desc" if self.backward else f"{self.alias}._row"
-
-    def _rows(self) -> str:
-        """The page's rows, numbered, with what is read for each. One more is counted in `_all`."""
-        inner, numbered = self.compiler.alias("r"), self.compiler.alias("n")
-        conditions = self._matching(inner, inner)
-        row = f"({inner}.{self.order.column}, {inner}.{self.order.id})"
-        after, before = ("<", ">") if self.order.descending else (">", "<")
-        if self.after is not None:
-            conditions += f" and {row} {after} {self.after.row()}"
-        if self.before is not None:
-            conditions += f" and {row} {before} {self.before.row()}"
-        way = "desc" if self.order.descending is not self.backward else "asc"
-        limited = (
-            f"select {inner}.* from {conditions} "
-            f"order by {inner}.{self.order.column} {way}, {inner}.{self.order.id} {way} limit {self._size()} + 1"
-        )
-        rows = (
-            f"select {numbered}.*, row_number() over (order by {numbered}.{self.order.column} {way}, "
-            f"{numbered}.{self.order.id} {way}) as _row, count(*) over () as _all from ({limited}) {numbered}"
-        )
-        if self.columns:
-            alias = self.alias  # the same within, so that columns can be written for either place
-            columns = ", ".join(f"{column} as _{number}" for number, column in enumerate(self.columns))
-            shown = f"{alias}._row <= {self._size()} or {alias}._row = 1"  # not the extra one, but one to tell `_all`
-            rows = f"select {alias}.*, {columns} from ({rows}) {alias} where {shown}"
-        return self.dialect.in_order(rows, "_row desc" if self.backward else "_row")
-
-    def _matching(self, alias: str, filtered: str) -> str:
+    def _matching(self, alias: str) -> str:
         conditions = [self.page.belongs(self.compiler, alias, self.scope)]
-        conditions += self.page.filter(self.compiler, self.arguments, filtered)
+        conditions += self.page.filter(self.compiler, self.arguments, alias, self.scope)
         return f"{self.page.table} {alias} where {' and '.join(conditions)}"
 
     def _size(self) -> str:
         return self.compiler.named(f"size {self.alias}", self.arguments.binder(page_size), Type.INTEGER)
 
-    def _tag(self) -> Binder:
-        name, order = self.page.name, self.order.name
-
-        def tag(arguments: Mapping[str, Any]) -> str:
-            return page_tag(name, order, _filters(arguments))
-
-        return self.arguments.binder(tag)
-
-    def _bound(self, name: str) -> "_Bound | None":
-        """The place given as `after` or `before`."""
-        if self.arguments.given(name) is None:
-            return None
-        self.compiler.checks_cursors = True
-        kind, order = self.page.name, self.order
-
-        def cursor(arguments: Mapping[str, Any]) -> Cursor:
-            return parse_cursor(arguments[name], page_tag(kind, order.name, _filters(arguments)), order.key_type)
-
-        binder = self.arguments.binder
-        self.cursor_scopes.append(self.compiler.bind(binder(lambda given: cursor(given).scope), Type.UUID))
-        return _Bound(
-            self.compiler,
-            f"{name} {self.alias}",
-            _PARAMETER[order.key_type],
-            binder(lambda given: cursor(given).key),
-            binder(lambda given: cursor(given).id),
-        )
-
     def _guarded(self, page: str) -> str:
         """The page, behind a sign that nothing else in an answer has where a cursor is another organization's."""
-        if not self.cursor_scopes:
+        bounds = [bound for bound in (self.after, self.before) if bound is not None]
+        if not bounds:
             return page
-        same = " and ".join(f"{self.scope.organization} = {scope}" for scope in self.cursor_scopes)
+        same = " and ".join(f"{self.scope.organization} = {bound.scope}" for bound in bounds)
         # before the page rather than around it: what stands around a page takes places on SQLite's parser stack
         return self.dialect.concat([f"case when {same} then '' else {self.dialect.mismatch} end", page])
-
-
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """A place in a list; its key and id become parameters only where a comparison needs them."""
-
-    compiler: Compiler
-    name: str
-    key_type: Type
-    key: Binder
-    id: Binder
-
-    def row(self) -> str:
-        """The row value to compare with."""
-        key = self.compiler.named(f"{self.name} key", self.key, self.key_type)
-        return f"({key}, {self.compiler.named(f'{self.name} id', self.id, Type.UUID)})"
-
-
-def page_size(arguments: Mapping[str, Any]) -> int:
-    """How many rows a page holds. Raises BadUserInput for sizes out of bounds, or two of them."""
-    first, last = arguments.get("first"), arguments.get("last")
-    if first is not None and last is not None:
-        raise BadUserInput("Give either first or last, not both.")
-    size = DEFAULT_PAGE if first is None and last is None else last if first is None else first
-    name = "first" if last is None else "last"
-    if not isinstance(size, int) or not 0 <= size <= LARGEST_PAGE:
-        raise BadUserInput(f"{name} is at least 0 and at most {LARGEST_PAGE}; it is {size}. Ask for further pages.")
-    return size
-
-
-_PAGING = frozenset({"first", "after", "last", "before", "orderBy"})
-
-
-def _filters(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name not in _PAGING and value is not None}
 
 
 def columns_match(pairs: Sequence[tuple[str, str]], extra: str = "") -> Callable[[Compiler, str, Scope], str]:

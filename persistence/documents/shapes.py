@@ -38,7 +38,8 @@ from persistence.documents.filters import (
     repository_filter,
     since_filter,
 )
-from persistence.documents.pages import Order, Page, columns_match
+from persistence.documents.page_arguments import Order
+from persistence.documents.pages import Page, columns_match
 
 _CONNECTION_ORDERS = {
     "CREATED_AT": ("created_at", KeyType.TIMESTAMP),
@@ -337,6 +338,7 @@ ORGANIZATION: Shape = Shape(
             columns_match([("organization_id", "id")], _ALIVE),
             _connection_order,
             connection_filter,
+            value_indexes={"status": ("status", "created_at"), "health": ("health_status", "created_at")},
         ),
         "connectionSummary": Computed(connection_summary),
         "repositories": Page(
