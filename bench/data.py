@@ -4,17 +4,19 @@ Called by the bench before anything is measured. Every connection has a credenti
 and three repositories. One user is a member of every organization: all requests are made in their name.
 """
 
+import asyncio
 import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import make_url
+from sqlalchemy import Column, make_url
 
 from bench.processors import parent
 from persistence.column_types import Timestamp
 from persistence.tables import metadata
+from tests.postgresql import PostgresqlServer
 
 USER: Final = "bench@tether.example"
 
@@ -91,10 +93,7 @@ async def copy_to_sqlite(database_url: str, file: str) -> None:
         for table in metadata.sorted_tables:
             columns = [column for column in table.columns if column.computed is None]
             names = ", ".join(column.name for column in columns)
-            read = ", ".join(
-                f"to_json({column.name}) #>> '{{}}'" if isinstance(column.type, Timestamp) else column.name
-                for column in columns
-            )
+            read = ", ".join(map(_as_on_sqlite, columns))
             rows = await source.fetch(f"select {read} from {table.name}")
             places = ", ".join("?" * len(columns))
             target.executemany(
@@ -106,6 +105,34 @@ async def copy_to_sqlite(database_url: str, file: str) -> None:
     finally:
         target.close()
         await source.close()
+
+
+def _as_on_sqlite(column: Column[Any]) -> str:
+    """An expression for what SQLite keeps of a column; UUIDs aside."""
+    if isinstance(column.type, Timestamp):
+        return f"to_json({column.name}) #>> '{{}}'"
+    return f"to_json({column.name})::text" if column.name == "health_probes" else str(column.name)
+
+
+def copy_for_peers(postgresql: PostgresqlServer, database_url: str) -> str:
+    """The address of a copy in which probes are JSON, as most servers keep a list of objects.
+
+    Peers would otherwise pay for records, from which they would have to have JSON made in each request.
+    """
+    copy = postgresql.url(postgresql.create_database(template=make_url(database_url).database))
+    asyncio.run(_keep_probes_as_json(copy))
+    return copy
+
+
+async def _keep_probes_as_json(database_url: str) -> None:
+    connection = await connect(database_url)
+    try:
+        await connection.execute(
+            "alter table service_connections alter column health_probes type json using to_json(health_probes)"
+        )
+        await connection.execute("vacuum analyze service_connections")
+    finally:
+        await connection.close()
 
 
 # Moments are whole milliseconds, since that is all that JavaScript's dates keep.
@@ -170,7 +197,8 @@ select
     case when failed then 'UNHEALTHY' else 'HEALTHY' end,
     case when failed then 'GitHub could not be reached.' end,
     {_NOW} - i * interval '7.013 seconds', {_NOW} + i * interval '5.019 seconds', 40 + i % 100,
-    case when failed then 5 else 0 end, ({_PROBES})::json,
+    case when failed then 5 else 0 end,
+    array(select p from json_populate_recordset(null::health_probe, ({_PROBES})::json) p),
     5000, 4900, {_NOW} + interval '30 minutes',
     json_build_object('team', 'team-' || i % 7, 'tier', i % 3 || ''), '{{}}', 1 + i % 5, u.id,
     {_NOW} - i * interval '73.011 minutes', {_NOW} - i * interval '31.003 seconds'

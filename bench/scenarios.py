@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.breakdown import Breakdown, break_down
-from bench.data import Size, connection_ids, copy_to_sqlite, database_process, load, slug
+from bench.data import Size, connection_ids, copy_for_peers, copy_to_sqlite, database_process, load, slug
 from bench.operations import ONE, PAGE, PAGE_SIZE, PAGE_WITHOUT_PROBES, body, comparable
 from bench.processors import move, two_cores
 from bench.questions import filtered, page_at, pages, renames, single_connections
@@ -71,6 +71,7 @@ async def run(postgresql: PostgresqlServer, folder: Path, *, quick: bool, say: C
     sizes = [MAIN, SMALL, LONG] if quick else [MAIN, SMALL, LONG, LARGE]
     say(f"Loading {', '.join(f'{size.connections:,}' for size in sizes)} connections …")
     urls = dict(zip(sizes, await _databases(postgresql, sizes), strict=True))
+    peers_url = await asyncio.to_thread(copy_for_peers, postgresql, urls[MAIN])
     sqlite_url = await _sqlite(urls[MAIN], folder / "tether.db")
     servers_core, database_core = two_cores()
     parent = await database_process(urls[MAIN])
@@ -79,7 +80,7 @@ async def run(postgresql: PostgresqlServer, folder: Path, *, quick: bool, say: C
     ids = await connection_ids(urls[MAIN], IDS)
 
     say("Measuring four servers side by side …")
-    contenders = [tether("Tether", urls[MAIN]), mercurius(urls[MAIN]), yoga(urls[MAIN]), plain_strawberry(urls[MAIN])]
+    contenders = [tether("Tether", urls[MAIN]), mercurius(peers_url), yoga(peers_url), plain_strawberry(peers_url)]
     async with start(contenders) as servers:
         memory = [server.resident_mib() for server in servers]
         await _require_equal_answers(servers, ids)

@@ -65,9 +65,15 @@ def ordered_text(length: int | None = None) -> TypeEngine[str]:
     return Text(length).with_variant(Text(length, collation="C"), "postgresql")
 
 
-def json_column(name: str, *, nullable: bool = False) -> Column[Any]:
-    """A JSON column that keeps its text (json, not jsonb). SQLite checks what PostgreSQL's type does."""
-    column = Column[Any](name, JSON(none_as_null=True), nullable=nullable)
+def json_column(name: str, *, nullable: bool = False, on_postgresql: TypeEngine[Any] | None = None) -> Column[Any]:
+    """A JSON column that keeps its text (json, not jsonb). SQLite checks what PostgreSQL's type does.
+
+    `on_postgresql` is another type for it there.
+    """
+    type_ = JSON(none_as_null=True)
+    column = Column[Any](
+        name, type_ if on_postgresql is None else type_.with_variant(on_postgresql, "postgresql"), nullable=nullable
+    )
     event.listen(column, "after_parent_attach", _check_on_sqlite)
     return column
 

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from domain.entities.user import Viewer
 from persistence.database import Database
-from persistence.documents.dialects import DIALECTS, Type
+from persistence.documents.dialects import DIALECTS
+from persistence.documents.dialects.dialect import Type
 
 BATCH = 200
 

@@ -23,15 +23,18 @@ from sqlalchemy import (
 )
 
 from persistence.column_types import Identifier, Timestamp, json_column, ordered_text
+from persistence.probe_column import probe_column, with_probe_type
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+metadata = with_probe_type(
+    MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
 )
 
 NEVER_CHECKED = "1970-01-01T00:00:00+00:00"
@@ -125,7 +128,7 @@ service_connections = Table(
     Column("health_next_check_at", Timestamp),
     Column("health_latency_ms", Integer),
     Column("health_consecutive_failures", Integer, nullable=False),
-    json_column("health_probes"),
+    probe_column("health_probes"),
     Column("rate_limit_limit", Integer),
     Column("rate_limit_remaining", Integer),
     Column("rate_limit_reset_at", Timestamp),
@@ -231,7 +234,7 @@ health_checks = Table(
     Column("started_at", Timestamp, nullable=False),
     Column("latency_ms", Integer, nullable=False),
     Column("trigger", Text, nullable=False),
-    json_column("probes"),
+    probe_column("probes"),
     PrimaryKeyConstraint("organization_id", "id"),
     ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
     Index(None, "organization_id", "connection_id", "started_at", "id"),

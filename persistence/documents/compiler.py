@@ -14,7 +14,7 @@ import orjson
 
 from domain.entities.user import Viewer
 from persistence.documents.cost import Cost
-from persistence.documents.dialects import Dialect, Literal, Type, json_object
+from persistence.documents.dialects.dialect import Dialect, Literal, Type, json_object
 from persistence.documents.selection import Arguments, Selected, Selection
 
 

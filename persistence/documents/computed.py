@@ -10,7 +10,7 @@ from domain.entities.connection_status import ConnectionStatus, allowed_for_memb
 from domain.entities.health import HealthStatus
 from domain.entities.user import LEAST_ROLE, Action, Role
 from persistence.documents.compiler import Call, Compiler, Scope
-from persistence.documents.dialects import Literal, Type, cases, json_object, quoted
+from persistence.documents.dialects.dialect import Literal, Type, cases, json_object, quoted
 from persistence.documents.selection import Selected
 
 EXPIRING_WITHIN_DAYS = 7

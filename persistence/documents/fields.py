@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from domain.entities.identifiers import Kind
 from persistence.documents.compiler import Binder, Compiler, Scope, Shaped, Written
-from persistence.documents.dialects import Literal, Type, json_object, quoted
+from persistence.documents.dialects.dialect import Literal, Type, quoted
 from persistence.documents.selection import Selected
 
 
@@ -136,26 +136,18 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
-    """A list of objects stored as a JSON array. `members` gives each field's name there."""
+class Probes:
+    """The probes of a health check, which are kept in one column. `fields` are written from a probe's members."""
 
     type_name: str
     column: str
-    members: Mapping[str, str]
+    fields: Mapping[str, Written]
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         row, dialect = compiler.alias("j"), compiler.dialect
-        compiler.cost.count()
-
-        def value(part: Selected) -> str:
-            if part.name == "__typename":
-                return Literal(f'"{self.type_name}"')
-            return dialect.member(row, self.members[part.name])
-
-        element = dialect.concat(json_object((part.key, [value(part)]) for part in field.below[self.type_name]))
-        read = {self.members[part.name] for part in field.below[self.type_name] if part.name in self.members}
-        rows = dialect.elements(f"{scope.alias}.{self.column}", row, sorted(read) or [*self.members.values()])
-        listed = f"(select {dialect.joined_rows(element, f'{row}.position')} from {rows})"
+        probe = compiler.object(self, field.below, Scope(row, scope.organization, scope.role))
+        rows = dialect.probes(f"{scope.alias}.{self.column}", row)
+        listed = f"(select {dialect.joined_rows(probe, f'{row}.position')} from {rows})"
         return dialect.concat([Literal("["), listed, Literal("]")])
 
 

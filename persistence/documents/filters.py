@@ -11,7 +11,7 @@ from domain.entities.identifiers import Kind, parse_id
 from domain.entities.text import search_key
 from domain.errors import BadUserInput
 from persistence.documents.compiler import ArgumentsOf, Compiler, Scope
-from persistence.documents.dialects import Type, is_storable
+from persistence.documents.dialects.dialect import Type, is_storable
 
 SEARCH_LENGTH = 200
 

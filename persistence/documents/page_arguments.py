@@ -10,7 +10,7 @@ from typing import Any
 from domain.errors import BadUserInput
 from persistence.documents.compiler import ArgumentsOf, Binder, Compiler
 from persistence.documents.cursors import Cursor, KeyType, page_tag, parse_cursor
-from persistence.documents.dialects import Type
+from persistence.documents.dialects.dialect import Type
 
 DEFAULT_PAGE = 25
 LARGEST_PAGE = 100

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from persistence.documents.compiler import ArgumentsOf, Compiler
-from persistence.documents.dialects import Type
+from persistence.documents.dialects.dialect import Type
 from persistence.documents.page_arguments import Bound, Order
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from persistence.documents.compiler import ArgumentsOf, Compiler, Scope, Shaped
 from persistence.documents.cursors import KeyType
-from persistence.documents.dialects import Literal, Type, json_object
+from persistence.documents.dialects.dialect import Literal, Type, json_object
 from persistence.documents.page_arguments import Order, given_bound, list_tag, page_size
 from persistence.documents.page_rows import PageRows
 from persistence.documents.selection import Selected

@@ -12,7 +12,7 @@ from uuid import UUID
 from domain.entities.identifiers import Kind
 from persistence.documents import shapes
 from persistence.documents.compiler import Compiler, Scope, Shaped
-from persistence.documents.dialects import Literal, Type
+from persistence.documents.dialects.dialect import Literal, Type
 from persistence.documents.selection import Selection
 
 Writer = Callable[[Compiler, Selection], str]
@@ -100,16 +100,10 @@ class _Person:
         )
 
 
-_ALIVE = "{row}.deleted_at is null"
-_CONNECTION_ALIVE = (
-    "exists (select 1 from service_connections a where a.organization_id = {row}.organization_id "
-    "and a.id = {row}.connection_id and a.deleted_at is null)"
-)
-
 NODES: dict[Kind, _NodeKind | _Person] = {
-    Kind.CONNECTION: _NodeKind(shapes.CONNECTION, "service_connections", visible=_ALIVE),
+    Kind.CONNECTION: _NodeKind(shapes.CONNECTION, "service_connections", visible=shapes.ALIVE),
     Kind.ORGANIZATION: _NodeKind(shapes.ORGANIZATION, "organizations", organization="id"),
-    Kind.REPOSITORY: _NodeKind(shapes.REPOSITORY, "repositories", visible=_CONNECTION_ALIVE),
+    Kind.REPOSITORY: _NodeKind(shapes.REPOSITORY, "repositories", visible=shapes.CONNECTION_ALIVE),
     Kind.CREDENTIAL: _NodeKind(shapes.CREDENTIAL, "service_credentials"),
     Kind.HEALTH_CHECK: _NodeKind(shapes.HEALTH_CHECK, "health_checks"),
     Kind.EVENT: _NodeKind(shapes.EVENT, "connection_events"),

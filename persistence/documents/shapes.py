@@ -22,9 +22,9 @@ from persistence.documents.fields import (
     Computed,
     Embedded,
     Link,
-    Members,
     Moment,
     Number,
+    Probes,
     Raw,
     Shape,
     Text,
@@ -40,6 +40,15 @@ from persistence.documents.filters import (
 )
 from persistence.documents.page_arguments import Order
 from persistence.documents.pages import Page, columns_match
+
+ALIVE = "{row}.deleted_at is null"
+"""The condition on a connection that hasn't been deleted."""
+
+CONNECTION_ALIVE = (
+    "exists (select 1 from service_connections a where a.organization_id = {row}.organization_id "
+    "and a.id = {row}.connection_id and a.deleted_at is null)"
+)
+"""The same of the connection that a row belongs to."""
 
 _CONNECTION_ORDERS = {
     "CREATED_AT": ("created_at", KeyType.TIMESTAMP),
@@ -121,14 +130,14 @@ VIEWER: Shape = Shape(
     },
 )
 
-_PROBE = {
-    "name": "name",
-    "outcome": "outcome",
-    "code": "code",
-    "message": "message",
-    "remedy": "remedy",
-    "latencyMs": "latency_ms",
-    "evidence": "evidence",
+_PROBE: dict[str, Written] = {
+    "name": Text("name"),
+    "outcome": Word("outcome"),
+    "code": Text("code"),
+    "message": Text("message"),
+    "remedy": Word("remedy"),
+    "latencyMs": Number("latency_ms"),
+    "evidence": Raw("evidence"),
 }
 
 HEALTH_CHECK: Shape = Shape(
@@ -140,7 +149,7 @@ HEALTH_CHECK: Shape = Shape(
         "startedAt": Moment("started_at"),
         "latencyMs": Number("latency_ms"),
         "trigger": Word("trigger"),
-        "probes": Members("HealthProbe", "probes", _PROBE),
+        "probes": Probes("HealthProbe", "probes", _PROBE),
     },
 )
 
@@ -199,7 +208,7 @@ _HEALTH: dict[str, Written] = {
     "nextCheckAt": Moment("health_next_check_at"),
     "latencyMs": Number("health_latency_ms"),
     "consecutiveFailures": Number("health_consecutive_failures"),
-    "probes": Members("HealthProbe", "health_probes", _PROBE),
+    "probes": Probes("HealthProbe", "health_probes", _PROBE),
     "checks": Page(
         "HealthCheck",
         "health_checks",
@@ -317,12 +326,6 @@ EVENT: Shape = Shape(
     },
 )
 
-_ALIVE = "{row}.deleted_at is null"
-_CONNECTION_ALIVE = (
-    "exists (select 1 from service_connections a where a.organization_id = {row}.organization_id "
-    "and a.id = {row}.connection_id and a.deleted_at is null)"
-)
-
 ORGANIZATION: Shape = Shape(
     "Organization",
     {
@@ -335,7 +338,7 @@ ORGANIZATION: Shape = Shape(
             "ServiceConnection",
             "service_connections",
             lambda: CONNECTION,
-            columns_match([("organization_id", "id")], _ALIVE),
+            columns_match([("organization_id", "id")], ALIVE),
             _connection_order,
             connection_filter,
             value_indexes={"status": ("status", "created_at"), "health": ("health_status", "created_at")},
@@ -345,7 +348,7 @@ ORGANIZATION: Shape = Shape(
             "Repository",
             "repositories",
             lambda: REPOSITORY,
-            columns_match([("organization_id", "id")], _CONNECTION_ALIVE),
+            columns_match([("organization_id", "id")], CONNECTION_ALIVE),
             _repository_order,
             repository_filter,
         ),

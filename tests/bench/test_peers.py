@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.data import USER, Size, connect, connection_ids, copy_to_sqlite, dsn, load, slug
+from bench.data import USER, Size, connect, connection_ids, copy_for_peers, copy_to_sqlite, dsn, load, slug
 from bench.operations import FOLLOWING_PAGE, ONE, PAGE, PAGE_WITHOUT_PROBES, comparable
 from bench.peers.plain_strawberry.schema import create_pool, schema
 from bench.peers.plain_strawberry.statements import Context
@@ -56,8 +56,9 @@ def _asked(loaded: Loaded) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-async def test_tether_and_plain_strawberry_answer_the_same(loaded: Loaded) -> None:
-    async with reading(loaded.url) as tether, create_pool(dsn(loaded.url)) as pool:
+async def test_tether_and_plain_strawberry_answer_the_same(loaded: Loaded, postgresql_server: PostgresqlServer) -> None:
+    peers_url = await asyncio.to_thread(copy_for_peers, postgresql_server, loaded.url)
+    async with reading(loaded.url) as tether, create_pool(dsn(peers_url)) as pool:
         for text, variables in _asked(loaded):
             peers = await schema.execute(text, variable_values=variables, context_value=Context(pool))
             assert peers.errors is None

@@ -23,9 +23,9 @@ from persistence.documents.fields import (
     Computed,
     Embedded,
     Link,
-    Members,
     Moment,
     Number,
+    Probes,
     Raw,
     Shape,
     Text,
@@ -35,6 +35,7 @@ from persistence.documents.fields import (
 )
 from persistence.documents.pages import Page
 from persistence.documents.roots import NODES
+from persistence.probe_column import PROBE_MEMBERS
 from persistence.tables import metadata
 from tests.documents.slow_evaluator import plain_schema
 
@@ -113,12 +114,14 @@ def _check(schema: GraphQLSchema, written: Written, definition: GraphQLField, ta
             assert named == page.name
             assert get_named_type(page.fields["nodes"].type).name == written.shape().type_name
             assert {"first", "after", "last", "before"} <= set(definition.args)
-        case Members():
+        case Probes():
             assert named == written.type_name
             assert is_list_type(get_nullable_type(definition.type))
             probe = schema.type_map[named]
             assert isinstance(probe, GraphQLObjectType)
-            assert set(written.members) == set(probe.fields)
+            assert set(written.fields) == set(probe.fields)
+            columns = {one.column for one in written.fields.values() if isinstance(one, Text | Word | Number | Raw)}
+            assert columns == set(PROBE_MEMBERS)
             assert not metadata.tables[table].c[written.column].nullable
         case TypedId() | Text() | Moment() | Number() | Truth() | Raw() | Word():
             column = metadata.tables[table].c[written.column]
@@ -143,11 +146,11 @@ def test_every_type_that_can_be_read_is_stored_counted_or_code(schema: GraphQLSc
             continue
         reached.add(type_.name)
         waiting.extend(get_named_type(field.type) for field in type_.fields.values())
-    members = {one.type_name for fields in _STORED.values() for one in fields.values() if isinstance(one, Members)}
+    probes = {one.type_name for fields in _STORED.values() for one in fields.values() if isinstance(one, Probes)}
     pages = {one.name for fields in _STORED.values() for one in fields.values() if isinstance(one, Page)}
     of_pages = {f"{name}{part}" for name in pages for part in ("Connection", "Edge")} | {"PageInfo"}
     stored = {type_name for type_name, _ in _STORED}
-    assert reached == stored | members | of_pages | _SUMMARY | _CATALOGUE | _ROOTS
+    assert reached == stored | probes | of_pages | _SUMMARY | _CATALOGUE | _ROOTS
 
 
 def test_everything_that_has_an_id_is_found_by_it(schema: GraphQLSchema) -> None:

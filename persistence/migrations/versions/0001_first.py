@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from persistence.column_types import Identifier, Timestamp, json_column, ordered_text
+from persistence.probe_column import create_probe_type, drop_probe_type, probe_column
 
 revision: str = "0001"
 down_revision: str | None = None
@@ -14,6 +15,7 @@ depends_on: Sequence[str] | None = None
 
 
 def upgrade() -> None:
+    create_probe_type(op.get_bind())
     op.create_table(
         "organizations",
         sa.Column("id", Identifier, primary_key=True),
@@ -93,7 +95,7 @@ def upgrade() -> None:
         sa.Column("health_next_check_at", Timestamp),
         sa.Column("health_latency_ms", sa.Integer),
         sa.Column("health_consecutive_failures", sa.Integer, nullable=False),
-        json_column("health_probes"),
+        probe_column("health_probes"),
         sa.Column("rate_limit_limit", sa.Integer),
         sa.Column("rate_limit_remaining", sa.Integer),
         sa.Column("rate_limit_reset_at", Timestamp),
@@ -221,7 +223,7 @@ def upgrade() -> None:
         sa.Column("started_at", Timestamp, nullable=False),
         sa.Column("latency_ms", sa.Integer, nullable=False),
         sa.Column("trigger", sa.Text, nullable=False),
-        json_column("probes"),
+        probe_column("probes"),
         sa.PrimaryKeyConstraint("organization_id", "id"),
         sa.ForeignKeyConstraint(
             ["organization_id", "connection_id"], ["service_connections.organization_id", "service_connections.id"]
@@ -298,3 +300,4 @@ def downgrade() -> None:
         "organizations",
     ):
         op.drop_table(table)
+    drop_probe_type(op.get_bind())
