@@ -6,6 +6,7 @@ and three repositories. One user is a member of every organization: all requests
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -32,6 +33,16 @@ class Size:
     @property
     def connections(self) -> int:
         return self.organizations * self.connections_each
+
+    @property
+    def all(self) -> Sequence[int]:
+        """The numbers of all organizations."""
+        return range(1, self.organizations + 1)
+
+    @property
+    def ten(self) -> Sequence[int]:
+        """The numbers of ten organizations, from all over the database."""
+        return self.all[:: self.organizations // 10]
 
 
 def slug(organization: int) -> str:

@@ -15,13 +15,13 @@ from bench.rounds import Questions
 from bench.servers import Server
 
 
-def pages(operation: str, organizations: int) -> Questions:
-    """The first page of an organization, drawn anew for each request."""
+def pages(operation: str, organizations: Sequence[int]) -> Questions:
+    """The first page of one of these organizations, drawn anew for each request."""
 
     def questions(number: int) -> Iterator[bytes]:
         draw = Random(number)
         while True:
-            yield body(operation, {"slug": slug(draw.randint(1, organizations)), "first": PAGE_SIZE})
+            yield body(operation, {"slug": slug(draw.choice(organizations)), "first": PAGE_SIZE})
 
     return questions
 

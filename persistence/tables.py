@@ -151,11 +151,16 @@ for _order in ("created_at", "name_key", "status_changed_at", "health_checked_or
         service_connections.c.organization_id,
         service_connections.c[_order],
         service_connections.c.id,
+        *([] if _order == "name_key" else [service_connections.c.name_key]),  # so that a search reads indexes only
         unique=False,
         postgresql_where=_alive,
         sqlite_where=_alive,
     )
-for _filtered in ("status", "health_status"):  # so that few among many are found without a walk past the others
+for _filtered in (
+    "status",
+    "health_status",
+    "service",
+):  # so that few among many are found without a walk past the others
     Index(
         f"ix_service_connections_by_{_filtered}",
         service_connections.c.organization_id,

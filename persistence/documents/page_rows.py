@@ -18,7 +18,7 @@ class PageRows:
     """How to read them. `matching` writes table and conditions for an alias; `size` is the page's parameter.
 
     Where something is asked about the page's ends, rows are `numbered` from where it starts, and one too many shows
-    whether there are more. `value_indexes`: see `Page`.
+    whether there are more. `value_indexes` and `in_every_index`: see `Page`.
     """
 
     compiler: Compiler
@@ -29,7 +29,9 @@ class PageRows:
     numbered: bool
     size: Callable[[], str]
     matching: Callable[[str], str]
+    table: str
     value_indexes: Mapping[str, tuple[str, str]]
+    in_every_index: Sequence[str]
     after: Bound | None
     before: Bound | None
 
@@ -75,13 +77,19 @@ class PageRows:
         if self.before is not None:
             conditions += f" and {row} {before} {self.before.row()}"
         end = f"order by {self._order(f'{inner}.', self._way())} limit {most}"
-        if (indexed := self._indexed_values()) is None:
-            return f"select {inner}.* from {conditions} {end}"
-        column, values = indexed
-        value = self.compiler.alias("e")
-        of_one = f"select {inner}.* from {conditions} and {inner}.{column} = {value}.value {end}"
-        each = self.compiler.dialect.each(values, value)
-        return f"select {inner}.* from {each} cross join lateral ({of_one}) {inner} {end}"
+        if (indexed := self._indexed_values()) is not None:
+            column, values = indexed
+            value = self.compiler.alias("e")
+            of_one = f"select {inner}.* from {conditions} and {inner}.{column} = {value}.value {end}"
+            each = self.compiler.dialect.each(values, value)
+            return f"select {inner}.* from {each} cross join lateral ({of_one}) {inner} {end}"
+        filter_ = self.arguments.given("filter") or {}
+        if any(filter_.get(name) is not None for name in self.in_every_index):
+            found = self.compiler.alias("k")
+            keys = f"select {inner}.organization_id, {inner}.id from {conditions} {end}"
+            same = f"{inner}.organization_id = {found}.organization_id and {inner}.id = {found}.id"
+            return f"select {inner}.* from ({keys}) {found} join {self.table} {inner} on {same} {end}"
+        return f"select {inner}.* from {conditions} {end}"
 
     def _indexed_values(self) -> tuple[str, str] | None:
         """A column and a parameter with the values of it that the filter lists; None without an index in this order."""

@@ -24,7 +24,8 @@ class Page:
     """A list field. `belongs` writes the condition that ties a row (by its alias) to the object with the list.
 
     `value_indexes`: members of the filter that list values of a column, each with (that column, the order's column) if
-    there is an index of just these two. Few rows among many are then found as fast as many.
+    there is an index of just these two. Few rows among many are then found as fast as many. `in_every_index`: members
+    of the filter whose column is in the index of each order, so that rows without a match needn't be read.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Page:
     filter: Filter = lambda compiler, arguments, alias, scope: []
     below: Callable[[str, Scope], Scope] = lambda alias, scope: Scope(alias, scope.organization, scope.role)
     value_indexes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    in_every_index: Sequence[str] = ()
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         """JSON text of the page."""
@@ -66,7 +68,9 @@ class _PageWriter:
             numbered=any(map(self._tells_ends, field.below[f"{page.name}Connection"])),
             size=self._size,
             matching=self._matching,
+            table=page.table,
             value_indexes=page.value_indexes,
+            in_every_index=page.in_every_index,
             after=self.after,
             before=self.before,
         )

@@ -341,7 +341,12 @@ ORGANIZATION: Shape = Shape(
             columns_match([("organization_id", "id")], ALIVE),
             _connection_order,
             connection_filter,
-            value_indexes={"status": ("status", "created_at"), "health": ("health_status", "created_at")},
+            value_indexes={
+                "status": ("status", "created_at"),
+                "health": ("health_status", "created_at"),
+                "service": ("service", "created_at"),
+            },
+            in_every_index=("search",),
         ),
         "connectionSummary": Computed(connection_summary),
         "repositories": Page(

@@ -75,11 +75,9 @@ class Reading:
 
 @asynccontextmanager
 async def reading(database_url: str) -> AsyncIterator[Reading]:
-    """The read path of a database. It has one connection, so that all its statements are seen."""
+    """The read path of a database, which has one connection."""
     http = HttpClient(allow=OutboundAllow())
-    async with Database(database_url, read_connections=1) as database:
-        statements: list[str] = []
-        await _observe(database, statements)
+    async with _ObservedDatabase(database_url, read_connections=1) as database:
         catalogue = ServiceCatalogue(
             [
                 GitHub(http, "https://api.github.example", "https://github.example", _clock),
@@ -103,17 +101,28 @@ async def reading(database_url: str) -> AsyncIterator[Reading]:
             "manager": manager,
             "users": UserService(units, _clock),
         }
-        yield Reading(database, schema, documents, catalogue, statements, parts)
+        yield Reading(database, schema, documents, catalogue, database.statements, parts)
     await http.aclose()
 
 
-async def _observe(database: Database, statements: list[str]) -> None:
-    """Note every statement of the one connection that reads."""
-    async with database.driver_connection() as connection:
-        if database.dialect_name == "postgresql":
-            connection.add_query_logger(lambda record: statements.append(record.query))
-        else:
-            await connection.set_trace_callback(statements.append)
+class _ObservedDatabase(Database):
+    """Notes every statement of its driver connections, of which a cancelled statement may end one."""
+
+    def __init__(self, database_url: str, **options: Any) -> None:
+        super().__init__(database_url, **options)
+        self.statements: list[str] = []
+        self._observed: object = None
+
+    @asynccontextmanager
+    async def driver_connection(self) -> AsyncIterator[Any]:
+        async with super().driver_connection() as connection:
+            if connection is not self._observed:
+                self._observed = connection
+                if self.dialect_name == "postgresql":
+                    connection.add_query_logger(lambda record: self.statements.append(record.query))
+                else:
+                    await connection.set_trace_callback(self.statements.append)
+            yield connection
 
 
 def _clock() -> Any:

@@ -181,7 +181,7 @@ async def large_reading(large_url: str) -> AsyncIterator[Reading]:
         async with database.engine.begin() as connection:
             await connection.execute(insert(service_connections), rows)
         async with database.engine.connect() as connection:
-            await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("ANALYZE"))
+            await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM ANALYZE"))
     async with reading(url) as path:
         yield path
 
@@ -200,6 +200,24 @@ async def test_each_order_reads_its_own_index(
         plan = await _generic_plan(large_reading.database, sql)
         assert f"ix_service_connections_by_{_ORDERS[order]}" in plan
         assert "Seq Scan on service_connections" not in plan
+
+
+_SEARCHED = """query ($order: ServiceConnectionOrder!, $text: String!) {
+  organization(by: {slug: "acme"}) {
+    connections(orderBy: $order, filter: {search: $text}) { nodes { name } }
+  }
+}"""
+
+
+@pytest.mark.parametrize("order", _ORDERS)
+async def test_a_search_reads_no_row_that_does_not_match(large_reading: Reading, viewer: Viewer, order: str) -> None:
+    variables = {"order": {"field": order, "direction": "DESC"}, "text": "more 399"}
+    found = (await large_reading.data(_SEARCHED, viewer, variables))["organization"]["connections"]
+    assert len(found["nodes"]) == 11
+    (sql,) = await _sent(large_reading, _SEARCHED, viewer, variables)
+    plan = await _generic_plan(large_reading.database, sql)
+    assert re.search(f"Index Only Scan (Backward )?using ix_service_connections_by_{_ORDERS[order]} ", plan)
+    assert "Seq Scan on service_connections" not in plan
 
 
 async def _generic_plan(database: Database, sql: str) -> str:
