@@ -1,4 +1,4 @@
-"""The command `python -m sandbox`: serves the simulated GitHub and Slack until it is told to stop."""
+"""The command `python -m sandbox`: serves the simulated services until it is told to stop."""
 
 import argparse
 import asyncio
@@ -13,8 +13,8 @@ from sandbox.serving import serving
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="A simulated GitHub and Slack, for development and tests. It keeps nothing on disk and asks nobody "
-        "for credentials: leave it on loopback.",
+        description="A simulated GitHub, Slack, GitLab and OpenID provider, for development and tests. It keeps "
+        "nothing on disk and asks nobody for credentials: leave it on loopback.",
         epilog="Example: python -m sandbox --port 8010, then open http://127.0.0.1:8010/ for the tokens it knows, or "
         "curl -H 'Authorization: Bearer sandbox-github-acme' http://127.0.0.1:8010/github/api/user",
     )

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 
+from sandbox.github_apps import EVENTS, Installation
 from sandbox.tokens import GitHubAccount, GitHubRepository, GitHubToken, Quota
 
 Json = dict[str, object]
@@ -98,6 +99,44 @@ def repository_json(repository: GitHubRepository, owner: GitHubAccount, web: str
         "created_at": "2011-01-26T19:01:12Z",
         "updated_at": "2026-10-26T19:14:43Z",
         "pushed_at": "2026-10-26T19:06:43Z",
+    }
+
+
+def short_repository_json(repository: GitHubRepository, owner: GitHubAccount) -> Json:
+    """How events of an installation tell of one: without addresses and branches."""
+    return {
+        "id": repository.id,
+        "node_id": _node_id("Repository", repository.id),
+        "name": repository.name,
+        "full_name": f"{owner.login}/{repository.name}",
+        "private": repository.private,
+    }
+
+
+def installation_json(installation: Installation, web: str, api: str) -> Json:
+    suspended = installation.suspended_at
+    owner, app = installation.account, installation.app
+    return {
+        "id": installation.id,
+        "client_id": app.client_id,
+        "account": account_json(owner, web, api),
+        "repository_selection": "selected",
+        "access_tokens_url": f"{api}/app/installations/{installation.id}/access_tokens",
+        "repositories_url": f"{api}/installation/repositories",
+        "html_url": f"{web}/settings/installations/{installation.id}",
+        "app_id": int(app.id),
+        "app_slug": app.slug,
+        "target_id": owner.id,
+        "target_type": owner.type,
+        "permissions": installation.permissions,
+        "events": list(EVENTS),
+        "created_at": "2026-11-01T09:30:00Z",
+        "updated_at": "2026-11-01T09:30:00Z",
+        "single_file_name": None,
+        "has_multiple_single_files": False,
+        "single_file_paths": [],
+        "suspended_by": None if suspended is None else account_json(owner, web, api),
+        "suspended_at": None if suspended is None else f"{suspended:%Y-%m-%dT%H:%M:%SZ}",
     }
 
 

@@ -42,11 +42,39 @@ class JsonReader:
     def has(self, key: str) -> bool:
         return key in self._unread
 
+    def document(self, key: str) -> dict[str, object]:
+        """A JSON object as it is."""
+        value = self._unread.pop(key, {})
+        if isinstance(value, dict):
+            return value
+        self.complain(key, "must be a JSON object")
+        return {}
+
     def text(self, key: str, default: str) -> str:
         value = self._unread.pop(key, default)
         if isinstance(value, str) and value:
             return value
         self.complain(key, "must be a string, not empty")
+        return default
+
+    def text_or_null(self, key: str) -> str | None:
+        if self._unread.get(key) is None:
+            self._unread.pop(key, None)
+            return None
+        return self.text(key, "") or None
+
+    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        value = self._unread.pop(key, default)
+        if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
+            return tuple(value)
+        self.complain(key, "must be a list of strings")
+        return default
+
+    def texts_by_name(self, key: str, default: dict[str, str]) -> dict[str, str]:
+        value = self._unread.pop(key, default)
+        if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
+            return dict(value)
+        self.complain(key, "must be an object of strings")
         return default
 
     def texts_or_null(self, key: str, default: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -77,6 +105,10 @@ class JsonReader:
             self._unread.pop(key, None)
             return None
         return self.integer(key, 0)
+
+    def integer_or(self, key: str, default: int | None) -> int | None:
+        """Null is a value too, unlike a key that is absent."""
+        return self.integer_or_null(key) if self.has(key) else default
 
     def number(self, key: str, default: float) -> float:
         value = self._unread.pop(key, default)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from sandbox.person_tokens import gitlab_token, openid_token
 from sandbox.tokens import (
     Behaviour,
     GitHubAccount,
@@ -35,6 +36,19 @@ GITHUB_BEHAVIOURS = {
     Behaviour.TRUNCATED: "200, the connection closed in the middle of the body",
     Behaviour.HUGE_BODY: "200 with 64 MiB",
 }
+FAULTS = {
+    behaviour: GITHUB_BEHAVIOURS[behaviour]
+    for behaviour in (
+        Behaviour.SERVER_ERROR,
+        Behaviour.SLOW,
+        Behaviour.GARBAGE_HTML,
+        Behaviour.GARBAGE_JSON,
+        Behaviour.WRONG_TYPE,
+        Behaviour.EMPTY_OBJECT,
+        Behaviour.TRUNCATED,
+        Behaviour.HUGE_BODY,
+    )
+}
 SLACK_BEHAVIOURS = {
     Behaviour.NORMAL: "works",
     Behaviour.REVOKED: "token_revoked",
@@ -47,18 +61,25 @@ SLACK_BEHAVIOURS = {
     Behaviour.MISSING_SCOPE: "missing_scope, with needed and provided",
     Behaviour.INTERNAL_ERROR: "internal_error",
     Behaviour.RATE_LIMITED: "429 ratelimited, with Retry-After",
-} | {
-    behaviour: GITHUB_BEHAVIOURS[behaviour]
-    for behaviour in (
-        Behaviour.SERVER_ERROR,
-        Behaviour.SLOW,
-        Behaviour.GARBAGE_HTML,
-        Behaviour.GARBAGE_JSON,
-        Behaviour.WRONG_TYPE,
-        Behaviour.EMPTY_OBJECT,
-        Behaviour.TRUNCATED,
-        Behaviour.HUGE_BODY,
-    )
+    **FAULTS,
+}
+GITLAB_BEHAVIOURS = {
+    Behaviour.NORMAL: "works",
+    Behaviour.REVOKED: "401 invalid_token: Token was revoked",
+    Behaviour.EXPIRED: "401 invalid_token: Token is expired",
+    Behaviour.SUSPENDED: "403 Your account has been blocked",
+    Behaviour.MISSING_SCOPE: "403 insufficient_scope, with the scopes that would do",
+    Behaviour.RATE_LIMITED: "429 Retry later, with Retry-After and the RateLimit headers",
+    **FAULTS,
+}
+OPENID_BEHAVIOURS = {
+    Behaviour.NORMAL: "works",
+    Behaviour.REVOKED: "401 with WWW-Authenticate: invalid_token",
+    Behaviour.EXPIRED: "401 with WWW-Authenticate: invalid_token",
+    Behaviour.SUSPENDED: "403 without a reason",
+    Behaviour.MISSING_SCOPE: "403 with WWW-Authenticate: insufficient_scope",
+    Behaviour.RATE_LIMITED: "429 with Retry-After",
+    **FAULTS,
 }
 
 REPOSITORY_NAMES = [
@@ -86,9 +107,10 @@ class ReadyMade:
 
 
 def ready_made_tokens(now: datetime) -> list[ReadyMade]:
-    """GitHub's, then Slack's: the useful ones first, then one for each way to behave."""
+    """Service by service: the useful ones first, then one for each way to behave."""
     soon = now + timedelta(days=5)
     github, slack = github_token("sandbox-github-acme", now), slack_token("sandbox-slack-acme", now)
+    gitlab, openid = gitlab_token("sandbox-gitlab-acme", now), openid_token("sandbox-openid-alice", now)
     globex = replace(github, account=GitHubAccount(id=583232, login="globex-bot", name="Globex Bot"))
     globex_slack = replace(slack, account=SlackTeam(id="T0GLOBEX1", login="globex", name="Globex"))
     return [
@@ -110,6 +132,11 @@ def ready_made_tokens(now: datetime) -> list[ReadyMade]:
             replace(slack, scopes=("chat:write",)), "slack-few-scopes", now, "works; its only scope is chat:write"
         ),
         *(_misbehaving(slack, "slack", behaviour, about, now) for behaviour, about in SLACK_BEHAVIOURS.items()),
+        ReadyMade(gitlab, "works: acme-dev, scopes read_api, read_repository, 6 projects"),
+        _variant(replace(gitlab, expires_at=soon), "gitlab-expiring", now, "works; ends five days from the start"),
+        *(_misbehaving(gitlab, "gitlab", behaviour, about, now) for behaviour, about in GITLAB_BEHAVIOURS.items()),
+        ReadyMade(openid, "works: alice, scopes openid, profile"),
+        *(_misbehaving(openid, "openid", behaviour, about, now) for behaviour, about in OPENID_BEHAVIOURS.items()),
     ]
 
 

@@ -3,25 +3,23 @@
 A refusal is HTTP 200 with `ok: false`; only the rate limit (429) and a broken server (5xx) speak by status.
 """
 
-import secrets
 from collections.abc import Callable
 from datetime import datetime
-from urllib.parse import parse_qsl
 
-import orjson
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.faults import fault
+from sandbox.slack_answers import Arguments, arguments_of, json_answer, server_error
 from sandbox.slack_channels import Json, channel_json, cursor_of, is_wanted, position_of
+from sandbox.slack_events import SlackEvents
+from sandbox.slack_grants import SlackGrants
 from sandbox.state import SandboxState
 from sandbox.tokens import Behaviour, Service, SlackToken
 from sandbox.web_pages import account_page, page_not_found
 
 METHODS = ["GET", "HEAD", "POST"]
-
-Arguments = dict[str, str]
 
 ERRORS = {
     Behaviour.REVOKED: "token_revoked",
@@ -36,9 +34,13 @@ ERRORS = {
 
 
 class Slack:
-    def __init__(self, state: SandboxState) -> None:
+    def __init__(self, state: SandboxState, grants: SlackGrants, events: SlackEvents) -> None:
         self._state = state
+        self._grants = grants
+        self._events = events
         self._methods: dict[str, Callable[[Request, SlackToken, Arguments], Json]] = {
+            "apps.uninstall": self._apps_uninstall,
+            "auth.revoke": self._auth_revoke,
             "auth.test": self._auth_test,
             "conversations.list": self._conversations_list,
         }
@@ -52,7 +54,7 @@ class Slack:
 
     async def api(self, request: Request) -> Response:
         method_name = str(request.path_params["method"])
-        arguments = await _arguments(request)
+        arguments = await arguments_of(request)
         presented = _presented_token(request, arguments or {})
         token = self._state.find(presented, SlackToken)
         self._state.record(token, Service.SLACK, request.method, f"/{method_name}")
@@ -60,19 +62,23 @@ class Slack:
             return server_error(503)
         method = self._methods.get(method_name)
         if method is None:
-            return _json({"ok": False, "error": "unknown_method", "req_method": method_name})
+            return json_answer({"ok": False, "error": "unknown_method", "req_method": method_name})
         if arguments is None:
-            return _json({"ok": False, "error": "invalid_json"})
+            return json_answer({"ok": False, "error": "invalid_json"})
         if presented is None:
-            return _json({"ok": False, "error": "not_authed"})
+            return json_answer({"ok": False, "error": "not_authed"})
         if token is None:
-            return _json({"ok": False, "error": "invalid_auth"})
+            if method_name == "auth.revoke" and self._grants.revoke(presented):  # of a refresh token
+                return json_answer({"ok": True, "revoked": True})
+            return json_answer({"ok": False, "error": "invalid_auth"})
         now = self._state.now()
         behaviour = token.next_behaviour(now)
         answer = await fault(token, behaviour) or _misbehaviour(token, behaviour) or _limit(token, now)
         if answer is not None:
             return answer
-        return _json(method(request, token, arguments), {"x-oauth-scopes": ",".join(token.scopes or ())})
+        body = method(request, token, arguments)
+        await self._events.flush()  # before it answers, so that whoever asked knows them sent
+        return json_answer(body, {"x-oauth-scopes": ",".join(token.scopes or ())})
 
     def _auth_test(self, request: Request, token: SlackToken, arguments: Arguments) -> Json:
         answer: Json = {
@@ -88,6 +94,28 @@ class Slack:
         if token.expires_at is not None:
             answer["expires_in"] = int((token.expires_at - self._state.now()).total_seconds())
         return answer
+
+    def _auth_revoke(self, request: Request, token: SlackToken, arguments: Arguments) -> Json:
+        """`test` only asks whether it could be."""
+        if arguments.get("test", "") in {"1", "true"}:
+            return {"ok": True, "revoked": False}
+        self._grants.revoke(token.name)
+        self._events.tokens_revoked(token)
+        return {"ok": True, "revoked": True}
+
+    def _apps_uninstall(self, request: Request, token: SlackToken, arguments: Arguments) -> Json:
+        """For the app's own client, with any token that it has in the workspace."""
+        client = self._state.find_client(Service.SLACK, arguments.get("client_id"))
+        if client is None:
+            return {"ok": False, "error": "invalid_client_id"}
+        if not client.is_authentic(arguments.get("client_secret", "")):
+            return {"ok": False, "error": "bad_client_secret"}
+        if self._grants.client_of(token) is not client:
+            return {"ok": False, "error": "client_id_token_mismatch"}
+        self._grants.uninstall(client, token.account.id)
+        self._events.tokens_revoked(token)
+        self._events.app_uninstalled(token)
+        return {"ok": True}
 
     def _conversations_list(self, request: Request, token: SlackToken, arguments: Arguments) -> Json:
         """Public channels and, with `types=private_channel` and its scope, private ones; nobody has direct messages."""
@@ -125,35 +153,12 @@ class Slack:
         match str(request.path_params.get("path", "")).strip("/").split("/"):
             case [""]:
                 return account_page("Slack", "The simulated Slack.")
+            case ["archives", channel, *_]:
+                return account_page("Slack", channel)
             case [domain] if any(domain == token.account.login for token in self._state.all_of(SlackToken)):
                 return account_page("Slack", domain)
             case _:
                 return page_not_found("Slack")
-
-
-def server_error(status: int) -> Response:
-    return PlainTextResponse("upstream connect error or disconnect/reset before headers\n", status, _common_headers())
-
-
-async def _arguments(request: Request) -> Arguments | None:
-    """From the query, the form or the JSON object in the body, all as text; None where the JSON is none."""
-    arguments = dict(request.query_params)
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == "application/x-www-form-urlencoded":
-        arguments |= dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-    elif content_type == "application/json":
-        try:
-            document = orjson.loads(await request.body())
-        except orjson.JSONDecodeError:
-            return None
-        if not isinstance(document, dict):
-            return None
-        arguments |= {name: _as_text(value) for name, value in document.items()}
-    return arguments
-
-
-def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _presented_token(request: Request, arguments: Arguments) -> str | None:
@@ -172,9 +177,9 @@ def _misbehaviour(token: SlackToken, behaviour: Behaviour) -> Response | None:
         case Behaviour.RATE_LIMITED:
             return _rate_limited(token.retry_after_seconds)
         case Behaviour.MISSING_SCOPE:
-            return _json(_missing_scope(token, "channels:read"), {"x-oauth-scopes": ",".join(token.scopes or ())})
+            return json_answer(_missing_scope(token, "channels:read"), {"x-oauth-scopes": ",".join(token.scopes or ())})
         case _ if behaviour in ERRORS:
-            return _json({"ok": False, "error": ERRORS[behaviour]})
+            return json_answer({"ok": False, "error": ERRORS[behaviour]})
         case _:
             return None
 
@@ -189,22 +194,8 @@ def _limit(token: SlackToken, now: datetime) -> Response | None:
 
 
 def _rate_limited(retry_after_seconds: int) -> Response:
-    return _json({"ok": False, "error": "ratelimited"}, {"retry-after": str(retry_after_seconds)}, status=429)
+    return json_answer({"ok": False, "error": "ratelimited"}, {"retry-after": str(retry_after_seconds)}, status=429)
 
 
 def _missing_scope(token: SlackToken, needed: str) -> Json:
     return {"ok": False, "error": "missing_scope", "needed": needed, "provided": ",".join(token.scopes or ())}
-
-
-def _json(body: Json, headers: dict[str, str] | None = None, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status, _common_headers() | (headers or {}), "application/json; charset=utf-8")
-
-
-def _common_headers() -> dict[str, str]:
-    return {
-        "server": "Apache",
-        "cache-control": "private, no-cache, no-store, must-revalidate",
-        "vary": "Accept-Encoding",
-        "x-slack-req-id": secrets.token_hex(16),
-        "x-slack-backend": "r",
-    }

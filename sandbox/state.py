@@ -1,4 +1,4 @@
-"""All that the sandbox remembers: tokens, which service is down, and the calls that were made.
+"""All that the sandbox remembers: tokens, clients, which service is down, and the calls that were made.
 
 One object per application, made in app.py. All runs in one event loop and no method awaits, so each is atomic.
 """
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from sandbox.tokens import Quota, Service, Token
+from sandbox.github_apps import GitHubApps, Installation
+from sandbox.oauth import Client
+from sandbox.tokens import GitHubToken, Quota, Service, Token
 
 Clock = Callable[[], datetime]
 """Says the present moment, in UTC."""
@@ -35,10 +37,21 @@ class Call:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookTarget:
+    """Where a service sends its webhooks, and with what it signs them."""
+
+    url: str
+    secret: str
+
+
 class SandboxState:
     def __init__(self, clock: Clock) -> None:
         self.now = clock
         self.tokens: dict[str, Token] = {}
+        self.clients: dict[tuple[Service, str], Client] = {}
+        self.webhook_targets: dict[Service, WebhookTarget] = {}
+        self.github_apps = GitHubApps()
         self.anonymous_quota = Quota.full(60, 3600, clock())
         """GitHub's own, for calls without a token."""
         self._down: set[Service] = set()
@@ -61,6 +74,22 @@ class SandboxState:
     def forget(self, name: str) -> bool:
         """True where there was one."""
         return self.tokens.pop(name, None) is not None
+
+    def remove_installation(self, installation: Installation) -> None:
+        """Uninstall a GitHub App: what was issued for the installation ends."""
+        self.github_apps.installations.pop(installation.id, None)
+        for token in self.all_of(GitHubToken):
+            if token.installation_id == installation.id:
+                self.forget(token.name)
+
+    def put_client(self, client: Client) -> bool:
+        """Create or replace; True where it is new. Codes and tokens of the one replaced are good no more."""
+        created = (client.service, client.id) not in self.clients
+        self.clients[client.service, client.id] = client
+        return created
+
+    def find_client(self, service: Service, client_id: str | None) -> Client | None:
+        return None if client_id is None else self.clients.get((service, client_id))
 
     def set_down(self, service: Service, down: bool) -> None:
         if down:

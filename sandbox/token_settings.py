@@ -6,7 +6,15 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sandbox.json_reader import JsonReader, Problem
-from sandbox.ready_made import GITHUB_BEHAVIOURS, SLACK_BEHAVIOURS, github_token, slack_token
+from sandbox.person_tokens import GitLabToken, OpenIdToken, gitlab_token, openid_token, read_person, read_projects
+from sandbox.ready_made import (
+    GITHUB_BEHAVIOURS,
+    GITLAB_BEHAVIOURS,
+    OPENID_BEHAVIOURS,
+    SLACK_BEHAVIOURS,
+    github_token,
+    slack_token,
+)
 from sandbox.tokens import (
     Behaviour,
     GitHubAccount,
@@ -27,6 +35,13 @@ STATUSES = {
     Behaviour.SECONDARY_LIMITED_BARE: (403, 429),
 }
 
+SERVICES = {
+    GitHubToken: Service.GITHUB,
+    SlackToken: Service.SLACK,
+    GitLabToken: Service.GITLAB,
+    OpenIdToken: Service.OPENID,
+}
+
 TokenKind = TypeVar("TokenKind", bound=Token)
 
 
@@ -39,6 +54,12 @@ def read_token(name: str, document: object, now: datetime) -> Token | list[Probl
             token: Token = _read_github(settings, github_token(name, now), now)
         case Service.SLACK:
             token = _read_slack(settings, slack_token(name, now), now)
+        case Service.GITLAB:
+            gitlab = read_projects(settings, read_person(settings, gitlab_token(name, now)))
+            token = _read_common(settings, gitlab, GITLAB_BEHAVIOURS, now)
+        case Service.OPENID:
+            openid = read_person(settings, openid_token(name, now))
+            token = _read_common(settings, openid, OPENID_BEHAVIOURS, now)
         case _:
             return [problem for problem in settings.problems() if problem.problem != "unknown key"]
     return settings.problems() or token
@@ -47,7 +68,7 @@ def read_token(name: str, document: object, now: datetime) -> Token | list[Probl
 def show_token(token: Token, now: datetime) -> dict[str, object]:
     """The keys that `read_token` understands, as they stand now, and the token's name."""
     return asdict(token) | {
-        "service": Service.GITHUB if isinstance(token, GitHubToken) else Service.SLACK,
+        "service": SERVICES[type(token)],
         "quota": {
             "limit": token.quota.limit,
             "remaining": token.quota.remaining,
@@ -61,21 +82,27 @@ def _read_github(settings: JsonReader, default: GitHubToken, now: datetime) -> G
     repositories = default.repositories
     if settings.has("repositories"):
         parts = settings.parts("repositories")
-        repositories = tuple(_read_repository(part, index) for index, part in enumerate(parts))
+        repositories = tuple(read_repository(part, index) for index, part in enumerate(parts))
     token = replace(
         default,
-        account=GitHubAccount(
-            id=account.integer("id", default.account.id),
-            login=account.text("login", default.account.login),
-            name=account.text("name", default.account.name),
-            type=account.text("type", default.account.type),
-        ),
+        account=read_github_account(account, default.account),
         repositories=repositories,
+        client_id=settings.text_or_null("client_id"),
+        installation_id=settings.integer_or_null("installation_id"),
     )
     return _read_common(settings, token, GITHUB_BEHAVIOURS, now)
 
 
-def _read_repository(settings: JsonReader, index: int) -> GitHubRepository:
+def read_github_account(settings: JsonReader, default: GitHubAccount) -> GitHubAccount:
+    return GitHubAccount(
+        id=settings.integer("id", default.id),
+        login=settings.text("login", default.login),
+        name=settings.text("name", default.name),
+        type=settings.text("type", default.type),
+    )
+
+
+def read_repository(settings: JsonReader, index: int) -> GitHubRepository:
     return GitHubRepository(
         id=settings.integer("id", 1296269 + index),
         name=settings.text("name", f"repository-{index}"),
@@ -130,7 +157,7 @@ def _read_common(settings: JsonReader, token: TokenKind, behaviours: Iterable[Be
         token,
         scopes=settings.texts_or_null("scopes", token.scopes),
         expires_at=settings.moment_or_null("expires_at"),
-        quota=_read_quota(settings.part("quota"), token.quota, now),
+        quota=read_quota(settings.part("quota"), token.quota, now),
         behaviour=behaviour,
         behaviour_calls=settings.integer_or_null("behaviour_calls"),
         status=status,
@@ -140,7 +167,7 @@ def _read_common(settings: JsonReader, token: TokenKind, behaviours: Iterable[Be
     )
 
 
-def _read_quota(settings: JsonReader, default: Quota, now: datetime) -> Quota:
+def read_quota(settings: JsonReader, default: Quota, now: datetime) -> Quota:
     limit = settings.integer("limit", default.limit, minimum=1)
     remaining = settings.integer("remaining", limit)
     if remaining > limit:

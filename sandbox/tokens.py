@@ -12,19 +12,21 @@ from math import ceil
 class Service(StrEnum):
     GITHUB = "github"
     SLACK = "slack"
+    GITLAB = "gitlab"
+    OPENID = "openid"
 
 
 class Behaviour(StrEnum):
     """How every call with a token is answered."""
 
     NORMAL = "normal"
-    # Both services, each in its own words.
+    # Every service, each in its own words.
     REVOKED = "revoked"
     EXPIRED = "expired"
     MISSING_SCOPE = "missing_scope"
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
-    # Both services, below their words: what networks, proxies and broken programs do (faults.py).
+    # Every service, below its words: what networks, proxies and broken programs do (faults.py).
     SLOW = "slow"
     GARBAGE_HTML = "garbage_html"
     GARBAGE_JSON = "garbage_json"
@@ -32,8 +34,9 @@ class Behaviour(StrEnum):
     EMPTY_OBJECT = "empty_object"
     TRUNCATED = "truncated"
     HUGE_BODY = "huge_body"
-    # GitHub only.
+    # Not Slack.
     SUSPENDED = "suspended"
+    # GitHub only.
     SSO_REQUIRED = "sso_required"
     SECONDARY_LIMITED = "secondary_limited"
     SECONDARY_LIMITED_BARE = "secondary_limited_bare"
@@ -71,6 +74,11 @@ class Quota:
 
     def take(self) -> None:
         self.remaining = max(0, self.remaining - 1)
+
+    def set(self, other: "Quota") -> None:
+        """Become like another: whoever shares this one sees it."""
+        self.limit, self.remaining = other.limit, other.remaining
+        self.resets_at, self.window_seconds = other.resets_at, other.window_seconds
 
     def exhaust(self) -> None:
         self.remaining = 0
@@ -122,7 +130,7 @@ class SlackChannel:
 
 @dataclass(slots=True, kw_only=True)
 class Token:
-    """What GitHub's and Slack's tokens have in common. `name` is the token itself, as a caller presents it."""
+    """What all services' tokens have in common. `name` is the token itself, as a caller presents it."""
 
     name: str
     quota: Quota
@@ -154,6 +162,10 @@ class Token:
 class GitHubToken(Token):
     account: GitHubAccount
     repositories: tuple[GitHubRepository, ...] = field(default=())
+    client_id: str | None = None
+    """The client that it was issued to; None for one that a person has made."""
+    installation_id: int | None = None
+    """Of which installation it is the token; None for a person's."""
 
     def sees(self, repository: GitHubRepository) -> bool:
         """Private repositories need the scope `repo`, or a fine-grained token."""

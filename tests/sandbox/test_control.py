@@ -34,7 +34,7 @@ async def test_a_token_is_created_shown_replaced_and_forgotten(
     ("document", "keys"),
     [
         ({"service": "github", "colour": 1, "account": {"shoe_size": 1}}, ["colour", "account.shoe_size"]),
-        ({"service": "gitlab"}, ["service"]),
+        ({"service": "gitea"}, ["service"]),
         ([], ["", "service"]),
         ({"service": "github", "behaviour": "account_inactive"}, ["behaviour"]),
         ({"service": "slack", "behaviour": "sso_required"}, ["behaviour"]),
@@ -77,7 +77,7 @@ async def test_a_service_switch_names_mistakes_and_shows_itself(
     address = f"{sandbox.url}/_sandbox/services"
     assert (await client.put(f"{address}/github", json={"off": True})).json()["problems"][0]["key"] == "off"
     assert (await client.put(f"{address}/github", json={"down": "yes"})).status_code == 422
-    assert (await client.put(f"{address}/gitlab", json={"down": True})).status_code == 404
+    assert (await client.put(f"{address}/gitea", json={"down": True})).status_code == 404
     assert (await client.get(f"{address}/github")).json() == {"service": "github", "down": False}
 
 
