@@ -59,7 +59,8 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
     request = body(PAGE, _VARIABLES)
     async with _Recording(tether.settings.database_url) as database, _Canned(tether.settings.database_url) as canned:
         reader, unread = (
-            _Reader(each, service_documents(tether.catalogue), tether.clock) for each in (database, canned)
+            _Reader(each, service_documents(tether.catalogue, tether.settings.public_url), tether.clock)
+            for each in (database, canned)
         )
         real = create_application(replace(tether, documents=reader))
         without_database = create_application(replace(tether, documents=unread))
@@ -74,7 +75,10 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
             feed=tether.feed,
             catalogue=tether.catalogue,
             manager=tether.manager,
+            repositories=tether.repositories,
+            authorization_flows=tether.authorization_flows,
             users=tether.user_service,
+            public_url=tether.settings.public_url,
         )
         await context.authenticate(token)
         asked = GraphQLRequest.parse(request)
@@ -123,7 +127,7 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
 
 async def _of_database(tether: Tether, token: str) -> dict[str, float]:
     async with _Recording(tether.settings.database_url) as database:
-        reader = _Reader(database, service_documents(tether.catalogue), tether.clock)
+        reader = _Reader(database, service_documents(tether.catalogue, tether.settings.public_url), tether.clock)
         application = create_application(replace(tether, documents=reader))
 
         async def run_of(part: str) -> Callable[[], Awaitable[Any]]:

@@ -220,11 +220,11 @@ order by o.id, i
 _CREDENTIALS: Final = f"""
 insert into service_credentials (
     organization_id, id, connection_id, kind, sealed, key_id, fingerprint, scopes, expires_at,
-    generation, created_at, rotated_at, last_used_at
+    refreshable, generation, created_at, rotated_at, last_used_at
 )
 select
     organization_id, uuidv7(), id, 'TOKEN', repeat('x', 160), 'none', 'sha256:' || substr(md5(id::text), 1, 12),
-    '["repo","read:org"]', {_NOW} + interval '90 days', 1, created_at, created_at, health_checked_at
+    '["repo","read:org"]', {_NOW} + interval '90 days', false, 1, created_at, created_at, health_checked_at
 from service_connections
 """
 

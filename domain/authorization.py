@@ -30,6 +30,18 @@ async def authorize_connection(unit: UnitOfWork, viewer: Viewer, connection_id: 
     return organization_id
 
 
+async def authorize_repository(unit: UnitOfWork, viewer: Viewer, repository_id: UUID, action: Action) -> UUID:
+    """The id of the organization whose connection reaches the repository. Raises NotFound or Forbidden."""
+    organization_id = await unit.organizations.owning_repository(repository_id)
+    if organization_id is None:
+        raise NotFound.repository()
+    membership = await unit.memberships.role_of(viewer.user_id, organization_id)
+    if membership is None:
+        raise NotFound.repository()
+    _require(viewer.effective(membership), action)
+    return organization_id
+
+
 def _require(role: Role, action: Action) -> Role:
     needed = LEAST_ROLE[action]
     if not role.covers(needed):

@@ -6,13 +6,14 @@ Used by ServiceConnectionManager. `introduce` and `examine` wait for the service
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from domain.credential_secrets import CredentialSecret
 from domain.entities.event import EventDraft
 from domain.entities.health import HealthCheck, HealthCheckTrigger, Identity
 from domain.entities.service_connection import ServiceConnection
 from domain.errors import AccountMismatch, CredentialUnreadable
 from domain.health import Diagnosis, HealthCheckFactory, HealthSubject
+from domain.health_probes import Identify
 from domain.schedule import next_check_at
-from domain.secret import Secret
 from domain.service_failures import service_failure
 from domain.services.base import Service
 from domain.services.catalogue import ServiceCatalogue
@@ -33,17 +34,17 @@ class ConnectionChecks:
         self._clock = clock
         self._chance = chance
 
-    async def introduce(self, connection: ServiceConnection, token: Secret) -> tuple[HealthCheck, Identity]:
-        """Ask the service about a token that isn't stored yet: a check of it, and whose it is.
+    async def introduce(self, connection: ServiceConnection, secret: CredentialSecret) -> tuple[HealthCheck, Identity]:
+        """Ask the service about a credential that isn't stored yet: a check of it, and whose it is.
 
         Raises ServiceFailure if the service doesn't say, AccountMismatch if the connection is somebody else's.
         """
-        diagnosis = await self._run(connection, token, HealthCheckTrigger.CONNECT, None)
+        diagnosis = await self._run(connection, secret, HealthCheckTrigger.CONNECT, None)
         if diagnosis.fault is not None:
             raise service_failure(self._catalogue.get_connected(connection.service), diagnosis.fault)
         identity = diagnosis.check.identity
         if identity is None:
-            raise AssertionError("a service that made no fault has said whose the token is")
+            raise AssertionError("a service that made no fault has said whose the credential is")
         if connection.external_account is not None and not connection.accepts_account(identity.account):
             raise AccountMismatch(connection.external_account.name, identity.account.name)
         return diagnosis.check, identity
@@ -51,13 +52,14 @@ class ConnectionChecks:
     async def examine(
         self,
         connection: ServiceConnection,
-        token: Secret | CredentialUnreadable,
+        secret: CredentialSecret | CredentialUnreadable,
         trigger: HealthCheckTrigger,
         *,
-        stored_expires_at: datetime | None,
+        stored_end: datetime | None,
+        identify: Identify,
     ) -> HealthCheck:
-        """Ask the service about the stored credential. Whatever it answers is a finding."""
-        return (await self._run(connection, token, trigger, stored_expires_at)).check
+        """Ask the service about the stored credential, by `identify`. Whatever it answers is a finding."""
+        return (await self._run(connection, secret, trigger, stored_end, identify)).check
 
     def record(
         self, connection: ServiceConnection, check: HealthCheck, *, reconnect: bool = False
@@ -74,18 +76,20 @@ class ConnectionChecks:
     async def _run(
         self,
         connection: ServiceConnection,
-        token: Secret | CredentialUnreadable,
+        secret: CredentialSecret | CredentialUnreadable,
         trigger: HealthCheckTrigger,
-        stored_expires_at: datetime | None,
+        stored_end: datetime | None,
+        identify: Identify | None = None,
     ) -> Diagnosis:
         account = connection.external_account
         return await self._health_checks.run_health_check(
             HealthSubject(
                 service_id=connection.service,
                 settings=connection.settings,
-                token=token,
+                secret=secret,
                 expected_account_id=None if account is None else account.id,
-                stored_expires_at=stored_expires_at,
+                stored_end=stored_end,
+                identify=identify,
             ),
             organization_id=connection.organization_id,
             connection_id=connection.id,

@@ -1,9 +1,9 @@
 """ConnectionCreation: the storing end of createConnection: a free name for each, and for equal calls one answer.
 
-Used by ServiceConnectionManager.
+Used by ServiceConnectionManager; what it stores and how names are found, by AuthorizationCompletion too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +13,7 @@ from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor, EventDraft
 from domain.entities.health import HealthCheck
 from domain.entities.service_connection import ServiceConnection
+from domain.entities.task import Task
 from domain.entities.user import Action, Viewer
 from domain.errors import InvalidInput, NameTaken
 from domain.idempotency import IdempotentCall
@@ -27,6 +28,17 @@ class NewConnection:
     credential: ServiceCredential
     check: HealthCheck
     checked: Sequence[EventDraft]
+    tasks: Sequence[Task]
+    """What is to be done for it from now on."""
+
+    async def store(self, unit: UnitOfWork, viewer: Viewer, *also: EventDraft) -> None:
+        """The last thing in a unit before its commit; `also`: what else happened between creation and check."""
+        await unit.connections.add(self.connection)
+        await unit.credentials.add(self.credential)
+        await unit.health_checks.add(self.check)
+        for task in self.tasks:
+            await unit.tasks.put(task)
+        await unit.events.append([self.connection.created(), *also, *self.checked], Actor.of(viewer))
 
 
 class ConnectionCreation:
@@ -51,15 +63,7 @@ class ConnectionCreation:
 
         Raises NameTaken if none is free.
         """
-        new.connection.name = next(names)
-        while True:
-            try:
-                return await self._store(viewer, call, new, now)
-            except NameTaken:
-                another = next(names, None)
-                if another is None:
-                    raise
-                new.connection.name = another
+        return await under_free_name(new.connection, names, lambda: self._store(viewer, call, new, now))
 
     async def _store(
         self, viewer: Viewer, call: IdempotentCall, new: NewConnection, now: datetime
@@ -69,12 +73,24 @@ class ConnectionCreation:
             await authorize(unit, viewer, connection.organization_id, Action.MANAGE_CONNECTIONS)
             if not await call.claim(unit, connection.organization_id, connection.id, now):
                 return await _created_before(unit, await call.earlier_result(unit))
-            await unit.connections.add(connection)
-            await unit.credentials.add(new.credential)
-            await unit.health_checks.add(new.check)
-            await unit.events.append([connection.created(), *new.checked], Actor.of(viewer))
+            await new.store(unit, viewer)
             await unit.commit()
             return connection
+
+
+async def under_free_name(
+    connection: ServiceConnection, names: Iterator[str], store: Callable[[], Awaitable[ServiceConnection]]
+) -> ServiceConnection:
+    """What `store` gives for the first of `names` that is free. Raises NameTaken if none is."""
+    connection.name = next(names)
+    while True:
+        try:
+            return await store()
+        except NameTaken:
+            another = next(names, None)
+            if another is None:
+                raise
+            connection.name = another
 
 
 async def _created_before(unit: UnitOfWork, connection_id: UUID | None) -> ServiceConnection:

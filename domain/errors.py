@@ -62,6 +62,10 @@ class NotFound(DomainError):
     def connection(cls) -> Self:
         return cls("There is no connection with this id.", ("input", "connectionId"))
 
+    @classmethod
+    def repository(cls) -> Self:
+        return cls("There is no repository with this id.", ("input", "repositoryId"))
+
 
 class InvalidTransition(DomainError):
     """The status machine has no such step for this cause. `allowed` is where a person may go from here."""
@@ -98,13 +102,14 @@ class AccountMismatch(DomainError):
 
     code = "ACCOUNT_MISMATCH"
 
-    def __init__(self, expected: str, actual: str) -> None:
+    def __init__(self, expected: str, actual: str, field: Sequence[str] = ("input", "credential")) -> None:
         super().__init__(
             f"This credential belongs to {actual}, but the connection is {expected}'s. "
             f"Use a credential of {expected}, or create another connection."
         )
         self.expected = expected
         self.actual = actual
+        self.field = tuple(field)
 
 
 class ServiceFailure(DomainError):
@@ -185,6 +190,15 @@ class ServiceUnavailable(DomainError):
 
     def __init__(self, message: str = "Tether can't reach its database. Try again in a few seconds.") -> None:
         super().__init__(message)
+
+
+class LeaseLost(DomainError):
+    """What was to be written was leased to somebody else meanwhile, who writes it now. Nothing was changed."""
+
+    code = "LEASE_LOST"
+
+    def __init__(self) -> None:
+        super().__init__("Another process has taken this over. Nothing was changed here.")
 
 
 class CredentialUnreadable(DomainError):

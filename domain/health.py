@@ -19,8 +19,9 @@ from domain.entities.health import (
 )
 from domain.entities.identifiers import new_id
 from domain.health_probes import PROBES, HealthSubject, Probe, ProbeContext
-from domain.services.base import FaultKind, Identified, ServiceFault
+from domain.services.base import Identified
 from domain.services.catalogue import ServiceCatalogue
+from domain.services.service_fault import FaultKind, ServiceFault
 
 __all__ = ["Diagnosis", "HealthCheckFactory", "HealthSubject"]
 
@@ -119,4 +120,5 @@ _VERDICT: Final = {
     FaultKind.CREDENTIAL_REVOKED: Verdict.REVOKED,
     FaultKind.SCOPE_MISSING: Verdict.INCONCLUSIVE,  # it won't say whose the credential is, and doesn't refuse it either
     FaultKind.ADMIN_REQUIRED: Verdict.FAILED,
+    FaultKind.CLIENT_REFUSED: Verdict.INCONCLUSIVE,  # the operator's fault, which says nothing of the connection
 }

@@ -9,25 +9,35 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
+from domain.credential_secrets import CredentialSecret
 from domain.entities.health import HealthProbe, Json, ProbeOutcome, Remedy
 from domain.errors import CredentialUnreadable
-from domain.secret import Secret
-from domain.services.base import FaultKind, Identified, IdentityAnswer, Service, ServiceFault
+from domain.services.base import Identified, IdentityAnswer, Service
+from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.settings import EXPIRY_WARNING_DAYS
 
 LOW_QUOTA: Final = 0.1
 """Below this share of its quota a connection is shown as degraded."""
 
 
+Identify = Callable[[CredentialSecret], Awaitable[IdentityAnswer]]
+"""Asks a service whose a credential is."""
+
+
 @dataclass(frozen=True, slots=True)
 class HealthSubject:
-    """What is checked: a credential of a service and what is known of it so far (None: nothing)."""
+    """What is checked: a credential of a service and what is known of it so far (None: nothing).
+
+    `stored_end` is when the credential ends for good: of one that can be refreshed, when that is no longer so.
+    `identify` asks the service in another way than by the secret as it is: one that refreshes it where it must.
+    """
 
     service_id: str
     settings: Mapping[str, Json]
-    token: Secret | CredentialUnreadable
+    secret: CredentialSecret | CredentialUnreadable
     expected_account_id: str | None
-    stored_expires_at: datetime | None
+    stored_end: datetime | None
+    identify: Identify | None = None
 
 
 @dataclass(slots=True)
@@ -39,10 +49,11 @@ class ProbeContext:
     now: datetime
     answer: IdentityAnswer | None = field(default=None)
 
-    async def ask(self, token: Secret) -> IdentityAnswer:
+    async def ask(self, secret: CredentialSecret) -> IdentityAnswer:
         """The service's answer, asked for once."""
         if self.answer is None:
-            self.answer = await self.service.identify(token)
+            identify = self.subject.identify or self.service.identify
+            self.answer = await identify(secret)
         return self.answer
 
     def identified(self) -> Identified:
@@ -63,7 +74,7 @@ class Probe:
 
 async def credential_opens(context: ProbeContext) -> HealthProbe:
     """Whether the sealed credential could be opened."""
-    if isinstance(context.subject.token, CredentialUnreadable):
+    if isinstance(context.subject.secret, CredentialUnreadable):
         return HealthProbe(
             "credential_opens",
             ProbeOutcome.FAILED,
@@ -77,9 +88,9 @@ async def credential_opens(context: ProbeContext) -> HealthProbe:
 
 async def service_reachable(context: ProbeContext) -> HealthProbe:
     """Whether the service answers in a way that can be understood."""
-    if isinstance(context.subject.token, CredentialUnreadable):
+    if isinstance(context.subject.secret, CredentialUnreadable):
         raise AssertionError("runs only after `credential_opens` passed")
-    answer = await context.ask(context.subject.token)
+    answer = await context.ask(context.subject.secret)
     if isinstance(answer, ServiceFault):
         if answer.latency_ms is None:
             return HealthProbe(
@@ -167,7 +178,8 @@ async def quota_left(context: ProbeContext) -> HealthProbe:
 
 async def not_about_to_expire(context: ProbeContext) -> HealthProbe:
     """Whether the credential has more than the days that the connection's settings ask to be warned ahead."""
-    ends = context.identified().identity.expires_at or context.subject.stored_expires_at
+    stored, told = context.subject.stored_end, context.identified().identity.expires_at
+    ends = stored if _refreshable(context.subject.secret) else told or stored
     if ends is None:
         return _passed("not_about_to_expire", "no_end_known", "The credential has no known end.")
     left, evidence = ends - context.now, {"expiresAt": ends.isoformat()}
@@ -183,6 +195,11 @@ async def not_about_to_expire(context: ProbeContext) -> HealthProbe:
         ahead = f"{hours // 24} days" if hours >= 48 else f"{hours} h"
         message = f"The credential ends in {ahead}, at {ends:%Y-%m-%d %H:%M} UTC. Connect again with a new one before."
     return HealthProbe("not_about_to_expire", ProbeOutcome.WARNED, code, message, Remedy.RECONNECT, evidence=evidence)
+
+
+def _refreshable(secret: CredentialSecret | CredentialUnreadable) -> bool:
+    """Whether a new access token can be had without anybody: then the end of the present one is no matter."""
+    return not isinstance(secret, CredentialUnreadable) and secret.refreshable
 
 
 def _passed(

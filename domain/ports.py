@@ -1,24 +1,33 @@
 """Protocols where the arrow of imports must turn: what the domain needs of whatever keeps its entities.
 
 Implemented in `persistence/`; used by ServiceConnectionManager, UserService and the background work. Every repository
-of a tenant's rows is bound to the organization of its unit of work: no method can reach another's.
+of a tenant's rows is bound to the organization of its unit of work: no method can reach another's. Those of no
+tenant's rows are in `people_ports.py` and `work_ports.py`.
 Of their verbs, `get` raises NotFound, `find` returns None, `add` inserts, `save` updates.
 """
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
 from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor, ConnectionEvent, EventDraft
 from domain.entities.health import HealthCheck
-from domain.entities.organization import Organization
 from domain.entities.repository import Repository
+from domain.entities.repository_sync import RepositorySyncState
 from domain.entities.service_connection import ServiceConnection
-from domain.entities.user import ApiKey, Membership, Role, User
 from domain.key_ring import DataKey
+from domain.people_ports import (
+    ApiKeyRepository,
+    IdempotencyKeyRepository,
+    MembershipRepository,
+    OrganizationRepository,
+    UserRepository,
+)
+from domain.work_ports import AuthorizationFlowRepository, TaskRepository, WebhookDeliveryRepository
 
 
 class ServiceConnectionRepository(Protocol):
@@ -43,6 +52,15 @@ class ServiceConnectionRepository(Protocol):
         """
 
 
+class LeaseOutcome(StrEnum):
+    """Whether a credential could be leased."""
+
+    TAKEN = "TAKEN"
+    TAKEN_OVER = "TAKEN_OVER"
+    HELD = "HELD"  # by somebody else, for now
+    CHANGED = "CHANGED"  # it is of another generation, or gone
+
+
 class ServiceCredentialRepository(Protocol):
     """Credentials of the organization's connections, one each, sealed."""
 
@@ -50,8 +68,22 @@ class ServiceCredentialRepository(Protocol):
 
     async def add(self, credential: ServiceCredential) -> None: ...
 
-    async def save(self, credential: ServiceCredential, *, replaces_generation: int) -> None:
-        """Store it if the row is still of `replaces_generation`. Raises VersionConflict, with the row's generation."""
+    async def save(self, credential: ServiceCredential, *, replaces_generation: int, lease: UUID | None = None) -> None:
+        """Store it if the row is still of `replaces_generation`. Raises VersionConflict, with the row's generation.
+
+        With a `lease`, only while that one holds the credential; the lease ends with it. Raises LeaseLost.
+        """
+
+    async def lease(
+        self, connection_id: UUID, lease: UUID, *, generation: int, now: datetime, until: datetime
+    ) -> LeaseOutcome:
+        """Take the credential for a refresh, if it is of that generation and nobody has it.
+
+        TAKEN_OVER: somebody had it, and neither finished nor gave it back in their time.
+        """
+
+    async def release(self, connection_id: UUID, lease: UUID) -> None:
+        """Give it back, if this lease still holds it."""
 
     async def mark_used(self, connection_id: UUID, at: datetime) -> None: ...
 
@@ -64,11 +96,31 @@ class RepositoryRepository(Protocol):
 
     async def list(self, connection_id: UUID) -> Sequence[Repository]: ...
 
+    async def list_by_external_id(self, connection_id: UUID, external_ids: Sequence[str]) -> Sequence[Repository]:
+        """Those of the connection that the service calls so: of a page's worth of ids, the ones that are kept."""
+
     async def add_all(self, repositories: Sequence[Repository]) -> None: ...
 
     async def save(self, repository: Repository) -> None: ...
 
+    async def mark_synced(self, repository_ids: Sequence[UUID], at: datetime) -> None:
+        """They were found, unchanged, as of that moment: a page's worth of them."""
+
+    async def get(self, repository_id: UUID) -> Repository:
+        """Locked against other writers until the unit ends. Raises NotFound."""
+
     async def remove(self, repository_ids: Sequence[UUID]) -> None: ...
+
+
+class RepositorySyncRepository(Protocol):
+    """How far the syncs of the organization's connections have come."""
+
+    async def find(self, connection_id: UUID) -> RepositorySyncState | None: ...
+
+    async def save(self, state: RepositorySyncState) -> None:
+        """Add or replace it."""
+
+    async def remove(self, connection_id: UUID) -> None: ...
 
 
 class HealthCheckRepository(Protocol):
@@ -86,87 +138,8 @@ class ConnectionEventRepository(Protocol):
         Call it last: it holds the organization's counter row until the commit.
         """
 
-
-class OrganizationRepository(Protocol):
-    """All organizations."""
-
-    async def find(self, organization_id: UUID) -> Organization | None: ...
-
-    async def find_by_slug(self, slug: str) -> Organization | None: ...
-
-    async def owning_connection(self, connection_id: UUID) -> UUID | None:
-        """The id of the organization that a connection belongs to; None for a deleted one, too."""
-
-    async def any(self) -> bool:
-        """Whether there is one at all."""
-
-    async def add(self, organization: Organization) -> None:
-        """Also starts its feed. Raises NameTaken, field ("input", "slug")."""
-
-    async def find_or_add(self, organization: Organization) -> Organization:
-        """The one with this slug, which is this one if there was none, also where several add it at once."""
-
-
-class UserRepository(Protocol):
-    """All people."""
-
-    async def find(self, user_id: UUID) -> User | None: ...
-
-    async def find_by_email(self, email: str) -> User | None:
-        """Upper and lower case alike."""
-
-    async def add(self, user: User) -> None: ...
-
-    async def find_or_add(self, user: User) -> User:
-        """The one with this e-mail address, which is this one if there was none, also where several add it at once."""
-
-
-class MembershipRepository(Protocol):
-    """Who belongs where, and as what."""
-
-    async def role_of(self, user_id: UUID, organization_id: UUID) -> Role | None: ...
-
-    async def add(self, membership: Membership) -> bool:
-        """False if they are a member already, and stay what they are."""
-
-    async def raise_role(self, membership: Membership) -> None:
-        """Make the member what `membership` says, unless they are more already, also by another call at this time."""
-
-
-class ApiKeyRepository(Protocol):
-    """API keys, by the id that their token carries."""
-
-    async def find(self, key_id: UUID) -> tuple[ApiKey, User] | None:
-        """The key and the user it acts as."""
-
-    async def find_named(self, organization_id: UUID, user_id: UUID, name: str) -> ApiKey | None:
-        """The newest key of that name which the organization issued to the user."""
-
-    async def add(self, key: ApiKey) -> None: ...
-
-    async def save(self, key: ApiKey) -> None: ...
-
-    async def mark_used(self, key_id: UUID, at: datetime) -> None: ...
-
-
-class IdempotencyKeyRepository(Protocol):
-    """Which creating calls have been answered, so that a repeated one isn't done twice."""
-
-    async def find(self, user_id: UUID, operation: str, key: str) -> tuple[bytes, UUID] | None:
-        """The hash of the first call's input, and the id of what it created."""
-
-    async def add(
-        self,
-        *,
-        user_id: UUID,
-        operation: str,
-        key: str,
-        organization_id: UUID,
-        input_hash: bytes,
-        result_id: UUID,
-        now: datetime,
-    ) -> bool:
-        """False if another call has taken the key meanwhile; waits for it to end where it is still running."""
+    async def has(self, event_id: UUID) -> bool:
+        """Whether the event of this id has been told."""
 
 
 class DataKeyRepository(Protocol):
@@ -181,8 +154,8 @@ class DataKeyRepository(Protocol):
 class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit` undoes everything.
 
-    The properties of a tenant's rows (connections, credentials, repositories, health_checks, events) raise
-    RuntimeError in a unit that isn't bound to an organization.
+    The properties of a tenant's rows (connections, credentials, repositories, repository_syncs, health_checks, events)
+    raise RuntimeError in a unit that isn't bound to an organization.
     """
 
     @property
@@ -193,6 +166,8 @@ class UnitOfWork(Protocol):
     def credentials(self) -> ServiceCredentialRepository: ...
     @property
     def repositories(self) -> RepositoryRepository: ...
+    @property
+    def repository_syncs(self) -> RepositorySyncRepository: ...
     @property
     def health_checks(self) -> HealthCheckRepository: ...
     @property
@@ -207,6 +182,12 @@ class UnitOfWork(Protocol):
     def api_keys(self) -> ApiKeyRepository: ...
     @property
     def idempotency_keys(self) -> IdempotencyKeyRepository: ...
+    @property
+    def authorization_flows(self) -> AuthorizationFlowRepository: ...
+    @property
+    def tasks(self) -> TaskRepository: ...
+    @property
+    def webhook_deliveries(self) -> WebhookDeliveryRepository: ...
     @property
     def data_keys(self) -> DataKeyRepository: ...
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import ServiceRateLimit
 from domain.entities.service_connection import ServiceConnection
 
@@ -20,17 +19,14 @@ SHORTEST_BACK_OFF: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(days=1)
 """A service that says "not before next year" is asked again after this all the same."""
 
-NEVER_DUE: Final = frozenset({ConnectionStatus.INACTIVE, ConnectionStatus.EXPIRED, ConnectionStatus.REVOKED})
-"""Paused ones, and those that only a new credential brings back: calling the service would find nothing new."""
-
 _DOUBLINGS: Final = 16  # far past the longest back-off, and no overflow
 
 
 def next_check_at(connection: ServiceConnection, now: datetime, random: Callable[[], float]) -> datetime | None:
     """The moment of the next check by itself, None for never. `random` gives numbers from 0 up to, not including, 1."""
-    if connection.status in NEVER_DUE:
+    if not connection.checkable:
         return None
-    again_at = _takes_calls_again_at(connection.rate_limit)
+    again_at = takes_calls_again_at(connection.rate_limit)
     if again_at is not None and again_at > now:
         return min(again_at, now + LONGEST_WAIT) + INTERVAL * JITTER * random()
     failures = connection.health.consecutive_failures
@@ -40,7 +36,8 @@ def next_check_at(connection: ServiceConnection, now: datetime, random: Callable
     return now + max(SHORTEST_BACK_OFF, ceiling * random())
 
 
-def _takes_calls_again_at(limit: ServiceRateLimit | None) -> datetime | None:
+def takes_calls_again_at(limit: ServiceRateLimit | None) -> datetime | None:
+    """The moment from which on the service takes calls, as far as it has said; it may be past."""
     if limit is None:
         return None
     return limit.blocked_until or (limit.reset_at if limit.remaining == 0 else None)

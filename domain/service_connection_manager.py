@@ -10,26 +10,36 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from uuid import UUID
 
+from domain import credential_secrets
 from domain.authorization import authorize
 from domain.connection_checks import ConnectionChecks
 from domain.connection_creation import ConnectionCreation, NewConnection
+from domain.connection_deletion import ConnectionDeletion, Deletion
 from domain.connection_edit import ConnectionEdit
 from domain.connection_units import ConnectionUnits, credential_of, save
 from domain.credential_encryption import CredentialEncryption
+from domain.credential_refresh import CredentialRefresher
+from domain.credential_secrets import CredentialSecret
+from domain.credential_vault import CredentialVault
 from domain.entities.connection_status import ConnectionStatus
+from domain.entities.event import Actor
 from domain.entities.health import HealthCheck, HealthCheckTrigger, Json
 from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.text import clean_labels, clean_name, clean_reason, numbered_names
 from domain.entities.user import Action, Viewer
-from domain.errors import InvalidInput
+from domain.errors import CredentialUnreadable, InvalidInput
 from domain.health import HealthCheckFactory
+from domain.health_probes import Identify
 from domain.idempotency import IdempotentCall
+from domain.periodic_work import tasks_for
 from domain.ports import UnitOfWork, UnitsOfWork
-from domain.secret import Secret
+from domain.refresh_outcome import NotRefreshable, RefreshFailed
+from domain.service_failures import service_failure
+from domain.services.authorization import Grant
+from domain.services.base import IdentityAnswer
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.settings import accepted_settings
-from domain.token_credentials import TokenCredentials
 from domain.unset import UNSET, Unset
 
 
@@ -46,6 +56,7 @@ class ServiceConnectionManager:
         catalogue: ServiceCatalogue,
         health_checks: HealthCheckFactory,
         encryption: CredentialEncryption,
+        refresher: CredentialRefresher,
         clock: Callable[[], datetime],
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -54,25 +65,28 @@ class ServiceConnectionManager:
         self._creation = ConnectionCreation(units_of_work)
         self._catalogue = catalogue
         self._checks = ConnectionChecks(catalogue, health_checks, clock, chance)
-        self._token_credentials = TokenCredentials(encryption)
+        self._vault = CredentialVault(encryption)
+        self._deletion = ConnectionDeletion(units_of_work, catalogue, self._vault, clock)
+        self._refresher = refresher
         self._clock = clock
+        self._chance = chance
 
     async def create_connection(
         self,
         viewer: Viewer,
         organization_id: UUID,
         service: str,
-        token: Secret,
+        secret: CredentialSecret,
         *,
         name: str | None = None,
         settings: Json = None,
         labels: Json = None,
         idempotency_key: str | None = None,
     ) -> ServiceConnection:
-        """Connect the account that the token belongs to; without a name, the connection takes the account's.
+        """Connect the account that the credential belongs to; without a name, the connection takes the account's.
 
         The same call again with the same idempotency key gives what the first one created. Raises InvalidInput,
-        NameTaken, IdempotencyKeyReused, and ServiceFailure if the service doesn't say whose the token is.
+        NameTaken, IdempotencyKeyReused, and ServiceFailure if the service doesn't say whose it is.
         """
         kept_settings = self.validate_settings(service, settings)
         kept_labels = clean_labels(labels, ("input", "labels"))
@@ -82,7 +96,7 @@ class ServiceConnectionManager:
             idempotency_key,
             organization=str(organization_id),
             service=service,
-            token=token,
+            credential=credential_secrets.written(secret),
             name=name,
             settings=settings,
             labels=labels,
@@ -102,11 +116,12 @@ class ServiceConnectionManager:
             created_by=viewer.user_id,
             now=self._clock(),
         )
-        check, identity = await self._checks.introduce(connection, token)
+        check, identity = await self._checks.introduce(connection, secret)
         checked, now = self._checks.record(connection, check), self._clock()
-        credential = self._token_credentials.create(connection, token, identity, now)
+        credential = self._vault.create(connection, Grant(secret), identity, now)
         names = numbered_names(identity.account.name) if name is None else iter([connection.name])
-        new = NewConnection(connection, credential, check, checked)
+        tasks = tasks_for(credential, self._catalogue.get_connected(service), now, self._chance)
+        new = NewConnection(connection, credential, check, checked, tasks)
         return await self._creation.add(viewer, call, new, names, now)
 
     async def update_connection(
@@ -148,22 +163,29 @@ class ServiceConnectionManager:
 
     async def delete_connection(
         self, viewer: Viewer, connection_id: UUID, *, expected_version: int | None = None, dry_run: bool = False
-    ) -> UUID:
-        """End the connection and forget its secret; its history stays. Returns the id of its organization."""
+    ) -> Deletion:
+        """End the connection, forget its secret at once, and revoke it at the service; its history stays."""
         async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
-            if not dry_run:
-                await unit.credentials.remove(connection.id)
-                await save(unit, viewer, connection, connection.delete(self._clock()))
-        return connection.organization_id
+            if dry_run:
+                return Deletion(connection.organization_id)
+            stored = await self._deletion.store(unit, viewer, connection)
+        return Deletion(connection.organization_id, await self._deletion.revoke(stored))
 
     async def check_connection_health(self, viewer: Viewer, connection_id: UUID) -> HealthCheck:
-        """Ask the service how the connection is, now. Whatever it answers is a finding, not an error."""
+        """Ask the service how the connection is, now. Whatever it answers is a finding, not an error.
+
+        A credential that is refused and can be refreshed is, and then asked about again.
+        """
         while True:
             async with self._connection_units.reading(viewer, connection_id, Action.CHECK_HEALTH) as (unit, connection):
                 asked_with = await credential_of(unit, connection)
-            token = self._token_credentials.open(asked_with)
+            secret = self._vault.open(asked_with)
             check = await self._checks.examine(
-                connection, token, HealthCheckTrigger.MANUAL, stored_expires_at=asked_with.expires_at
+                connection,
+                secret,
+                HealthCheckTrigger.MANUAL,
+                stored_end=asked_with.ends_at,
+                identify=self._identify(viewer, connection),
             )
             async with self._connection_units.writing(viewer, connection_id, Action.CHECK_HEALTH) as (unit, connection):
                 credential = await credential_of(unit, connection)
@@ -171,30 +193,39 @@ class ServiceConnectionManager:
                     continue  # rotated meanwhile: what was found is of a secret that is gone
                 if check.identity is not None and credential.learn(check.identity):
                     await unit.credentials.save(credential, replaces_generation=credential.generation)
-                if isinstance(token, Secret):
+                if not isinstance(secret, CredentialUnreadable):
                     await unit.credentials.mark_used(connection.id, check.started_at)
                 await unit.health_checks.add(check)
                 await save(unit, viewer, connection, self._checks.record(connection, check))
                 return check
 
     async def rotate_credentials(
-        self, viewer: Viewer, connection_id: UUID, token: Secret | None, *, expected_version: int | None = None
+        self,
+        viewer: Viewer,
+        connection_id: UUID,
+        secret: CredentialSecret | None,
+        *,
+        expected_version: int | None = None,
     ) -> ServiceConnection:
-        """Replace the token, once the service has said that the new one is the same account's.
+        """Replace the credential, once the service has said that the new one is the same account's.
 
-        Ends EXPIRED, REVOKED and ERROR. Raises InvalidInput without a token, AccountMismatch, and ServiceFailure.
+        Ends EXPIRED, REVOKED and ERROR. Without a new one, the one that there is is refreshed. Raises InvalidInput for
+        one that can't be, AccountMismatch, and ServiceFailure.
         """
         async with self._connection_units.reading(viewer, connection_id, Action.MANAGE_CONNECTIONS) as (_, connection):
             connection.expect(expected_version)
-        if token is None:
-            raise InvalidInput("A token can't be refreshed: give a new one.", ("input", "credential"))
-        check, identity = await self._checks.introduce(connection, token)
+        if secret is None:
+            await self._refresh(viewer, connection)
+            return await self.get(viewer, connection_id)
+        check, identity = await self._checks.introduce(connection, secret)
         async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
             credential = await credential_of(unit, connection)
             replaced, now = credential.generation, self._clock()
-            self._token_credentials.replace(credential, token, identity, now)
+            self._vault.replace(credential, Grant(secret), identity, now)
             await unit.credentials.save(credential, replaces_generation=replaced)
             await unit.health_checks.add(check)
+            for task in tasks_for(credential, self._catalogue.get_connected(connection.service), now, self._chance):
+                await unit.tasks.put(task)
             rotated = connection.credentials_rotated(credential.generation, credential.fingerprint, now)
             checked = self._checks.record(connection, check, reconnect=True)
             await save(unit, viewer, connection, [rotated, *checked])
@@ -216,6 +247,23 @@ class ServiceConnectionManager:
         async with self._units_of_work.reading(organization_id) as unit:
             await authorize(unit, viewer, organization_id, Action.READ)
             return await unit.connections.list(after=after, limit=limit)
+
+    async def _refresh(self, viewer: Viewer, connection: ServiceConnection) -> None:
+        match await self._refresher.refresh(connection.organization_id, connection.id, actor=Actor.of(viewer)):
+            case NotRefreshable():
+                message = "This credential can't be refreshed: give a new one, or authorize the connection again."
+                raise InvalidInput(message, ("input", "credential"))
+            case RefreshFailed() as failed:
+                raise service_failure(self._catalogue.get_connected(connection.service), failed.fault)
+
+    def _identify(self, viewer: Viewer, connection: ServiceConnection) -> Identify:
+        """Asks with the credential that is stored, which it has refreshed where the service refuses it."""
+        service, actor = self._catalogue.get_connected(connection.service), Actor.of(viewer)
+
+        async def identify(_: CredentialSecret) -> IdentityAnswer:
+            return await self._refresher.call(connection.organization_id, connection.id, service.identify, actor=actor)
+
+        return identify
 
     def _changing(
         self, viewer: Viewer, connection_id: UUID, expected_version: int | None

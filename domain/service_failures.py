@@ -1,10 +1,12 @@
 """What a member is told when a service doesn't say whose a new credential is. Called by ServiceConnectionManager."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from domain.entities.health import Remedy
 from domain.errors import ServiceFailure
-from domain.services.base import FaultKind, Service, ServiceFault
+from domain.services.base import Service
+from domain.services.service_fault import FaultKind, ServiceFault
 
 _CODE: Final = {
     FaultKind.UNREACHABLE: "SERVICE_UNREACHABLE",
@@ -15,13 +17,16 @@ _CODE: Final = {
     FaultKind.CREDENTIAL_REVOKED: "CREDENTIAL_REFUSED",
     FaultKind.SCOPE_MISSING: "SERVICE_REFUSED",
     FaultKind.ADMIN_REQUIRED: "SERVICE_REFUSED",
+    FaultKind.CLIENT_REFUSED: "SERVICE_REFUSED",
 }
 _WAIT_SECONDS: Final = {"SERVICE_UNREACHABLE": 30, "SERVICE_RATE_LIMITED": 60}
 """How long to wait where waiting helps and the service doesn't say how long."""
 
 
-def service_failure(service: Service, fault: ServiceFault) -> ServiceFailure:
-    """The error for a fault that kept a credential from being taken."""
+def service_failure(
+    service: Service, fault: ServiceFault, *, credential_field: Sequence[str] = ("input", "credential", "token")
+) -> ServiceFailure:
+    """The error for a fault. `credential_field`: the way to the credential that it speaks of, if it was given now."""
     code = _CODE[fault.kind]
     waits = fault.remedy is Remedy.WAIT
     return ServiceFailure(
@@ -30,5 +35,5 @@ def service_failure(service: Service, fault: ServiceFault) -> ServiceFailure:
         message=fault.message,
         remedy=fault.remedy,
         retry_after_seconds=fault.retry_after_seconds or (_WAIT_SECONDS.get(code) if waits else None),
-        field=("input", "credential", "token") if code == "CREDENTIAL_REFUSED" else (),
+        field=credential_field if code == "CREDENTIAL_REFUSED" else (),
     )

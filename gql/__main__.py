@@ -5,7 +5,9 @@ Exit codes: 0 for done, 1 for failed, with a line on standard error that says wh
 
 import argparse
 import sys
+from datetime import UTC, datetime
 from importlib import import_module
+from typing import Final
 
 from domain.entities.user import Role
 from domain.errors import DomainError, ServiceUnavailable
@@ -83,8 +85,33 @@ def _parser() -> argparse.ArgumentParser:
         details="For development: with a GitHub and a Slack connection, if these are the sandbox's. "
         "What is there already stays as it is.",
     )
+    webhooks = command("webhooks", "have webhooks processed again", example=_REPLAY)
+    replay = webhooks.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser(
+        "replay",
+        help="process stored webhooks once more",
+        description="Has the running server process stored webhooks once more, and lists them. What a connection has "
+        "heard before isn't applied again. Webhooks are kept for 30 days.",
+        epilog=f"Example: {_REPLAY}",
+    )
+    which = replay.add_mutually_exclusive_group(required=True)
+    which.add_argument("--delivery", metavar="ID", help="the service's own id of a delivery")
+    which.add_argument("--since", type=_moment, metavar="MOMENT", help="all from then on, such as 2026-11-23T09:00:00Z")
+    replay.add_argument("--service", metavar="SERVICE", help="only those of this one, such as github")
     command("doctor", "say what is configured, what is missing and what to do about it", example="tether doctor")
     return parser
+
+
+_REPLAY: Final = "tether webhooks replay --service github --since 2026-11-23T09:00:00Z"
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("a moment is written as 2026-11-23T09:00:00Z")
+    return moment.astimezone(UTC)
 
 
 def _port(text: str) -> int:

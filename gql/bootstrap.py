@@ -5,22 +5,32 @@ Called by the commands of `tether`; `serve` makes the application of it. Nothing
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from domain.authorization_flows import AuthorizationFlows
+from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
+from domain.credential_refresh import CredentialRefresher
+from domain.credential_vault import CredentialVault
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
 from domain.key_ring import KeyProvider, KeyRing, LocalKeyProvider
 from domain.ports import UnitsOfWork
+from domain.repository_manager import RepositoryManager
+from domain.repository_sync import RepositorySync
 from domain.secret import Secret
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
+from domain.services.generic import GenericService
 from domain.services.github import GitHub
+from domain.services.gitlab import GitLab
 from domain.services.slack import Slack
 from domain.user_service import UserService
+from domain.webhook_processing import WebhookProcessing
 from gql.operator_error import OperatorError
 from gql.settings import Settings
 from gql.types.service import service_documents
@@ -48,6 +58,11 @@ class Tether:
     key_ring: KeyRing
     encryption: CredentialEncryption
     manager: ServiceConnectionManager
+    refresher: CredentialRefresher
+    repositories: RepositoryManager
+    repository_sync: RepositorySync
+    authorization_flows: AuthorizationFlows
+    webhooks: WebhookProcessing
     user_service: UserService
     documents: DocumentReader
     clock: Callable[[], datetime]
@@ -76,8 +91,13 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
             aclosing(HttpClient(allow=settings.outbound_allow)) as http,
             _kept_running(feed),
             aclosing(UserService(units_of_work, _now)) as user_service,
+            AsyncExitStack() as closing,
         ):
             catalogue = _catalogue(settings, http)
+            health_checks = HealthCheckFactory(catalogue, _now)
+            refresher = CredentialRefresher(units_of_work, catalogue, CredentialVault(encryption), _now)
+            repository_sync = RepositorySync(units_of_work, catalogue, refresher, _now)
+            closing.push_async_callback(refresher.aclose)
             yield Tether(
                 settings=settings,
                 database=database,
@@ -88,11 +108,22 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
                 key_provider=key_provider,
                 key_ring=key_ring,
                 encryption=encryption,
-                manager=ServiceConnectionManager(
-                    units_of_work, catalogue, HealthCheckFactory(catalogue, _now), encryption, _now
+                manager=ServiceConnectionManager(units_of_work, catalogue, health_checks, encryption, refresher, _now),
+                refresher=refresher,
+                repositories=RepositoryManager(units_of_work, repository_sync, _now),
+                repository_sync=repository_sync,
+                authorization_flows=AuthorizationFlows(
+                    units_of_work,
+                    catalogue,
+                    ConnectionChecks(catalogue, health_checks, _now, random.random),
+                    CredentialVault(encryption),
+                    _now,
+                    public_url=settings.public_url,
+                    return_to_allowed=settings.return_to,
                 ),
+                webhooks=WebhookProcessing(units_of_work, catalogue, _now),
                 user_service=user_service,
-                documents=DocumentReader(database, service_documents(catalogue), _now),
+                documents=DocumentReader(database, service_documents(catalogue, settings.public_url), _now),
                 clock=_now,
             )
 
@@ -135,10 +166,35 @@ async def _open_key_ring(units_of_work: UnitsOfWork, provider: KeyProvider) -> K
 
 
 def _catalogue(settings: Settings, http: HttpClient) -> ServiceCatalogue:
+    services = settings.services
     return ServiceCatalogue(
         [
-            GitHub(http, settings.github_api_url, settings.github_url, _now),
-            Slack(http, settings.slack_api_url, settings.slack_url, _now),
+            GitHub(
+                http,
+                services.github_api_url,
+                services.github_url,
+                _now,
+                client=services.github_client,
+                app=services.github_app,
+                webhook_secrets=services.github_webhook_secrets,
+            ),
+            Slack(
+                http,
+                services.slack_api_url,
+                services.slack_url,
+                _now,
+                client=services.slack_client,
+                signing_secrets=services.slack_signing_secrets,
+            ),
+            GitLab(
+                http,
+                f"{services.gitlab_url}/api/v4",
+                services.gitlab_url,
+                _now,
+                client=services.gitlab_client,
+                webhook_secrets=services.gitlab_webhook_secrets,
+            ),
+            *(GenericService(http, description, _now) for description in services.described),
         ]
     )
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import strawberry
 
+from domain.authorization_flows import AuthorizationFlows
 from domain.entities.user import Viewer
 from domain.errors import Unauthenticated
+from domain.repository_manager import RepositoryManager
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
 from domain.user_service import UNAUTHENTICATED, UserService
@@ -29,7 +31,10 @@ class Context:
     feed: EventFeed
     catalogue: ServiceCatalogue
     manager: ServiceConnectionManager
+    repositories: RepositoryManager
+    authorization_flows: AuthorizationFlows
     users: UserService
+    public_url: str
     strangers_may_introspect: bool = False
     token: str | None = None
     known_viewer: Viewer | None = None

@@ -53,7 +53,7 @@ def public_error(error: GraphQLError, request_id: str, *, before_execution: bool
         code, message = INTERNAL, ""
     if code == INTERNAL:
         _log.error("Request %s failed at %s", request_id, _place(error), exc_info=cause)
-        message = f"Something went wrong in Tether. Its operators find it in their logs by {request_id}."
+        message = masked(request_id)
     return GraphQLError(
         message,
         nodes=error.nodes,
@@ -62,6 +62,11 @@ def public_error(error: GraphQLError, request_id: str, *, before_execution: bool
         path=error.path,
         extensions={"code": code, "requestId": request_id},
     )
+
+
+def masked(request_id: str) -> str:
+    """What is told of a failure that nobody meant."""
+    return f"Something went wrong in Tether. Its operators find it in their logs by {request_id}."
 
 
 def request_error(code: str, message: str, request_id: str) -> dict[str, object]:

@@ -3,7 +3,8 @@
 import strawberry
 
 from domain.entities.connection_status import ConnectionStatus
-from gql.types.scalars import JSON
+from domain.services.authorization import AuthorizationMethod
+from gql.types.scalars import JSON, URL
 
 _EXPECTED_VERSION = (
     "The version that the caller has read: if it has changed meanwhile, nothing is done (VersionConflict)."
@@ -18,10 +19,20 @@ class TokenCredentialInput:
     token: str = strawberry.field(description="The token itself. It is sealed at once and never shown again.")
 
 
+@strawberry.input(description="An installation of a GitHub App of your own.")
+class GitHubAppCredentialInput:
+    app_id: str = strawberry.field(description="The app's id or client id.")
+    installation_id: str = strawberry.field(description="The number of the installation, as its address ends with.")
+    private_key: str = strawberry.field(description="The app's private key, a PEM text. It is sealed at once.")
+
+
 @strawberry.input(one_of=True, description="What opens the service: exactly one of these.")
 class CredentialInput:
     token: TokenCredentialInput | None = strawberry.field(
         default=strawberry.UNSET, description="A personal or fine-grained token, or a bot token."
+    )
+    github_app: GitHubAppCredentialInput | None = strawberry.field(
+        default=strawberry.UNSET, name="githubApp", description="An installation of a GitHub App; for `github` only."
     )
 
 
@@ -34,6 +45,43 @@ class CreateConnectionInput:
     settings: JSON | None = strawberry.field(default=None, description="See `Service.settingsSchema`.")
     labels: JSON | None = strawberry.field(default=None, description='Text by text, such as {"team": "platform"}.')
     idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
+
+
+@strawberry.input(description="A service to connect in the browser, or a connection to bring back that way.")
+class AuthorizeConnectionInput:
+    organization_id: strawberry.ID = strawberry.field(description="Whose it is or will be.")
+    service: strawberry.ID = strawberry.field(description="Such as `github`: see `Query.services`.")
+    connection_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The connection to bring back, which keeps its name, settings and labels."
+    )
+    method: AuthorizationMethod | None = strawberry.field(
+        default=None, description="How, where the service has several ways in the browser; the usual one by default."
+    )
+    name: str | None = strawberry.field(
+        default=None, description="What to call it; the account's name by default. It gets a number if it is taken."
+    )
+    scopes: list[str] | None = strawberry.field(
+        default=None, description="What to ask for; what the settings require by default."
+    )
+    return_to: URL | None = strawberry.field(
+        default=None,
+        description="Where the browser goes in the end: exactly one of the addresses that the operator allows. "
+        "Without it, a page of this server shows the code.",
+    )
+    popup: bool = strawberry.field(
+        default=False,
+        description="Whether the browser is a popup that tells its opener, of the origin of `returnTo`, and closes.",
+    )
+    allow_account_change: bool = strawberry.field(
+        default=False, description="Whether the connection may become another account's."
+    )
+    settings: JSON | None = strawberry.field(default=None, description="See `Service.settingsSchema`.")
+    labels: JSON | None = strawberry.field(default=None, description='Text by text, such as {"team": "platform"}.')
+
+
+@strawberry.input(description="An authorization to finish.")
+class CompleteAuthorizationInput:
+    code: str = strawberry.field(description="The completion code with which the browser came back.")
 
 
 @strawberry.input(description="What to change of a connection. What isn't given stays.")
@@ -73,6 +121,22 @@ class RotateCredentialsInput:
         default=None, description="The new secret, of the same account. A token can't be refreshed, so it needs one."
     )
     expected_version: int | None = strawberry.field(default=None, description=_EXPECTED_VERSION)
+
+
+@strawberry.input(description="A connection whose repositories to bring up to date.")
+class SyncRepositoriesInput:
+    connection_id: strawberry.ID = strawberry.field(description="Which one.")
+
+
+@strawberry.input(description="A repository to choose, or not.")
+class UpdateRepositoryInput:
+    repository_id: strawberry.ID = strawberry.field(description="Which one.")
+    selected: bool = strawberry.field(description="Whether it is to be used.")
+    expected_version: int | None = strawberry.field(
+        default=None,
+        description="The version of its connection that the caller has read: if it has changed meanwhile, nothing is "
+        "done (VersionConflict).",
+    )
 
 
 @strawberry.input(description="A new organization.")

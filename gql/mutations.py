@@ -9,13 +9,16 @@ from uuid import UUID
 
 import strawberry
 
+from domain.credential_secrets import CredentialSecret, GitHubAppSecret, TokenSecret
 from domain.entities.identifiers import Kind, parse_id
 from domain.errors import DomainError, InvalidInput, NotFound
+from domain.repository_sync_outcome import SyncReport, SyncStopped
 from domain.secret import Secret
 from domain.unset import UNSET as UNCHANGED
 from domain.unset import Unset
 from gql import inputs, payloads
 from gql.context import Info
+from gql.types.scalars import URL
 from gql.user_errors import user_error_of
 
 Value = TypeVar("Value")
@@ -27,6 +30,10 @@ UpdateStatus = Annotated[inputs.UpdateConnectionStatusInput, strawberry.argument
 DeleteConnection = Annotated[inputs.DeleteConnectionInput, strawberry.argument(description="What to delete.")]
 CheckHealth = Annotated[inputs.CheckConnectionHealthInput, strawberry.argument(description="What to check.")]
 RotateCredentials = Annotated[inputs.RotateCredentialsInput, strawberry.argument(description="What to replace.")]
+AuthorizeConnection = Annotated[inputs.AuthorizeConnectionInput, strawberry.argument(description="What to authorize.")]
+CompleteAuthorization = Annotated[inputs.CompleteAuthorizationInput, strawberry.argument(description="What to finish.")]
+SyncRepositories = Annotated[inputs.SyncRepositoriesInput, strawberry.argument(description="What to bring up to date.")]
+UpdateRepository = Annotated[inputs.UpdateRepositoryInput, strawberry.argument(description="What to choose.")]
 CreateOrganization = Annotated[inputs.CreateOrganizationInput, strawberry.argument(description="What to create.")]
 
 
@@ -39,7 +46,7 @@ class Mutation:
                 info.context.viewer,
                 _organization_id(input.organization_id),
                 input.service,
-                _token(input.credential),
+                _secret(input.credential),
                 name=input.name,
                 settings=input.settings,
                 labels=input.labels,
@@ -48,6 +55,45 @@ class Mutation:
             return payloads.CreateConnectionPayload(connection_id=connection.id)
 
         return await _outcome(payloads.CreateConnectionPayload, created())
+
+    @strawberry.mutation(
+        description="Begin to connect a service in the browser, or to bring a connection back that way. "
+        "Send the browser to `authorizationUrl`; who called this has to call completeAuthorization in the end."
+    )
+    async def authorize_connection(self, info: Info, input: AuthorizeConnection) -> payloads.AuthorizeConnectionPayload:
+        async def begun() -> payloads.AuthorizeConnectionPayload:
+            flow = await info.context.authorization_flows.begin(
+                info.context.viewer,
+                _organization_id(input.organization_id),
+                input.service,
+                connection_id=None if input.connection_id is None else _connection_id(input.connection_id),
+                method=input.method,
+                name=input.name,
+                scopes=input.scopes,
+                return_to=input.return_to,
+                popup=input.popup,
+                allow_account_change=input.allow_account_change,
+                settings=input.settings,
+                labels=input.labels,
+            )
+            return payloads.AuthorizeConnectionPayload(
+                authorization_url=URL(flow.authorization_url), expires_at=flow.expires_at
+            )
+
+        return await _outcome(payloads.AuthorizeConnectionPayload, begun())
+
+    @strawberry.mutation(
+        description="Finish what authorizeConnection began, with the code that the browser came back with. "
+        "A code works once, for the same user and API key only."
+    )
+    async def complete_authorization(
+        self, info: Info, input: CompleteAuthorization
+    ) -> payloads.CompleteAuthorizationPayload:
+        async def completed() -> payloads.CompleteAuthorizationPayload:
+            connection = await info.context.authorization_flows.complete(info.context.viewer, input.code)
+            return payloads.CompleteAuthorizationPayload(connection_id=connection.id)
+
+        return await _outcome(payloads.CompleteAuthorizationPayload, completed())
 
     @strawberry.mutation(description="Change a connection's name, labels or settings.")
     async def update_connection(self, info: Info, input: UpdateConnection) -> payloads.UpdateConnectionPayload:
@@ -84,16 +130,19 @@ class Mutation:
         return await _outcome(payloads.UpdateConnectionStatusPayload, updated())
 
     @strawberry.mutation(
-        description="End a connection and forget its secret. Its history stays, its name is free again."
+        description="End a connection, forget its secret and revoke it at the service. Its history stays, its name is "
+        "free again."
     )
     async def delete_connection(self, info: Info, input: DeleteConnection) -> payloads.DeleteConnectionPayload:
         async def deleted() -> payloads.DeleteConnectionPayload:
             viewer, connection_id = info.context.viewer, _connection_id(input.connection_id)
-            organization_id = await info.context.manager.delete_connection(
+            deletion = await info.context.manager.delete_connection(
                 viewer, connection_id, expected_version=input.expected_version, dry_run=input.dry_run
             )
             return payloads.DeleteConnectionPayload(
-                deleted=None if input.dry_run else connection_id, organization_id=organization_id
+                deleted=None if input.dry_run else connection_id,
+                organization_id=deletion.organization_id,
+                revocation=deletion.secret,
             )
 
         return await _outcome(payloads.DeleteConnectionPayload, deleted())
@@ -117,12 +166,37 @@ class Mutation:
             connection = await info.context.manager.rotate_credentials(
                 info.context.viewer,
                 _connection_id(input.connection_id),
-                None if input.credential is None else _token(input.credential),
+                None if input.credential is None else _secret(input.credential),
                 expected_version=input.expected_version,
             )
             return payloads.RotateCredentialsPayload(connection_id=connection.id)
 
         return await _outcome(payloads.RotateCredentialsPayload, rotated())
+
+    @strawberry.mutation(
+        description="Compare a connection's repositories with the service's now. What takes longer than some seconds "
+        "goes on by itself."
+    )
+    async def sync_repositories(self, info: Info, input: SyncRepositories) -> payloads.SyncRepositoriesPayload:
+        async def synced() -> payloads.SyncRepositoriesPayload:
+            viewer, connection_id = info.context.viewer, _connection_id(input.connection_id)
+            outcome = await info.context.repositories.sync_repositories(viewer, connection_id)
+            return _synced(connection_id, outcome)
+
+        return await _outcome(payloads.SyncRepositoriesPayload, synced())
+
+    @strawberry.mutation(description="Choose a repository to be used, or not to be.")
+    async def update_repository(self, info: Info, input: UpdateRepository) -> payloads.UpdateRepositoryPayload:
+        async def updated() -> payloads.UpdateRepositoryPayload:
+            repository = await info.context.repositories.update_repository(
+                info.context.viewer,
+                _repository_id(input.repository_id),
+                selected=input.selected,
+                expected_version=input.expected_version,
+            )
+            return payloads.UpdateRepositoryPayload(repository_id=repository.id)
+
+        return await _outcome(payloads.UpdateRepositoryPayload, updated())
 
     @strawberry.mutation(description="Create an organization, of which the viewer becomes the owner.")
     async def create_organization(self, info: Info, input: CreateOrganization) -> payloads.CreateOrganizationPayload:
@@ -160,15 +234,39 @@ def _connection_id(text: str) -> UUID:
     return parsed
 
 
-def _token(credential: inputs.CredentialInput) -> Secret:
-    """The token among the ways to give a credential."""
-    if not credential.token:
-        raise InvalidInput("Give a token.", ("input", "credential"))
+def _repository_id(text: str) -> UUID:
+    parsed = parse_id(Kind.REPOSITORY, text)
+    if parsed is None:
+        raise NotFound.repository()
+    return parsed
+
+
+def _synced(connection_id: UUID, outcome: SyncReport | SyncStopped) -> payloads.SyncRepositoriesPayload:
+    """What a sync has done, also where the service has stopped it."""
+    report, errors = (outcome, []) if isinstance(outcome, SyncReport) else (outcome.report, [outcome.failure])
+    return payloads.SyncRepositoriesPayload(
+        connection_id=connection_id,
+        added=report.added,
+        updated=report.updated,
+        removed=report.removed,
+        unchanged=report.unchanged,
+        complete=report.complete,
+        user_errors=[error for failure in errors if (error := user_error_of(failure)) is not None],
+    )
+
+
+def _secret(credential: inputs.CredentialInput) -> CredentialSecret:
+    """The credential that is given, in one of its ways."""
+    field = "token" if credential.token else "githubApp"
     try:
-        return Secret(credential.token.token)
-    except ValueError:
-        message = "A token is text without lone surrogates. Copy it again."
-        raise InvalidInput(message, ("input", "credential", "token")) from None
+        if credential.token:
+            return TokenSecret(Secret(credential.token.token))
+        if credential.github_app:
+            app = credential.github_app
+            return GitHubAppSecret(app.app_id.strip(), app.installation_id.strip(), Secret(app.private_key.strip()))
+    except ValueError as wrong:  # which quotes nothing of a secret
+        raise InvalidInput(str(wrong), ("input", "credential", field)) from None
+    raise InvalidInput("Give a token or a githubApp.", ("input", "credential"))
 
 
 def _given(value: Value | None) -> Value | Unset | None:

@@ -3,14 +3,18 @@
 Used by `gql/mutations.py`.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 import strawberry
 
+from domain.connection_deletion import SecretFate
 from domain.entities.identifiers import Kind, typed_id
 from gql.execution import document
 from gql.types.health import HealthCheck
 from gql.types.organization import Organization
+from gql.types.repository import Repository
+from gql.types.scalars import URL
 from gql.types.service_connection import ServiceConnection
 from gql.user_errors import UserError
 from persistence.documents import roots
@@ -38,6 +42,21 @@ class ConnectionPayload(Payload):
 
 @strawberry.type(description="The outcome of createConnection.")
 class CreateConnectionPayload(ConnectionPayload):
+    pass
+
+
+@strawberry.type(description="The outcome of authorizeConnection.")
+class AuthorizeConnectionPayload(Payload):
+    authorization_url: URL | None = strawberry.field(
+        default=None, description="Where to send the browser. It works once; null if nothing was begun."
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="By when the browser has to be back from the service."
+    )
+
+
+@strawberry.type(description="The outcome of completeAuthorization.")
+class CompleteAuthorizationPayload(ConnectionPayload):
     pass
 
 
@@ -69,6 +88,9 @@ class CheckConnectionHealthPayload(ConnectionPayload):
 class DeleteConnectionPayload(Payload):
     deleted: strawberry.Private[UUID | None] = None
     organization_id: strawberry.Private[UUID | None] = None
+    revocation: SecretFate | None = strawberry.field(
+        default=None, description="What becomes of the secret at the service; null if nothing was deleted."
+    )
 
     @strawberry.field(description="The id of the connection that is gone; null if none is.")
     def deleted_connection_id(self) -> strawberry.ID | None:
@@ -77,6 +99,30 @@ class DeleteConnectionPayload(Payload):
     @strawberry.field(description="The organization whose connection it was.")
     def organization(self) -> Organization | None:
         return document(None if self.organization_id is None else roots.organization_by_id(self.organization_id))
+
+
+@strawberry.type(
+    description="The outcome of syncRepositories. The counts are of repositories, null if nothing was begun."
+)
+class SyncRepositoriesPayload(ConnectionPayload):
+    added: int | None = strawberry.field(default=None, description="New ones. None of them is selected yet.")
+    updated: int | None = strawberry.field(default=None, description="Those that are otherwise than they were.")
+    removed: int | None = strawberry.field(default=None, description="Those that the service no longer has.")
+    unchanged: int | None = strawberry.field(default=None, description="The others.")
+    complete: bool | None = strawberry.field(
+        default=None,
+        description="Whether everything has been compared. If not, the rest follows by itself, as "
+        "REPOSITORIES_SYNCED tells, unless there are `userErrors`.",
+    )
+
+
+@strawberry.type(description="The outcome of updateRepository.")
+class UpdateRepositoryPayload(Payload):
+    repository_id: strawberry.Private[UUID | None] = None
+
+    @strawberry.field(description="The repository as it is now; null if nothing was done.")
+    def repository(self) -> Repository | None:
+        return document(None if self.repository_id is None else roots.node(Kind.REPOSITORY, self.repository_id))
 
 
 @strawberry.type(description="The outcome of createOrganization.")

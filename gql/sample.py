@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from domain.credential_secrets import TokenSecret
 from domain.entities.identifiers import new_id
 from domain.entities.organization import Organization
 from domain.entities.user import Membership, Role, User, Viewer
@@ -87,7 +88,7 @@ async def _connect(tether: Tether, viewer: Viewer, organization: Organization, s
             viewer,
             organization.id,
             sample.service,
-            sample.token,
+            TokenSecret(sample.token),
             name=sample.name,
             idempotency_key=f"sample-{sample.service}-{organization.id}",
         )

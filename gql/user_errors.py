@@ -123,7 +123,7 @@ def user_error_of(error: errors.DomainError) -> UserError | None:
             return AccountMismatch(
                 message=error.message,
                 code=UserErrorCode.ACCOUNT_MISMATCH,
-                field=["input", "credential"],
+                field=_path(error.field),
                 expected=error.expected,
                 actual=error.actual,
             )

@@ -133,6 +133,8 @@ service_connections = Table(
     Column("rate_limit_remaining", Integer),
     Column("rate_limit_reset_at", Timestamp),
     Column("rate_limit_blocked_until", Timestamp),
+    Column("webhook_key", ordered_text()),  # what the service's webhooks call it
+    Column("grant_told_at", Timestamp),  # the latest moment of which they have reported on the grant
     json_column("labels"),
     json_column("settings"),
     Column("version", Integer, nullable=False),
@@ -171,6 +173,14 @@ for _filtered in (
         postgresql_where=_alive,
         sqlite_where=_alive,
     )
+Index(  # of all organizations: a webhook doesn't know whose a connection is
+    "ix_service_connections_by_webhook_key",
+    service_connections.c.service,
+    service_connections.c.webhook_key,
+    unique=False,
+    postgresql_where=text("webhook_key IS NOT NULL AND deleted_at IS NULL"),
+    sqlite_where=text("webhook_key IS NOT NULL AND deleted_at IS NULL"),
+)
 Index(
     "uq_service_connections_name",
     service_connections.c.organization_id,
@@ -195,10 +205,13 @@ service_credentials = Table(
     json_column("scopes", nullable=True),  # null: the service doesn't tell
     Column("expires_at", Timestamp),
     Column("refresh_expires_at", Timestamp),
+    Column("refreshable", Boolean, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("rotated_at", Timestamp, nullable=False),
     Column("last_used_at", Timestamp),
+    Column("lease", Identifier),  # of whoever refreshes it now
+    Column("leased_until", Timestamp),
     PrimaryKeyConstraint("organization_id", "id"),
     UniqueConstraint("organization_id", "connection_id"),
     ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
@@ -225,6 +238,22 @@ repositories = Table(
     ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
     Index(None, "organization_id", "connection_id", "full_name_key", "id"),
     Index(None, "organization_id", "full_name_key", "id"),
+)
+
+repository_syncs = Table(
+    "repository_syncs",
+    metadata,
+    Column("organization_id", Identifier, nullable=False),
+    Column("connection_id", Identifier, nullable=False),
+    Column("started_at", Timestamp),
+    json_column("pages"),
+    json_column("previous"),
+    Column("added", Integer, nullable=False),
+    Column("updated", Integer, nullable=False),
+    Column("unchanged", Integer, nullable=False),
+    Column("completed_at", Timestamp),
+    PrimaryKeyConstraint("organization_id", "connection_id"),
+    ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
 )
 
 health_checks = Table(
@@ -282,6 +311,65 @@ idempotency_keys = Table(
     Column("result_id", Identifier, nullable=False),
     Column("created_at", Timestamp, nullable=False, index=True),
     PrimaryKeyConstraint("user_id", "operation", "key"),
+)
+
+authorization_flows = Table(
+    "authorization_flows",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("organization_id", Identifier, ForeignKey("organizations.id"), nullable=False),
+    Column("user_id", Identifier, ForeignKey("users.id"), nullable=False),
+    Column("api_key_id", Identifier),
+    Column("service", ordered_text(), nullable=False),
+    Column("method", Text, nullable=False),
+    Column("connection_id", Identifier),
+    Column("name", Text),
+    json_column("labels"),
+    json_column("settings"),
+    json_column("scopes"),
+    Column("return_to", Text),
+    Column("popup", Boolean, nullable=False),
+    Column("allow_account_change", Boolean, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("start_hash", LargeBinary, nullable=False, unique=True),
+    Column("state_hash", LargeBinary, unique=True),
+    Column("cookie_hash", LargeBinary),
+    Column("code_hash", LargeBinary, unique=True),
+    Column("sealed_verifier", Text),
+    Column("sealed_grant", Text),
+    Column("created_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp, nullable=False, index=True),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("kind", ordered_text(), nullable=False),
+    Column("subject_id", Identifier, nullable=False),
+    Column("organization_id", Identifier, ForeignKey("organizations.id")),  # null: of the whole server
+    Column("due_at", Timestamp, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    json_column("payload"),
+    Column("lease", Identifier),
+    Column("leased_until", Timestamp),
+    Column("put_again_at", Timestamp),  # wanted once more while it was running: due then
+    UniqueConstraint("subject_id", "kind"),
+    Index(None, "due_at", "id"),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("service", ordered_text(), nullable=False),
+    Column("delivery_id", ordered_text(), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", Timestamp, nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("processed_at", Timestamp),
+    UniqueConstraint("service", "delivery_id"),
 )
 
 data_keys = Table(

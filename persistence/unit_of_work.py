@@ -12,6 +12,7 @@ from domain.ports import UnitOfWork
 from persistence.database import Database
 from persistence.driver_errors import translating_errors
 from persistence.repositories.api_keys import SqlApiKeyRepository
+from persistence.repositories.authorization_flows import SqlAuthorizationFlowRepository
 from persistence.repositories.connection_events import SqlConnectionEventRepository
 from persistence.repositories.data_keys import SqlDataKeyRepository
 from persistence.repositories.health_checks import SqlHealthCheckRepository
@@ -19,10 +20,13 @@ from persistence.repositories.idempotency_keys import SqlIdempotencyKeyRepositor
 from persistence.repositories.memberships import SqlMembershipRepository
 from persistence.repositories.organizations import SqlOrganizationRepository
 from persistence.repositories.repositories import SqlRepositoryRepository
+from persistence.repositories.repository_syncs import SqlRepositorySyncRepository
 from persistence.repositories.service_connections import SqlServiceConnectionRepository
 from persistence.repositories.service_credentials import SqlServiceCredentialRepository
+from persistence.repositories.tasks import SqlTaskRepository
 from persistence.repositories.tenant import Tenant
 from persistence.repositories.users import SqlUserRepository
+from persistence.repositories.webhook_deliveries import SqlWebhookDeliveryRepository
 from persistence.transaction import Transaction
 from persistence.uninterrupted import uninterrupted
 
@@ -78,6 +82,10 @@ class SqlUnitOfWork:
         return SqlRepositoryRepository(self._tenant)
 
     @cached_property
+    def repository_syncs(self) -> SqlRepositorySyncRepository:
+        return SqlRepositorySyncRepository(self._tenant)
+
+    @cached_property
     def health_checks(self) -> SqlHealthCheckRepository:
         return SqlHealthCheckRepository(self._tenant)
 
@@ -104,6 +112,18 @@ class SqlUnitOfWork:
     @cached_property
     def idempotency_keys(self) -> SqlIdempotencyKeyRepository:
         return SqlIdempotencyKeyRepository(self._transaction)
+
+    @cached_property
+    def authorization_flows(self) -> SqlAuthorizationFlowRepository:
+        return SqlAuthorizationFlowRepository(self._transaction)
+
+    @cached_property
+    def tasks(self) -> SqlTaskRepository:
+        return SqlTaskRepository(self._transaction)
+
+    @cached_property
+    def webhook_deliveries(self) -> SqlWebhookDeliveryRepository:
+        return SqlWebhookDeliveryRepository(self._transaction)
 
     @cached_property
     def data_keys(self) -> SqlDataKeyRepository:

@@ -24,6 +24,7 @@ from domain.entities.user import Role
 from domain.key_ring import generate_key
 from gql.sample import FOUNDER, SLUG, create_sample
 from persistence import migrations
+from sandbox.ready_made_clients import CLIENT_ID, CLIENT_SECRET
 from tests.gql.server import TetherServer, running_tether
 from tests.sandbox_server import running_sandbox
 
@@ -32,6 +33,12 @@ PAGES = ("README.md", "docs/api.md")
 
 _BLOCK = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SANDBOX_URL = "http://127.0.0.1:8010"  # where `make serve` runs it
+_TETHER_URL = "http://127.0.0.1:8000"
+_CLIENTS = {  # as `scripts/environment` sets them, and an address that an application may have
+    **{f"TETHER_{service}_CLIENT_ID": CLIENT_ID for service in ("GITHUB", "GITLAB", "SLACK")},
+    **{f"TETHER_{service}_CLIENT_SECRET": CLIENT_SECRET for service in ("GITHUB", "GITLAB", "SLACK")},
+    "TETHER_RETURN_TO": "https://app.example.com/connected",
+}
 _WIDTH = 100
 
 
@@ -112,7 +119,7 @@ async def development() -> AsyncIterator[Development]:
         (folder / "var/encryption.key").write_text(key, "ascii")
         database_url = f"sqlite+aiosqlite:///{folder}/var/tether.db"
         await asyncio.to_thread(migrations.upgrade, database_url)
-        async with running_sandbox() as sandbox, running_tether(database_url, sandbox, key) as server:
+        async with running_sandbox() as sandbox, running_tether(database_url, sandbox, key, **_CLIENTS) as server:
             await create_sample(server.tether)
             yield Development(folder, server)
 
@@ -135,6 +142,7 @@ class Reader:
         else:
             answers = [(await self._server.client(self._token).execute(example.text, **variables)).body]
         text = json.dumps(answers).replace(self._server.sandbox.url, _SANDBOX_URL)
+        text = text.replace(self._server.url, _TETHER_URL)
         told: list[Any] = json.loads(text)
         return told
 
@@ -196,7 +204,8 @@ class Correspondence:
 
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b")
-_CHANGING = re.compile(_ID.pattern + r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:\+00:00| UTC)")
+_MOMENT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:\+00:00| UTC)"
+_CHANGING = re.compile(rf"{_ID.pattern}|{_MOMENT}|(?<=/oauth/start/)[\w-]{{43}}")
 
 
 def written(value: Any, indent: str = "") -> str:

@@ -1,12 +1,14 @@
 """The documentation is true: its examples are answered as it says, its scripts run, its links lead somewhere."""
 
 import asyncio
+import dataclasses
 import itertools
 import json
 import os
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ from typing import Any
 import pytest
 from graphql import FieldNode, OperationType
 
+from domain.address_guard import OutboundAllow
 from domain.entities.user import Role
+from domain.services.generic import read_descriptions
 from gql.sample import FOUNDER, SLUG
 from gql.schema import build_schema
 from tests.documented_examples import PAGES, ROOT, Development, Reader, blocks_of, development, examples_of
@@ -103,6 +107,20 @@ async def test_the_readmes_follower_and_its_subscription_see_an_event_at_once(ru
     finally:
         follower.kill()
         await follower.wait()
+
+
+def test_the_described_service_can_be_read_and_shows_every_key() -> None:
+    page = "docs/adding-a-service.md"
+    [example] = [block.text for block in blocks_of(page) if block.language == "toml"]
+
+    [service] = read_descriptions(example, OutboundAllow(), {"EXAMPLE_CLIENT_SECRET": "obviously-fake"})
+
+    assert service.id == "example"
+    [[(_, written)]] = [list(table.items()) for table in tomllib.loads(example).values()]
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| .* \| .* \|$", _text(page), re.MULTILINE)
+    explained = {key for row in rows for key in re.findall(r"`([a-z_]+)`", row)}
+    assert explained >= {*written, "client_secret"}
+    assert {field.name for field in dataclasses.fields(service)} - explained == {"id", "client"}
 
 
 def _went_well(answer: Any) -> bool:

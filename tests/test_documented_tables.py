@@ -10,11 +10,13 @@ from domain import health, service_failures
 from domain.entities.connection_status import TRANSITIONS, Cause
 from domain.entities.health import HealthStatus, ProbeOutcome, Verdict
 from domain.entities.user import LEAST_ROLE
+from domain.flow_failure import FailureCode
 from domain.health_probes import PROBES
 from gql import __main__ as command_line
 from gql import errors, limits, queries
 from gql.commands import serve
 from gql.http import graphql_request, graphql_socket, graphql_view
+from gql.service_settings import SERVICE_VARIABLES
 from gql.settings import KNOWN, Settings, SettingsError
 from gql.user_errors import UserErrorCode
 from persistence.documents import cost, page_arguments
@@ -23,7 +25,7 @@ from tests.documented_examples import ROOT
 
 
 def test_the_state_diagram_is_the_table_of_transitions() -> None:
-    names = {Cause.MEMBER: "member", Cause.CHECK: "check", Cause.RECONNECT: "new credential"}
+    names = {Cause.MEMBER: "member", Cause.CHECK: "check", Cause.RECONNECT: "new credential", Cause.SERVICE: "service"}
     drawn = re.findall(r"^ +(\w+) --> (\w+): (.+)$", _text("docs/concepts.md"), re.MULTILINE)
     assert {(before, after, causes) for before, after, causes in drawn} == {
         (before.value, after.value, ", ".join(names[each] for each in Cause if each in causes))
@@ -50,6 +52,10 @@ def test_the_tables_of_errors_have_every_code() -> None:
     own = {errors.PARSE_FAILED, errors.VALIDATION_FAILED, errors.BAD_USER_INPUT, errors.INTERNAL}
     codes = [row[0] for row in operation_errors]
     assert sorted(codes) == sorted(own | {error.code for error in errors._PUBLIC})
+
+
+def test_the_table_of_what_arrives_at_return_to_has_every_code() -> None:
+    assert {row[0] for row in _table("docs/authorization.md", "`error`")} == set(FailureCode)
 
 
 def test_the_table_of_faults_is_the_codes() -> None:
@@ -84,7 +90,7 @@ def test_the_table_of_what_is_stored_has_every_table() -> None:
 
 def test_the_readmes_settings_have_their_defaults_and_are_required_as_it_says(tmp_path: Path) -> None:
     rows = _table("README.md", "Name")
-    assert [row[0] for row in rows] == list(KNOWN)
+    assert [row[0] for row in rows] == [name for name in KNOWN if name not in SERVICE_VARIABLES]
     (tmp_path / "key").write_text("A" * 43, "ascii")
     least = {
         "TETHER_DATABASE_URL": "sqlite+aiosqlite:///tether.db",
@@ -103,6 +109,11 @@ def test_the_readmes_settings_have_their_defaults_and_are_required_as_it_says(tm
         if default:
             settings = development if required == "yes" else production
             assert str(getattr(settings, name.removeprefix("TETHER_").lower())) == default
+    of_services = _table("docs/services.md", "Name")
+    assert [row[0] for row in of_services] == list(SERVICE_VARIABLES)
+    for name, _, default in of_services:
+        if default:
+            assert str(getattr(production.services, name.removeprefix("TETHER_").lower())) == default
 
 
 def test_each_command_stands_in_operations_with_the_example_and_options_of_its_help(

@@ -18,31 +18,34 @@ class ConnectionStatus(StrEnum):
 
 
 class Cause(Flag):
-    """What may move a status: a member's wish, what a check found, or a new credential."""
+    """What may move a status: a member's wish, what a check found, a new credential, or what the service reports."""
 
     MEMBER = auto()
     CHECK = auto()
     RECONNECT = auto()
+    SERVICE = auto()
 
 
 _S = ConnectionStatus
 
 TRANSITIONS: dict[tuple[ConnectionStatus, ConnectionStatus], Cause] = {
     (_S.PENDING, _S.ACTIVE): Cause.CHECK | Cause.RECONNECT,
-    (_S.PENDING, _S.INACTIVE): Cause.MEMBER,
+    (_S.PENDING, _S.INACTIVE): Cause.MEMBER | Cause.SERVICE,
     (_S.PENDING, _S.EXPIRED): Cause.CHECK,
-    (_S.PENDING, _S.REVOKED): Cause.CHECK,
+    (_S.PENDING, _S.REVOKED): Cause.CHECK | Cause.SERVICE,
     (_S.PENDING, _S.ERROR): Cause.CHECK,
-    (_S.ACTIVE, _S.INACTIVE): Cause.MEMBER,
+    (_S.ACTIVE, _S.INACTIVE): Cause.MEMBER | Cause.SERVICE,
     (_S.ACTIVE, _S.EXPIRED): Cause.CHECK,
-    (_S.ACTIVE, _S.REVOKED): Cause.CHECK,
+    (_S.ACTIVE, _S.REVOKED): Cause.CHECK | Cause.SERVICE,
     (_S.ACTIVE, _S.ERROR): Cause.CHECK,
-    (_S.INACTIVE, _S.ACTIVE): Cause.MEMBER,
+    (_S.INACTIVE, _S.ACTIVE): Cause.MEMBER | Cause.SERVICE,
+    (_S.INACTIVE, _S.REVOKED): Cause.SERVICE,
     (_S.ERROR, _S.ACTIVE): Cause.CHECK | Cause.RECONNECT,
-    (_S.ERROR, _S.INACTIVE): Cause.MEMBER,
+    (_S.ERROR, _S.INACTIVE): Cause.MEMBER | Cause.SERVICE,
     (_S.ERROR, _S.EXPIRED): Cause.CHECK,
-    (_S.ERROR, _S.REVOKED): Cause.CHECK,
+    (_S.ERROR, _S.REVOKED): Cause.CHECK | Cause.SERVICE,
     (_S.EXPIRED, _S.ACTIVE): Cause.RECONNECT,
+    (_S.EXPIRED, _S.REVOKED): Cause.SERVICE,
     (_S.REVOKED, _S.ACTIVE): Cause.RECONNECT,
 }
 """The whole status machine: a step that is not in this table is not taken, whoever asks."""

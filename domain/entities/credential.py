@@ -21,7 +21,10 @@ class CredentialKind(StrEnum):
 
 @dataclass(slots=True)
 class ServiceCredential:
-    """One credential of one connection. `sealed` opens only for this organization and connection."""
+    """One credential of one connection. `sealed` opens only for this organization and connection.
+
+    `refreshable`: it holds a refresh token, so that it outlives `expires_at`.
+    """
 
     id: UUID
     organization_id: UUID
@@ -33,24 +36,34 @@ class ServiceCredential:
     scopes: tuple[str, ...] | None
     expires_at: datetime | None
     refresh_expires_at: datetime | None
+    refreshable: bool
     generation: int
     created_at: datetime
     rotated_at: datetime
     last_used_at: datetime | None = None
 
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it ends for good; None for never or unknown."""
+        return self.refresh_expires_at if self.refreshable else self.expires_at
+
     def replace(
         self,
         *,
+        kind: CredentialKind,
         sealed: str,
         key_id: str,
         fingerprint: str,
         scopes: tuple[str, ...] | None,
         expires_at: datetime | None,
+        refresh_expires_at: datetime | None,
+        refreshable: bool,
         now: datetime,
     ) -> None:
         """Take a new secret. The generation grows, so that whoever still holds the old one can tell."""
-        self.sealed, self.key_id, self.fingerprint = sealed, key_id, fingerprint
-        self.scopes, self.expires_at, self.refresh_expires_at = scopes, expires_at, None
+        self.kind, self.sealed, self.key_id, self.fingerprint = kind, sealed, key_id, fingerprint
+        self.scopes, self.expires_at, self.refresh_expires_at = scopes, expires_at, refresh_expires_at
+        self.refreshable = refreshable
         self.generation += 1
         self.rotated_at = now
 

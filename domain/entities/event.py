@@ -88,7 +88,10 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True)
 class EventDraft:
-    """What an entity says has happened; it becomes an event when the unit of work gives it a number."""
+    """What an entity says has happened; it becomes an event when the unit of work gives it a number.
+
+    `id`: the event's, where what it tells of may come again and must be told once; None for a new one.
+    """
 
     type: ConnectionEventType
     organization_id: UUID
@@ -97,6 +100,7 @@ class EventDraft:
     status_change: StatusChange | None = None
     health_check_id: UUID | None = None
     data: Mapping[str, Json] = field(default_factory=dict)
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,11 +101,15 @@ class ServiceRateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a service says of a credential: whose it is, what it may do (None: it doesn't tell) and when it ends."""
+    """What a service says of a credential: whose it is, what it may do (None: it doesn't tell) and when it ends.
+
+    `webhook_key` is what the service's webhooks call the same grant, such as `installation:123`.
+    """
 
     account: ExternalAccount
     scopes: tuple[str, ...] | None = None
     expires_at: datetime | None = None
+    webhook_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

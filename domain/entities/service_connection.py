@@ -25,12 +25,18 @@ from domain.errors import InvalidTransition, VersionConflict
 FAILURES_BEFORE_ERROR = 3
 """How many failed checks in a row make an ERROR of what one of them might just be a hiccup."""
 
+PAUSED = "PAUSED"
+"""The code of an INACTIVE that a member asked for; with any other, it is the service that suspends the connection."""
+
 _S = ConnectionStatus
 
 
 @dataclass(slots=True)
 class ServiceConnection:
-    """One connection. Methods that change it return the drafts of what happened; none means nothing changed."""
+    """One connection. Methods that change it return the drafts of what happened; none means nothing changed.
+
+    `webhook_key` is what the service's webhooks call its account, None where they can't mean it.
+    """
 
     id: UUID
     organization_id: UUID
@@ -50,8 +56,10 @@ class ServiceConnection:
     rate_limit: ServiceRateLimit | None = None
     labels: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Json] = field(default_factory=dict)
+    grant_told_at: datetime | None = None  # the latest moment of which the service has reported on the grant
     version: int = 1
     deleted_at: datetime | None = None
+    webhook_key: str | None = None
 
     @classmethod
     def create(
@@ -82,6 +90,16 @@ class ServiceConnection:
             labels=labels,
             settings=settings,
         )
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it is the service that pauses it, rather than a member."""
+        return self.status is _S.INACTIVE and self.status_reason is not None and self.status_reason.code != PAUSED
+
+    @property
+    def checkable(self) -> bool:
+        """Whether a check could find something new: not where a member pauses it, or only a new credential helps."""
+        return self.suspended or self.status not in {_S.INACTIVE, _S.EXPIRED, _S.REVOKED}
 
     def expect(self, version: int | None) -> None:
         """Raise VersionConflict unless the caller decided on what is stored now (None: they don't mind)."""
@@ -123,7 +141,7 @@ class ServiceConnection:
         allowed = allowed_for_members(self.status)
         if to not in allowed:
             raise InvalidTransition(self.status, to, allowed, refusal(self.status, to, allowed))
-        code, message = ("PAUSED", "Paused by a member.") if to is _S.INACTIVE else ("RESUMED", "Resumed by a member.")
+        code, message = (PAUSED, "Paused by a member.") if to is _S.INACTIVE else ("RESUMED", "Resumed by a member.")
         if to is _S.ACTIVE:
             self.health.consecutive_failures = 0
         self.health.next_check_at = now if to is _S.ACTIVE else None
@@ -152,6 +170,7 @@ class ServiceConnection:
         self.rate_limit = self._rate_limit_after(check)
         if check.identity is not None and self.accepts_account(check.identity.account):
             self.external_account = check.identity.account
+            self.webhook_key = check.identity.webhook_key
             self.granted_scopes = check.identity.scopes or ()
             self.missing_scopes = missing_scopes
         self.updated_at = now
@@ -161,9 +180,44 @@ class ServiceConnection:
             drafts.append(self._draft(ConnectionEventType.HEALTH_CHANGED, now, health_check_id=check.id, data=data))
         return drafts + self._follow(check, Cause.RECONNECT if reconnect else Cause.CHECK, now)
 
+    def webhook_received(self, event_id: UUID, data: Mapping[str, Json], now: datetime) -> EventDraft:
+        """That the service has reported something. `event_id`: the same each time this delivery is processed."""
+        return replace(self._draft(ConnectionEventType.WEBHOOK_RECEIVED, now, data=data), id=event_id)
+
+    def check_soon(self, now: datetime) -> None:
+        """Have it checked next, if a check could find something new."""
+        self.health.next_check_at = now if self.checkable else None
+
+    def withdraw(self, reason: StatusReason, *, told_at: datetime, now: datetime) -> list[EventDraft]:
+        """The service reports that the grant is gone, as of `told_at`."""
+        return self._take_report(_S.REVOKED, reason, told_at, now)
+
+    def suspend(self, reason: StatusReason, *, told_at: datetime, now: datetime) -> list[EventDraft]:
+        """The service reports that it pauses the grant, as of `told_at`."""
+        return self._take_report(_S.INACTIVE, reason, told_at, now)
+
+    def unsuspend(self, reason: StatusReason, *, told_at: datetime, now: datetime) -> list[EventDraft]:
+        """The service reports that the grant works again, as of `told_at`. What a member has paused stays so."""
+        return self._take_report(_S.ACTIVE, reason, told_at, now)
+
     def accepts_account(self, account: ExternalAccount) -> bool:
         """Whether a credential of that account may serve: once a connection is somebody's, it stays theirs."""
         return self.external_account is None or self.external_account.id == account.id
+
+    def release_account(self) -> None:
+        """Let it become somebody else's: whose, the next check says."""
+        self.external_account = None
+
+    def authorized(self, method: str, account: ExternalAccount, now: datetime) -> EventDraft:
+        """That somebody has gone to the service and allowed it, as this account. Told before the account is taken."""
+        self.updated_at = now
+        before = self.external_account
+        data: dict[str, Json] = {
+            "method": method,
+            "account": account.name,
+            "previousAccount": None if before is None else before.name,
+        }
+        return self._draft(ConnectionEventType.AUTHORIZED, now, data=data)
 
     def credentials_rotated(self, generation: int, fingerprint: str, now: datetime) -> EventDraft:
         """That the credential is a new one."""
@@ -171,6 +225,28 @@ class ServiceConnection:
         return self._draft(
             ConnectionEventType.CREDENTIALS_ROTATED, now, data={"generation": generation, "fingerprint": fingerprint}
         )
+
+    def learn_rate_limit(self, limit: ServiceRateLimit | None) -> None:
+        """Take what an answer said of the quota, if it did."""
+        self.rate_limit = limit or self.rate_limit
+
+    def repositories_synced(
+        self, *, added: int, updated: int, removed: int, unchanged: int, now: datetime
+    ) -> EventDraft:
+        """That its repositories are as they are at the service."""
+        data: dict[str, Json] = {"added": added, "updated": updated, "removed": removed, "unchanged": unchanged}
+        return self._draft(ConnectionEventType.REPOSITORIES_SYNCED, now, data=data)
+
+    def repository_selected(self, full_name: str, selected: bool, now: datetime) -> EventDraft:
+        """That the team has chosen a repository to be used, or not to be."""
+        self.updated_at = now
+        data: dict[str, Json] = {"changed": ["repositories"], "repository": full_name, "selected": selected}
+        return self._draft(ConnectionEventType.UPDATED, now, data=data)
+
+    def credentials_expiring(self, expires_at: datetime, days_left: int, now: datetime) -> EventDraft:
+        """That the credential ends soon, and only a new one helps. `days_left` is rounded up."""
+        data: dict[str, Json] = {"expiresAt": expires_at.isoformat(), "days": days_left}
+        return self._draft(ConnectionEventType.CREDENTIALS_EXPIRING, now, data=data)
 
     def delete(self, now: datetime) -> list[EventDraft]:
         """End it. Its history stays; its name is free again."""
@@ -184,6 +260,27 @@ class ServiceConnection:
         One that began in the future did so by a clock that has been set back since, and tells nothing of the order.
         """
         return self.health.checked_at is not None and check.started_at < self.health.checked_at <= now
+
+    def _take_report(
+        self, to: ConnectionStatus, reason: StatusReason, told_at: datetime, now: datetime
+    ) -> list[EventDraft]:
+        """The step that the service asks for, unless later news of the grant is known. Either way a check follows."""
+        late = self._knows_of_grant_after(told_at, now)
+        self.grant_told_at = told_at if self.grant_told_at is None else max(told_at, self.grant_told_at)
+        drafts = []
+        if not late and self._has_step(to, Cause.SERVICE) and (to is not _S.ACTIVE or self.suspended):
+            if to is _S.ACTIVE:
+                self.health.consecutive_failures = 0
+            drafts = self._move(to, reason, now)
+        self.check_soon(now)
+        return drafts
+
+    def _knows_of_grant_after(self, moment: datetime, now: datetime) -> bool:
+        """Whether a later report is known, or a later check in which the service accepted the credential."""
+        known = [self.grant_told_at]
+        if any(probe.name == "authenticates" and probe.outcome is ProbeOutcome.PASSED for probe in self.health.probes):
+            known.append(self.health.checked_at)
+        return any(at is not None and moment < at <= now for at in known)
 
     def _rate_limit_after(self, check: HealthCheck) -> ServiceRateLimit | None:
         """What is known of it now. Who was told whose the credential is, isn't kept away any more."""
@@ -200,6 +297,8 @@ class ServiceConnection:
     def _follow(self, check: HealthCheck, cause: Cause, now: datetime) -> list[EventDraft]:
         """The step that a check's verdict asks for, if the machine has it."""
         to = self._consequence(check.verdict)
+        if self.suspended and check.started_at >= self.status_changed_at:
+            cause = Cause.SERVICE  # its answer to this check is later than its report, which may have an end untold
         if to is None or not self._has_step(to, cause):
             return []
         if to is _S.ACTIVE:

@@ -1,7 +1,8 @@
 """What every service offers to the rest of Tether: the one interface that a folder below this one implements.
 
-Called by HealthCheckFactory, ServiceConnectionManager and the catalogue. What a service answers is a value, never an
-exception: `Identified` or `ServiceFault`. A service knows neither the database nor any other service.
+Called by HealthCheckFactory, ServiceConnectionManager, the OAuth flow, repository syncs, webhooks and the catalogue.
+What a service answers is a value, never an exception: what was asked for, or a `ServiceFault`. A service knows neither
+the database nor any other service.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,16 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from domain.entities.health import Identity, Json, Remedy, ServiceRateLimit
-from domain.secret import Secret
-
-
-class AuthorizationMethod(StrEnum):
-    """How a team can link a service."""
-
-    OAUTH2 = "OAUTH2"
-    GITHUB_APP = "GITHUB_APP"
-    TOKEN = "TOKEN"  # noqa: S105 - the name of a method
+from domain.credential_secrets import CredentialSecret
+from domain.entities.health import Identity, Json, ServiceRateLimit
+from domain.services.authorization import Authorization, AuthorizationMethod
+from domain.services.repository_listing import RepositoryListing
+from domain.services.service_fault import ServiceFault
+from domain.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +25,6 @@ class ServiceScope:
     name: str
     description: str
     required: bool = False
-
-
-class FaultKind(StrEnum):
-    """Why a service gave no usable answer; each kind has its own consequence for health and status."""
-
-    UNREACHABLE = "UNREACHABLE"  # no connection, no answer in time, broken transfer, TLS
-    NOT_ALLOWED = "NOT_ALLOWED"  # our own address guard refused to dial
-    SERVICE_ERROR = "SERVICE_ERROR"  # 5xx, or an answer that isn't what the service documents
-    RATE_LIMITED = "RATE_LIMITED"
-    CREDENTIAL_REFUSED = "CREDENTIAL_REFUSED"  # expired, mistyped or replaced
-    CREDENTIAL_REVOKED = "CREDENTIAL_REVOKED"  # the service says that the grant was withdrawn
-    SCOPE_MISSING = "SCOPE_MISSING"
-    ADMIN_REQUIRED = "ADMIN_REQUIRED"  # single sign-on, suspension, a policy: an administrator's matter
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceFault:
-    """A call that brought no answer to use. `code` is stable (`github_bad_credentials`); `evidence` holds no secret.
-
-    `conclusive`: a refusal of the credential has no other cause that the service would name in the same way. One that
-    isn't keeps a new credential out, but doesn't end a connection that has worked.
-    """
-
-    kind: FaultKind
-    code: str
-    message: str
-    remedy: Remedy
-    retry_after_seconds: int | None = None
-    evidence: Mapping[str, Json] | None = None
-    rate_limit: ServiceRateLimit | None = None
-    latency_ms: int | None = None
-    conclusive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +37,13 @@ class Identified:
 
 
 IdentityAnswer = Identified | ServiceFault
+
+
+class Revocation(StrEnum):
+    """What came of asking a service to forget a credential."""
+
+    REVOKED = "REVOKED"
+    NOT_REVOCABLE = "NOT_REVOCABLE"  # only the one who made it can: a personal access token, a key of an app
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +89,24 @@ class Service(Protocol):
     def missing_scopes(self, required: Sequence[str], granted: Sequence[str]) -> tuple[str, ...]:
         """Those required that nothing granted covers (`repo` covers `public_repo`), in their order."""
 
-    async def identify(self, token: Secret) -> IdentityAnswer:
-        """Ask the service whose this token is. Makes one call; never raises for what the service does."""
+    @property
+    def authorization(self) -> Authorization | None:
+        """How a browser links it; None where the operator has registered no client there."""
+
+    @property
+    def repositories(self) -> RepositoryListing | None:
+        """How the repositories that a credential reaches are listed; None for a service without any."""
+
+    @property
+    def webhooks(self) -> Webhooks | None:
+        """How its webhooks are verified and read; None where it sends none, or the operator has set no secret."""
+
+    @property
+    def revocation_spreads(self) -> bool:
+        """Whether revoking one credential does harm to other connections of the same webhook key."""
+
+    async def identify(self, secret: CredentialSecret) -> IdentityAnswer:
+        """Ask the service whose this credential is. Never raises for what the service does."""
+
+    async def revoke(self, secret: CredentialSecret) -> Revocation | ServiceFault:
+        """Have the service forget the credential. One that it no longer knows is REVOKED."""

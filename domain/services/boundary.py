@@ -12,7 +12,7 @@ from domain.entities.health import Json, Remedy
 from domain.entities.text import has_visible_character
 from domain.http import HttpFault, HttpFaultKind
 from domain.secret import Secret
-from domain.services.base import FaultKind, ServiceFault
+from domain.services.service_fault import FaultKind, ServiceFault
 
 TEXT_LENGTH: Final = 255
 URL_LENGTH: Final = 2048

@@ -44,8 +44,9 @@ class Doctor:
         self._ok("key", f"{provider.id}{', made for development' if key.development else ''}")
         await self._examine_database(settings.database_url, provider)
         async with aclosing(HttpClient(allow=settings.outbound_allow)) as http:
-            await self._examine_service(http, "GitHub", settings.github_api_url, "TETHER_GITHUB_API_URL")
-            await self._examine_service(http, "Slack", settings.slack_api_url, "TETHER_SLACK_API_URL")
+            await self._examine_service(http, "GitHub", settings.services.github_api_url, "TETHER_GITHUB_API_URL")
+            await self._examine_service(http, "Slack", settings.services.slack_api_url, "TETHER_SLACK_API_URL")
+            await self._examine_service(http, "GitLab", settings.services.gitlab_url, "TETHER_GITLAB_URL")
         return self._exit_code
 
     async def _examine_database(self, database_url: str, provider: LocalKeyProvider) -> None:

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.loops.auto import auto_loop_factory
 
+from gql.background_work import background_work
 from gql.bootstrap import Tether, running
 from gql.http.application import create_application
 from gql.operator_error import OperatorError
@@ -39,10 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with running(settings) as opened:
         tether = replace(opened, development_token=await founder_token(opened))
-        server = _Server(server_config(create_application(tether)), greeting=_greeting(tether, listener))
+        work = background_work(tether)
+        application = create_application(tether, wake_runner=work.hint)
+        server = _Server(server_config(application), greeting=_greeting(tether, listener))
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signal_number, server.stop)
-        await server.serve(sockets=[listener])
+        async with work.working():
+            await server.serve(sockets=[listener])
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -5,7 +5,7 @@ What it needs is open before it is made and closed after it has ended, so it has
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, cast
 
@@ -18,18 +18,23 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gql.bootstrap import Tether
-from gql.errors import BAD_USER_INPUT, INTERNAL, request_error
+from gql.errors import BAD_USER_INPUT, INTERNAL, masked, request_error
+from gql.http.authorization import authorization_routes
 from gql.http.graphiql import FRONT_END, GraphiQL
 from gql.http.graphql_view import GraphQLView
 from gql.http.health import health_routes
 from gql.http.start_page import start_page_routes
+from gql.http.webhooks import webhook_routes
 from gql.schema import build_schema
 
 
-def create_application(tether: Tether, front_end: Path = FRONT_END) -> ASGIApp:
+def create_application(
+    tether: Tether, front_end: Path = FRONT_END, *, wake_runner: Callable[[], None] | None = None
+) -> ASGIApp:
     """/, /graphql, /livez and /readyz. Every error is JSON, in the form that GraphQL clients know.
 
-    `front_end` is the folder of GraphiQL's.
+    `front_end` is the folder of GraphiQL's. `wake_runner` is told of work that has come; without it, the runner looks
+    for itself.
     """
     schema, graphiql = build_schema(), GraphiQL(tether, front_end)
     view = GraphQLView(schema, tether, graphiql)
@@ -38,7 +43,9 @@ def create_application(tether: Tether, front_end: Path = FRONT_END) -> ASGIApp:
             Route("/graphql", view),
             WebSocketRoute("/graphql", view),
             *graphiql.routes(),
+            *authorization_routes(tether),
             *start_page_routes(tether, schema),
+            *webhook_routes(tether, wake_runner),
             *health_routes(tether),
         ],
         exception_handlers={HTTPException: _refused, Exception: _failed},
@@ -105,9 +112,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 async def _failed(request: Request, _error: Exception) -> JSONResponse:
     """Nobody meant this to happen; the server's log tells more."""
-    request_id = request.state.request_id
-    message = f"Something went wrong in Tether. Its operators find it in their logs by {request_id}."
-    return _errors(request, 500, INTERNAL, message)
+    return _errors(request, 500, INTERNAL, masked(request.state.request_id))
 
 
 def _errors(

@@ -10,6 +10,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from gql.errors import BAD_USER_INPUT, NO_QUERY
+from gql.http.request_body import read_body
 
 LARGEST_BODY_BYTES: Final = 256 * 1024
 
@@ -62,17 +63,10 @@ class GraphQLRequest:
 
 
 async def _body(request: Request) -> bytes:
-    """The body, as long as it isn't too large; what is too large isn't kept."""
-    too_large = Refusal(413, f"The body is larger than {LARGEST_BODY_BYTES // 1024} KiB.")
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > LARGEST_BODY_BYTES:
-        raise too_large
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LARGEST_BODY_BYTES:
-                raise too_large
+        body = await read_body(request, LARGEST_BODY_BYTES)
     except ClientDisconnect:
         raise Refusal(400, "The body ended before it was complete.") from None
-    return bytes(body)
+    if body is None:
+        raise Refusal(413, f"The body is larger than {LARGEST_BODY_BYTES // 1024} KiB.")
+    return body

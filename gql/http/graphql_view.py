@@ -90,10 +90,10 @@ class GraphQLView:
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = [error.formatted for error in result.errors]
-        request_error = isinstance(result, PreExecutionError) or (result.data is None and _before_any_field(result))
-        if request_error:
+        never_ran = isinstance(result, PreExecutionError) or (result.data is None and _before_any_field(result))
+        if never_ran:
             del body["data"]
-        return _json(body, media_type, 400 if request_error and media_type == RESPONSE_JSON else 200)
+        return _json(body, media_type, 400 if never_ran and media_type == RESPONSE_JSON else 200)
 
     def _context(self, connection: HTTPConnection) -> Context:
         tether = self._tether
@@ -105,7 +105,10 @@ class GraphQLView:
             feed=tether.feed,
             catalogue=tether.catalogue,
             manager=tether.manager,
+            repositories=tether.repositories,
+            authorization_flows=tether.authorization_flows,
             users=tether.user_service,
+            public_url=tether.settings.public_url,
             strangers_may_introspect=tether.settings.environment is Environment.DEVELOPMENT,
         )
 

@@ -3,8 +3,6 @@
 Strangers may read it. In production it names no address, no person and nothing that only its operators need.
 """
 
-import base64
-import hashlib
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gql.bootstrap import Tether
+from gql.http.page_policy import page_policy
 from gql.sample import FOUNDER, SLUG
 from gql.schema import TetherSchema
 from gql.settings import Environment
@@ -36,7 +35,7 @@ def start_page_routes(tether: Tether, schema: TetherSchema) -> list[BaseRoute]:
             if development or path != _SCHEMA
         ),
     )
-    headers = {"Content-Security-Policy": _policy(html)}
+    headers = {"Content-Security-Policy": page_policy(html)}
 
     async def start(_request: Request) -> Response:
         return HTMLResponse(html, headers=headers)
@@ -73,13 +72,3 @@ def _facts(tether: Tether) -> dict[str, str]:
             else "nobody, until “tether sample” has created the sample organization"
         )
     return facts
-
-
-def _policy(html: str) -> str:
-    """Nothing is loaded or run; of styles there is just the page's own."""
-    style = html.partition("<style>")[2].partition("</style>")[0]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )

@@ -5,12 +5,13 @@ Used by the other types. Importing this module makes the domain's enums known to
 
 from enum import StrEnum
 
+from domain.connection_deletion import SecretFate
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.credential import CredentialKind
 from domain.entities.event import ActorKind, ConnectionEventType
 from domain.entities.health import HealthCheckTrigger, HealthStatus, ProbeOutcome, Remedy
 from domain.entities.user import Role
-from domain.services.base import AuthorizationMethod
+from domain.services.authorization import AuthorizationMethod
 from gql.types.described import described
 
 described(
@@ -29,10 +30,21 @@ described(
     {
         ConnectionStatus.PENDING: "Waits for its first passing check.",
         ConnectionStatus.ACTIVE: "In use.",
-        ConnectionStatus.INACTIVE: "Paused by a member.",
+        ConnectionStatus.INACTIVE: "Paused by a member, or suspended by the service.",
         ConnectionStatus.EXPIRED: "The service refuses the credential. Ends only by a new credential.",
         ConnectionStatus.REVOKED: "The service withdrew the grant. Ends only by a new credential.",
         ConnectionStatus.ERROR: "Several checks in a row have failed. Heals by itself with the next passing one.",
+    },
+)
+described(
+    SecretFate,
+    "What becomes of a deleted connection's secret at its service. Tether has forgotten it in any case.",
+    {
+        SecretFate.REVOKED: "The service has forgotten it, too.",
+        SecretFate.NOT_REVOCABLE: "Only whoever made it can revoke it: a personal token, or an app's installation.",
+        SecretFate.IN_USE: "Another connection lives by the very same one, so it stays.",
+        SecretFate.PENDING: "The service couldn't do it now. It is asked again for a week.",
+        SecretFate.UNKNOWN: "What was stored doesn't open, so the service can't be asked. Revoke it there.",
     },
 )
 described(
@@ -103,14 +115,17 @@ described(
     "What happened to a connection. Each says what `ConnectionEvent.data` holds.",
     {
         ConnectionEventType.CREATED: 'It was created. Data: {"name", "service"}.',
-        ConnectionEventType.UPDATED: 'Its name, labels or settings were changed. Data: {"changed": ["name", …]}.',
-        ConnectionEventType.AUTHORIZED: "It was authorized by OAuth or an app installation.",
+        ConnectionEventType.UPDATED: "Its name, labels, settings or the choice of a repository were changed. Data: "
+        '{"changed": ["name", …]}; of a repository, {"changed": ["repositories"], "repository", "selected"}.',
+        ConnectionEventType.AUTHORIZED: "It was authorized in the browser. Data: "
+        '{"method", "account", "previousAccount"}; the last is null for a new one.',
         ConnectionEventType.STATUS_CHANGED: "Its status changed; see `status`.",
         ConnectionEventType.HEALTH_CHANGED: 'Its health changed; see `health`. Data: {"from", "to"}.',
         ConnectionEventType.HEALTH_CHECKED: "Its health was checked; see `health`.",
         ConnectionEventType.CREDENTIALS_ROTATED: 'It has a new credential. Data: {"generation", "fingerprint"}.',
         ConnectionEventType.CREDENTIALS_EXPIRING: "Its credential ends soon and can't be renewed by itself.",
-        ConnectionEventType.REPOSITORIES_SYNCED: "Its repositories were brought up to date.",
+        ConnectionEventType.REPOSITORIES_SYNCED: "All of its repositories were compared with the service's. "
+        'Data: {"added", "updated", "removed", "unchanged"}.',
         ConnectionEventType.WEBHOOK_RECEIVED: "The service reported something.",
         ConnectionEventType.COMMAND_RUN: "A command was run through it.",
         ConnectionEventType.DELETED: 'It was deleted. Data: {"name", "service"}.',

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import strawberry
 
-from domain.services.base import AuthorizationMethod
+from domain.services.authorization import AuthorizationMethod
 from domain.services.base import Service as DomainService
 from domain.services.catalogue import ServiceCatalogue
 from gql.types.scalars import JSON, URL
@@ -39,8 +39,8 @@ class Service:
     )
 
 
-def service_of(service: DomainService) -> Service:
-    """What the schema says of a service."""
+def service_of(service: DomainService, public_url: str) -> Service:
+    """What the schema says of a service, on a server that the service reaches at `public_url`."""
     return Service(
         id=strawberry.ID(service.id),
         name=service.name,
@@ -49,13 +49,13 @@ def service_of(service: DomainService) -> Service:
         authorization_methods=list(service.authorization_methods),
         scopes=[ServiceScope(name=s.name, description=s.description, required=s.required) for s in service.scopes],
         settings_schema=dict(service.settings_schema),
-        webhook_url=None,
+        webhook_url=None if service.webhooks is None else URL(f"{public_url}/webhooks/{service.id}"),
     )
 
 
-def service_documents(catalogue: ServiceCatalogue) -> Callable[[Selection], Mapping[str, str]]:
+def service_documents(catalogue: ServiceCatalogue, public_url: str) -> Callable[[Selection], Mapping[str, str]]:
     """What documents ask with: a selection from Service gives each service's JSON text, by its id."""
-    services = {service.id: service_of(service) for service in catalogue}
+    services = {service.id: service_of(service, public_url) for service in catalogue}
 
     def answer(selection: Selection) -> Mapping[str, str]:
         return {id_: orjson.dumps(_project(service, selection)).decode() for id_, service in services.items()}

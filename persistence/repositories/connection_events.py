@@ -5,8 +5,9 @@ Reached as `unit.events`; read by documents, waited for with EventFeed.
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from domain.entities.event import Actor, ConnectionEvent, EventDraft
 from domain.entities.identifiers import new_id
@@ -30,12 +31,18 @@ class SqlConnectionEventRepository:
             return []
         epoch, last = await self._advance(len(drafts))
         events = [
-            ConnectionEvent(new_id(), epoch, sequence, draft, actor)
+            ConnectionEvent(draft.id or new_id(), epoch, sequence, draft, actor)
             for sequence, draft in enumerate(drafts, start=last - len(drafts) + 1)
         ]
         await self._transaction.execute(insert(connection_events), [_values(event) for event in events])
         self.appended = True
         return events
+
+    async def has(self, event_id: UUID) -> bool:
+        told = select(connection_events.c.id).where(
+            connection_events.c.organization_id == self._organization_id, connection_events.c.id == event_id
+        )
+        return (await self._transaction.execute(told)).first() is not None
 
     async def _advance(self, count: int) -> tuple[int, int]:
         """Take the next `count` numbers; returns the epoch and the last of them.

@@ -6,7 +6,7 @@ Reached as `unit.idempotency_keys`.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, tuple_
 
 from persistence.repositories.insert_if_new import insert_if_new
 from persistence.tables import idempotency_keys
@@ -49,3 +49,12 @@ class SqlIdempotencyKeyRepository:
             "created_at": now,
         }
         return await insert_if_new(self._transaction, idempotency_keys, values)
+
+    async def forget(self, created_before: datetime, limit: int) -> int:
+        """The oldest first."""
+        old = select(_c.user_id, _c.operation, _c.key).where(_c.created_at < created_before)
+        oldest = old.order_by(_c.created_at).limit(limit)
+        forgotten = await self._transaction.execute(
+            delete(idempotency_keys).where(tuple_(_c.user_id, _c.operation, _c.key).in_(oldest))
+        )
+        return forgotten.rowcount

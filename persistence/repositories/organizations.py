@@ -3,15 +3,16 @@
 Reached as `unit.organizations`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, insert, select
+from sqlalchemy import ColumnElement, and_, exists, insert, select
 
 from domain.entities.organization import Organization
 from domain.errors import NameTaken
 from persistence.repositories.insert_if_new import insert_if_new
-from persistence.tables import event_counters, organizations, service_connections
+from persistence.tables import event_counters, organizations, repositories, service_connections, service_credentials
 from persistence.transaction import Transaction
 
 _c = organizations.c
@@ -36,6 +37,43 @@ class SqlOrganizationRepository:
             )
         )
         return found.scalar_one_or_none()
+
+    async def owning_repository(self, repository_id: UUID) -> UUID | None:
+        of_its_connection = and_(
+            service_connections.c.organization_id == repositories.c.organization_id,
+            service_connections.c.id == repositories.c.connection_id,
+        )
+        found = await self._transaction.execute(
+            select(repositories.c.organization_id)
+            .join_from(repositories, service_connections, of_its_connection)
+            .where(repositories.c.id == repository_id, service_connections.c.deleted_at.is_(None))
+        )
+        return found.scalar_one_or_none()
+
+    async def credential_held(self, service: str, fingerprint: str) -> bool:
+        of_its_connection = and_(
+            service_connections.c.organization_id == service_credentials.c.organization_id,
+            service_connections.c.id == service_credentials.c.connection_id,
+        )
+        held = (
+            select(service_credentials.c.id)
+            .join_from(service_credentials, service_connections, of_its_connection)
+            .where(service_credentials.c.fingerprint == fingerprint, service_connections.c.service == service)
+        )
+        return bool((await self._transaction.execute(select(held.exists()))).scalar_one())
+
+    async def connections_reached(self, service: str, webhook_keys: Sequence[str]) -> Sequence[tuple[UUID, UUID]]:
+        """In the order of their ids."""
+        found = await self._transaction.execute(
+            select(service_connections.c.organization_id, service_connections.c.id)
+            .where(
+                service_connections.c.service == service,
+                service_connections.c.webhook_key.in_(webhook_keys),
+                service_connections.c.deleted_at.is_(None),
+            )
+            .order_by(service_connections.c.id)
+        )
+        return [(row.organization_id, row.id) for row in found]
 
     async def any(self) -> bool:
         found = await self._transaction.execute(select(exists().select_from(organizations)))

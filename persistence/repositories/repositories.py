@@ -4,6 +4,7 @@ Reached as `unit.repositories`.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,18 @@ class SqlRepositoryRepository:
         )
         return [_entity(row) for row in rows]
 
+    async def list_by_external_id(self, connection_id: UUID, external_ids: Sequence[str]) -> Sequence[Repository]:
+        rows = await self._transaction.execute(
+            select(repositories)
+            .where(
+                _c.organization_id == self._organization_id,
+                _c.connection_id == connection_id,
+                _c.external_id.in_(external_ids),
+            )
+            .order_by(_c.id)
+        )
+        return [_entity(row) for row in rows]
+
     async def add_all(self, new: Sequence[Repository]) -> None:
         for repository in new:
             self._own(repository.organization_id)
@@ -51,7 +64,23 @@ class SqlRepositoryRepository:
             .values(_values(repository))
         )
         if saved.rowcount == 0:
-            raise NotFound("There is no repository with this id.")
+            raise NotFound.repository()
+
+    async def mark_synced(self, repository_ids: Sequence[UUID], at: datetime) -> None:
+        if repository_ids:
+            await self._transaction.execute(
+                update(repositories)
+                .where(_c.organization_id == self._organization_id, _c.id.in_(repository_ids))
+                .values(synced_at=at)
+            )
+
+    async def get(self, repository_id: UUID) -> Repository:
+        statement = select(repositories).where(_c.organization_id == self._organization_id, _c.id == repository_id)
+        rows = await self._transaction.execute(statement.with_for_update() if self._transaction.writes else statement)
+        row = rows.one_or_none()
+        if row is None:
+            raise NotFound.repository()
+        return _entity(row)
 
     async def remove(self, repository_ids: Sequence[UUID]) -> None:
         for start in range(0, len(repository_ids), _REMOVED_AT_ONCE):

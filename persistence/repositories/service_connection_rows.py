@@ -48,6 +48,8 @@ def values(connection: ServiceConnection) -> dict[str, Any]:
         "rate_limit_remaining": limit and limit.remaining,
         "rate_limit_reset_at": limit and limit.reset_at,
         "rate_limit_blocked_until": limit and limit.blocked_until,
+        "grant_told_at": connection.grant_told_at,
+        "webhook_key": connection.webhook_key,
         "labels": connection.labels,
         "settings": connection.settings,
         "version": connection.version,
@@ -85,10 +87,12 @@ def entity(row: Row[Any]) -> ServiceConnection:
             probes=probes_from_json(row.health_probes),
         ),
         rate_limit=_rate_limit(row),
+        grant_told_at=row.grant_told_at,
         labels=row.labels,
         settings=row.settings,
         version=row.version,
         deleted_at=row.deleted_at,
+        webhook_key=row.webhook_key,
     )
 
 

@@ -1,4 +1,4 @@
-"""Sealed credentials as rows, one a connection: generations decide between two writers.
+"""Sealed credentials as rows, one a connection: generations decide between two writers, leases who refreshes.
 
 Reached as `unit.credentials`. What is sealed stays sealed here.
 """
@@ -10,11 +10,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
 
 from domain.entities.credential import CredentialKind, ServiceCredential
-from domain.errors import NotFound, VersionConflict
+from domain.errors import DomainError, LeaseLost, NotFound, VersionConflict
+from domain.ports import LeaseOutcome
 from persistence.repositories.tenant import Tenant
 from persistence.tables import service_credentials
 
 _c = service_credentials.c
+_NOT_LEASED = {"lease": None, "leased_until": None}
 
 
 class SqlServiceCredentialRepository:
@@ -34,18 +36,41 @@ class SqlServiceCredentialRepository:
         self._own(credential.organization_id)
         await self._transaction.execute(insert(service_credentials).values(_values(credential)))
 
-    async def save(self, credential: ServiceCredential, *, replaces_generation: int) -> None:
+    async def save(self, credential: ServiceCredential, *, replaces_generation: int, lease: UUID | None = None) -> None:
+        """A new generation ends every lease: it was taken to replace the old one."""
         self._own(credential.organization_id)
+        statement = update(service_credentials).where(
+            self._of(credential.connection_id), _c.id == credential.id, _c.generation == replaces_generation
+        )
+        if lease is not None:
+            statement = statement.where(_c.lease == lease)
+        ends_lease = lease is not None or credential.generation != replaces_generation
         saved = await self._transaction.execute(
-            update(service_credentials)
-            .where(self._of(credential.connection_id), _c.id == credential.id, _c.generation == replaces_generation)
-            .values(_values(credential))
+            statement.values({**_values(credential), **(_NOT_LEASED if ends_lease else {})})
         )
         if saved.rowcount == 0:
-            current = await self.find(credential.connection_id)
-            if current is None:
-                raise NotFound("This connection has no credential.")
-            raise VersionConflict(current.generation)
+            raise _refusal(await self.find(credential.connection_id), credential.id, replaces_generation, lease)
+
+    async def lease(
+        self, connection_id: UUID, lease: UUID, *, generation: int, now: datetime, until: datetime
+    ) -> LeaseOutcome:
+        """Each way to take it is one statement that looks and takes."""
+        statement = (
+            update(service_credentials)
+            .where(self._of(connection_id), _c.generation == generation)
+            .values(lease=lease, leased_until=until)
+        )
+        if (await self._transaction.execute(statement.where(_c.lease.is_(None)))).rowcount == 1:
+            return LeaseOutcome.TAKEN
+        if (await self._transaction.execute(statement.where(_c.leased_until <= now))).rowcount == 1:
+            return LeaseOutcome.TAKEN_OVER
+        current = await self.find(connection_id)
+        return LeaseOutcome.HELD if current is not None and current.generation == generation else LeaseOutcome.CHANGED
+
+    async def release(self, connection_id: UUID, lease: UUID) -> None:
+        await self._transaction.execute(
+            update(service_credentials).where(self._of(connection_id), _c.lease == lease).values(_NOT_LEASED)
+        )
 
     async def mark_used(self, connection_id: UUID, at: datetime) -> None:
         await self._transaction.execute(
@@ -61,6 +86,17 @@ class SqlServiceCredentialRepository:
         return and_(_c.organization_id == self._organization_id, _c.connection_id == connection_id)
 
 
+def _refusal(
+    current: ServiceCredential | None, credential_id: UUID, replaces_generation: int, lease: UUID | None
+) -> DomainError:
+    """Why a save met no row."""
+    if current is None:
+        return NotFound("This connection has no credential.")
+    if lease is not None and (current.id, current.generation) == (credential_id, replaces_generation):
+        return LeaseLost()
+    return VersionConflict(current.generation)
+
+
 def _values(credential: ServiceCredential) -> dict[str, Any]:
     return {
         "organization_id": credential.organization_id,
@@ -73,6 +109,7 @@ def _values(credential: ServiceCredential) -> dict[str, Any]:
         "scopes": credential.scopes,
         "expires_at": credential.expires_at,
         "refresh_expires_at": credential.refresh_expires_at,
+        "refreshable": credential.refreshable,
         "generation": credential.generation,
         "created_at": credential.created_at,
         "rotated_at": credential.rotated_at,
@@ -92,6 +129,7 @@ def _entity(row: Row[Any]) -> ServiceCredential:
         scopes=None if row.scopes is None else tuple(row.scopes),
         expires_at=row.expires_at,
         refresh_expires_at=row.refresh_expires_at,
+        refreshable=row.refreshable,
         generation=row.generation,
         created_at=row.created_at,
         rotated_at=row.rotated_at,

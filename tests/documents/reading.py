@@ -11,11 +11,17 @@ from typing import Any
 import orjson
 
 from domain.address_guard import OutboundAllow
+from domain.authorization_flows import AuthorizationFlows
+from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
+from domain.credential_refresh import CredentialRefresher
+from domain.credential_vault import CredentialVault
 from domain.entities.user import Viewer
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
 from domain.key_ring import KeyRing, LocalKeyProvider, generate_key, parse_key
+from domain.repository_manager import RepositoryManager
+from domain.repository_sync import RepositorySync
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.github import GitHub
@@ -30,6 +36,8 @@ from persistence.event_feed import EventFeed
 from persistence.event_reader import EventReader
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.documents.world_maker import NOW
+
+PUBLIC_URL = "https://tether.example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +93,15 @@ async def reading(database_url: str) -> AsyncIterator[Reading]:
             ]
         )
         schema = build_schema()
-        documents = DocumentReader(database, service_documents(catalogue), _clock)
+        documents = DocumentReader(database, service_documents(catalogue, PUBLIC_URL), _clock)
         feed = EventFeed(database)
         units = SqlUnitsOfWork(database, feed.hint)
         provider = LocalKeyProvider(parse_key(generate_key()).key)
         encryption = CredentialEncryption(KeyRing([KeyRing.generate(provider)], provider))
-        manager = ServiceConnectionManager(units, catalogue, HealthCheckFactory(catalogue, _clock), encryption, _clock)
+        vault, health_checks = CredentialVault(encryption), HealthCheckFactory(catalogue, _clock)
+        refresher = CredentialRefresher(units, catalogue, vault, _clock)
+        manager = ServiceConnectionManager(units, catalogue, health_checks, encryption, refresher, _clock)
+        checks = ConnectionChecks(catalogue, health_checks, _clock, lambda: 0.5)
         parts = {
             "request_id": "request",
             "operations": schema.operations,
@@ -99,7 +110,12 @@ async def reading(database_url: str) -> AsyncIterator[Reading]:
             "feed": feed,
             "catalogue": catalogue,
             "manager": manager,
+            "repositories": RepositoryManager(units, RepositorySync(units, catalogue, refresher, _clock), _clock),
+            "authorization_flows": AuthorizationFlows(
+                units, catalogue, checks, vault, _clock, public_url=PUBLIC_URL, return_to_allowed=()
+            ),
             "users": UserService(units, _clock),
+            "public_url": PUBLIC_URL,
         }
         yield Reading(database, schema, documents, catalogue, database.statements, parts)
     await http.aclose()

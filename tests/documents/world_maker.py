@@ -265,6 +265,7 @@ class _Maker:
             scopes=self.or_none(self.chance.choice([[], ["repo", "ü'\""]])),
             expires_at=self.or_none(NOW + timedelta(days=days)),
             refresh_expires_at=self.or_none(NOW + timedelta(days=days + 100)),
+            refreshable=self.chance.random() < 0.5,
             generation=number + 1,
             created_at=self.moment(),
             rotated_at=self.moment(),

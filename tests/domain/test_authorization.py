@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from domain.credential_secrets import TokenSecret
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.user import Role, Viewer
 from domain.errors import (
@@ -31,7 +32,9 @@ CALLS: dict[str, tuple[Role, Call]] = {
     ),
     "rotate": (
         Role.ADMIN,
-        lambda world, viewer, id_: world.manager.rotate_credentials(viewer, id_, Secret("sandbox-github-acme")),
+        lambda world, viewer, id_: world.manager.rotate_credentials(
+            viewer, id_, TokenSecret(Secret("sandbox-github-acme"))
+        ),
     ),
     "delete": (Role.ADMIN, lambda world, viewer, id_: world.manager.delete_connection(viewer, id_)),
 }
@@ -79,7 +82,7 @@ async def test_a_strangers_organization_answers_exactly_like_a_missing_one(world
 
     for organization_id in (elsewhere.id, uuid.uuid4()):
         for refused in (
-            world.manager.create_connection(world.admin, organization_id, "github", token),
+            world.manager.create_connection(world.admin, organization_id, "github", TokenSecret(token)),
             world.manager.list(world.admin, organization_id),
         ):
             with pytest.raises(NotFound) as refusal:
@@ -88,5 +91,7 @@ async def test_a_strangers_organization_answers_exactly_like_a_missing_one(world
             assert refusal.value.field == ("input", "organizationId")
 
     with pytest.raises(Forbidden, match="takes the role ADMIN"):
-        await world.manager.create_connection(world.viewers[Role.MEMBER], world.organization_id, "github", token)
+        await world.manager.create_connection(
+            world.viewers[Role.MEMBER], world.organization_id, "github", TokenSecret(token)
+        )
     assert await world.calls(token) == 0

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from domain.credential_secrets import TokenSecret
+from domain.credential_vault import CredentialVault
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import ConnectionEventType
 from domain.entities.health import HealthCheckTrigger, HealthStatus, Remedy, Verdict
@@ -17,7 +19,6 @@ from domain.errors import (
     ServiceFailure,
 )
 from domain.secret import Secret, fingerprint
-from domain.token_credentials import TokenCredentials
 from tests.domain.world import World
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +79,7 @@ async def test_a_refused_credential_expires_until_it_is_replaced(world: World) -
     with pytest.raises(InvalidTransition, match="rotateCredentials"):
         await world.manager.update_connection_status(world.admin, created.id, Status.ACTIVE)
 
-    rotated = await world.manager.rotate_credentials(world.admin, created.id, await world.token())
+    rotated = await world.manager.rotate_credentials(world.admin, created.id, TokenSecret(await world.token()))
     assert rotated == await world.manager.get(world.admin, created.id)
     assert rotated.status is Status.ACTIVE
     assert rotated.health.next_check_at is not None
@@ -105,7 +106,7 @@ async def test_the_third_failure_in_a_row_is_an_error_that_heals_by_itself(world
 async def test_a_refusal_that_proves_nothing_ends_no_connection_but_takes_no_new_credential(world: World) -> None:
     token = await world.token("slack")
     create = world.manager.create_connection
-    created = await create(world.admin, world.organization_id, "slack", token)
+    created = await create(world.admin, world.organization_id, "slack", TokenSecret(token))
     await world.sandbox.put_token(token.reveal(), service="slack", behaviour="invalid_auth")
 
     seen = []
@@ -114,8 +115,8 @@ async def test_a_refusal_that_proves_nothing_ends_no_connection_but_takes_no_new
         seen.append((await world.manager.get(world.admin, created.id)).status)
     assert seen == [Status.ACTIVE, Status.ACTIVE, Status.ERROR]
     for refused in (
-        create(world.admin, world.organization_id, "slack", token),
-        world.manager.rotate_credentials(world.admin, created.id, token),
+        create(world.admin, world.organization_id, "slack", TokenSecret(token)),
+        world.manager.rotate_credentials(world.admin, created.id, TokenSecret(token)),
     ):
         with pytest.raises(ServiceFailure) as failure:
             await refused
@@ -218,7 +219,7 @@ async def test_what_was_found_of_a_credential_that_is_gone_is_not_held_against_t
 
     checking = asyncio.create_task(world.manager.check_connection_health(world.admin, created.id))
     await asked(world, old, 2)
-    await world.manager.rotate_credentials(world.admin, created.id, new)
+    await world.manager.rotate_credentials(world.admin, created.id, TokenSecret(new))
     check = await checking
 
     known = await world.manager.get(world.admin, created.id)
@@ -258,14 +259,16 @@ async def test_a_new_token_takes_the_old_ones_place(world: World) -> None:
     old, new = await world.token(), await world.token(scopes=None)
     created = await world.connect(old)
 
-    rotated = await world.manager.rotate_credentials(world.admin, created.id, new, expected_version=created.version)
+    rotated = await world.manager.rotate_credentials(
+        world.admin, created.id, TokenSecret(new), expected_version=created.version
+    )
 
     assert rotated == await world.manager.get(world.admin, created.id)
     assert (rotated.version, rotated.granted_scopes) == (created.version + 1, ())
     async with world.units.reading(world.organization_id) as unit:
         credential = await unit.credentials.find(created.id)
     assert credential is not None
-    assert TokenCredentials(world.encryption).open(credential) == new
+    assert CredentialVault(world.encryption).open(credential) == TokenSecret(new)
     assert (credential.generation, credential.fingerprint, credential.scopes) == (2, fingerprint(new), None)
     assert (await world.events(created.id))[-2:] == [Type.CREDENTIALS_ROTATED, Type.HEALTH_CHECKED]
 
@@ -274,7 +277,7 @@ async def test_a_token_of_another_account_is_not_taken(world: World) -> None:
     created = await world.connect()
 
     with pytest.raises(AccountMismatch) as refusal:
-        await world.manager.rotate_credentials(world.admin, created.id, await world.token(account=GLOBEX))
+        await world.manager.rotate_credentials(world.admin, created.id, TokenSecret(await world.token(account=GLOBEX)))
 
     assert (refusal.value.expected, refusal.value.actual) == ("acme-bot", "globex-bot")
     assert await world.manager.get(world.admin, created.id) == created
@@ -285,7 +288,9 @@ async def test_a_token_that_the_service_refuses_is_not_taken(world: World) -> No
     created = await world.connect()
 
     with pytest.raises(ServiceFailure) as failure:
-        await world.manager.rotate_credentials(world.admin, created.id, await world.token(behaviour="revoked"))
+        await world.manager.rotate_credentials(
+            world.admin, created.id, TokenSecret(await world.token(behaviour="revoked"))
+        )
 
     assert failure.value.failure_code == "CREDENTIAL_REFUSED"
     assert await world.manager.get(world.admin, created.id) == created
@@ -304,6 +309,6 @@ async def test_a_paused_connection_stays_paused_with_its_new_token(world: World)
     created = await world.connect()
     await world.manager.update_connection_status(world.admin, created.id, Status.INACTIVE)
 
-    rotated = await world.manager.rotate_credentials(world.admin, created.id, await world.token())
+    rotated = await world.manager.rotate_credentials(world.admin, created.id, TokenSecret(await world.token()))
 
     assert (rotated.status, rotated.health.next_check_at) == (Status.INACTIVE, None)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from domain.credential_secrets import TokenSecret
 from domain.entities.health import (
     HealthCheckTrigger,
     HealthProbe,
@@ -22,9 +23,9 @@ from domain.errors import CredentialUnreadable, ServiceFailure
 from domain.health import Diagnosis, HealthCheckFactory, HealthSubject
 from domain.http import HttpClient
 from domain.secret import Secret
-from domain.services.base import FaultKind
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.github import GitHub
+from domain.services.service_fault import FaultKind
 from domain.services.slack import Slack
 from tests.domain.impatient_client import impatient_client
 from tests.sandbox_server import SandboxServer
@@ -70,7 +71,8 @@ def token() -> Secret:
 def subject(
     service_id: str, token: Secret | CredentialUnreadable, settings: Mapping[str, Json] | None = None
 ) -> HealthSubject:
-    return HealthSubject(service_id, settings or {}, token, expected_account_id=None, stored_expires_at=None)
+    secret = token if isinstance(token, CredentialUnreadable) else TokenSecret(token)
+    return HealthSubject(service_id, settings or {}, secret, expected_account_id=None, stored_end=None)
 
 
 async def diagnose(checks: HealthCheckFactory, of: HealthSubject) -> Diagnosis:
@@ -283,7 +285,7 @@ async def test_an_end_that_is_near_degrades(
     ends = now() + timedelta(days=days)
     told = {"expires_at": ends.isoformat()} if told_by_the_service else {}
     await sandbox.put_token(token.reveal(), service="github", **told)
-    of = replace(subject("github", token, settings), stored_expires_at=None if told_by_the_service else ends)
+    of = replace(subject("github", token, settings), stored_end=None if told_by_the_service else ends)
 
     diagnosis = await diagnose(checks, of)
 
@@ -300,7 +302,7 @@ async def test_an_end_in_the_past_that_the_service_ignores_is_a_warning(
 ) -> None:
     await sandbox.put_token(token.reveal(), service="github")
 
-    diagnosis = await diagnose(checks, replace(subject("github", token), stored_expires_at=now() - timedelta(days=1)))
+    diagnosis = await diagnose(checks, replace(subject("github", token), stored_end=now() - timedelta(days=1)))
 
     assert probe(diagnosis, "not_about_to_expire").code == "credential_end_passed"
     assert (diagnosis.check.status, diagnosis.check.verdict) == (HealthStatus.DEGRADED, Verdict.PASSED)

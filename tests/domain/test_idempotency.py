@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from domain.credential_secrets import TokenSecret
 from domain.entities.user import Role
 from domain.errors import (
     IdempotencyKeyReused,
@@ -56,7 +57,9 @@ async def test_a_call_without_a_key_and_another_users_key_stand_for_themselves(w
         await world.connect(token),
         await world.connect(token),
         await world.connect(token, idempotency_key="once"),
-        await world.manager.create_connection(owner, world.organization_id, "github", token, idempotency_key="once"),
+        await world.manager.create_connection(
+            owner, world.organization_id, "github", TokenSecret(token), idempotency_key="once"
+        ),
     ]
 
     assert len({each.id for each in made}) == 4

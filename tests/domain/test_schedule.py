@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.entities.connection_status import ConnectionStatus
-from domain.entities.health import ServiceRateLimit
+from domain.entities.event import StatusReason
+from domain.entities.health import Remedy, ServiceRateLimit
 from domain.entities.service_connection import ServiceConnection
-from domain.schedule import LONGEST_BACK_OFF, LONGEST_WAIT, NEVER_DUE, SHORTEST_BACK_OFF, next_check_at
+from domain.schedule import LONGEST_BACK_OFF, LONGEST_WAIT, SHORTEST_BACK_OFF, next_check_at
 from tests.domain.test_service_connection import a_connection
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -75,4 +76,11 @@ def test_no_service_keeps_a_connection_unchecked_for_longer_than_a_day() -> None
 @pytest.mark.parametrize("status", ConnectionStatus)
 def test_only_connections_that_a_check_could_move_are_due(status: ConnectionStatus) -> None:
     due = next_check_at(a_connection(status), NOW, lambda: 0.5)
-    assert (due is None) == (status in NEVER_DUE) == (status.value in {"INACTIVE", "EXPIRED", "REVOKED"})
+    assert (due is None) == (status.value in {"INACTIVE", "EXPIRED", "REVOKED"})
+
+
+def test_what_the_service_suspends_is_still_checked_since_nobody_may_report_the_end() -> None:
+    connection = a_connection(ConnectionStatus.ACTIVE)
+    connection.suspend(StatusReason("GITHUB_SUSPENDED", "Suspended.", Remedy.CONTACT_ADMIN), told_at=NOW, now=NOW)
+    assert connection.status is ConnectionStatus.INACTIVE
+    assert next_check_at(connection, NOW, lambda: 0.5) == NOW + timedelta(minutes=5)

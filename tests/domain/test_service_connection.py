@@ -2,10 +2,12 @@
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -102,6 +104,25 @@ WANTED_BY: Mapping[Verdict, Status] = {
 }
 
 
+REPORTS: Mapping[Status, StatusReason] = {
+    Status.REVOKED: StatusReason("APP_UNINSTALLED", "The app was uninstalled.", Remedy.RECONNECT),
+    Status.INACTIVE: StatusReason("APP_SUSPENDED", "The app is suspended.", Remedy.CONTACT_ADMIN),
+    Status.ACTIVE: StatusReason("UNSUSPENDED", "The suspension has ended.", Remedy.NONE),
+}
+
+
+def report(
+    connection: ServiceConnection, after: Status, *, told_at: datetime, now: datetime | None = None
+) -> list[EventDraft]:
+    """What the service reports by a webhook, named for the status that it asks for."""
+    take = {
+        Status.REVOKED: connection.withdraw,
+        Status.INACTIVE: connection.suspend,
+        Status.ACTIVE: connection.unsuspend,
+    }[after]
+    return take(REPORTS[after], told_at=told_at, now=now or told_at)
+
+
 # The table
 
 
@@ -109,20 +130,22 @@ def test_the_table_is_the_contracts() -> None:
     written = {f"{before}>{after}": str(cause).removeprefix("Cause.") for (before, after), cause in TRANSITIONS.items()}
     assert written == {
         "PENDING>ACTIVE": "CHECK|RECONNECT",
-        "PENDING>INACTIVE": "MEMBER",
+        "PENDING>INACTIVE": "MEMBER|SERVICE",
         "PENDING>EXPIRED": "CHECK",
-        "PENDING>REVOKED": "CHECK",
+        "PENDING>REVOKED": "CHECK|SERVICE",
         "PENDING>ERROR": "CHECK",
-        "ACTIVE>INACTIVE": "MEMBER",
+        "ACTIVE>INACTIVE": "MEMBER|SERVICE",
         "ACTIVE>EXPIRED": "CHECK",
-        "ACTIVE>REVOKED": "CHECK",
+        "ACTIVE>REVOKED": "CHECK|SERVICE",
         "ACTIVE>ERROR": "CHECK",
-        "INACTIVE>ACTIVE": "MEMBER",
+        "INACTIVE>ACTIVE": "MEMBER|SERVICE",
+        "INACTIVE>REVOKED": "SERVICE",
         "ERROR>ACTIVE": "CHECK|RECONNECT",
-        "ERROR>INACTIVE": "MEMBER",
+        "ERROR>INACTIVE": "MEMBER|SERVICE",
         "ERROR>EXPIRED": "CHECK",
-        "ERROR>REVOKED": "CHECK",
+        "ERROR>REVOKED": "CHECK|SERVICE",
         "EXPIRED>ACTIVE": "RECONNECT",
+        "EXPIRED>REVOKED": "SERVICE",
         "REVOKED>ACTIVE": "RECONNECT",
     }
 
@@ -172,6 +195,96 @@ def test_a_check_takes_the_steps_of_the_table_and_no_others(before: Status, verd
         assert connection.status is before
 
 
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(Status, REPORTS)))
+def test_the_service_takes_the_steps_of_the_table_and_no_others(before: Status, after: Status) -> None:
+    connection = a_connection(before)
+
+    drafts = report(connection, after, told_at=START)
+
+    resumes_a_members_pause = (before, after) == (Status.INACTIVE, Status.ACTIVE)
+    if Cause.SERVICE in TRANSITIONS.get((before, after), Cause(0)) and not resumes_a_members_pause:
+        [draft] = drafts
+        assert draft.status_change is not None
+        assert (draft.status_change.previous, draft.status_change.current) == (before, after)
+        assert connection.status_reason == draft.status_change.reason == REPORTS[after]
+    else:
+        assert (drafts, connection.status) == ([], before)
+    assert connection.health.next_check_at == (START if connection.checkable else None)
+
+
+def test_the_end_of_a_suspension_is_not_the_end_of_a_members_pause() -> None:
+    connection = a_connection(Status.ACTIVE)
+    connection.set_status(Status.INACTIVE, reason="Holidays.", now=START)
+
+    for after in (Status.INACTIVE, Status.ACTIVE):
+        assert report(connection, after, told_at=START) == []
+
+    assert (connection.status, connection.suspended) == (Status.INACTIVE, False)
+    assert connection.health.next_check_at is None
+
+
+def test_a_report_that_another_has_overtaken_changes_nothing() -> None:
+    connection = a_connection(Status.ACTIVE)
+    report(connection, Status.ACTIVE, told_at=START + timedelta(seconds=1))
+
+    assert report(connection, Status.INACTIVE, told_at=START, now=START + timedelta(seconds=2)) == []
+
+    assert connection.status is Status.ACTIVE
+    assert connection.health.next_check_at == START + timedelta(seconds=2)  # whoever is right will be seen then
+
+
+def test_a_report_of_a_time_before_the_service_accepted_the_credential_changes_nothing() -> None:
+    connection = a_connection(Status.REVOKED)
+    record(connection, a_check(Verdict.PASSED, at=START, account=ACME), reconnect=True)
+
+    before = START - timedelta(minutes=1)
+    assert report(connection, Status.REVOKED, told_at=before, now=START + timedelta(minutes=1)) == []
+    assert report(connection, Status.REVOKED, told_at=START, now=START + timedelta(minutes=1)) != []
+    assert connection.status is Status.REVOKED
+
+
+def test_a_check_that_the_service_refused_doesnt_outdate_a_report() -> None:
+    connection = a_connection(Status.ACTIVE)
+    record(connection, a_check(Verdict.FAILED, at=START + timedelta(seconds=1)))
+
+    assert report(connection, Status.REVOKED, told_at=START, now=START + timedelta(seconds=2)) != []
+
+
+def test_what_was_known_by_a_clock_that_was_ahead_outdates_no_report() -> None:
+    connection = a_connection(Status.ACTIVE)
+    report(connection, Status.ACTIVE, told_at=START + timedelta(hours=1))
+
+    assert report(connection, Status.REVOKED, told_at=START) != []
+
+
+@pytest.mark.parametrize(("verdict", "after"), [(Verdict.PASSED, Status.ACTIVE), (Verdict.REVOKED, Status.REVOKED)])
+def test_what_the_service_says_to_a_later_check_ends_a_suspension_whose_end_it_never_reported(
+    verdict: Verdict, after: Status
+) -> None:
+    connection = a_connection(Status.ACTIVE)
+    report(connection, Status.INACTIVE, told_at=START)
+
+    record(connection, a_check(verdict, at=START - timedelta(seconds=1), account=ACME))
+    assert connection.status is Status.INACTIVE  # that check had begun before
+
+    record(connection, a_check(verdict, at=START + timedelta(minutes=5), account=ACME))
+    assert connection.status is after
+
+
+@given(
+    told=st.lists(st.sampled_from([Status.INACTIVE, Status.ACTIVE]), min_size=1, max_size=6).flatmap(
+        lambda reports: st.lists(
+            st.sampled_from(list(enumerate(reports))), min_size=len(reports), max_size=3 * len(reports)
+        )
+    )
+)
+def test_of_suspensions_and_their_ends_in_any_order_and_again_the_latest_counts(told: list[tuple[int, Status]]) -> None:
+    connection = a_connection(Status.ACTIVE)
+    for moment, after in told:
+        report(connection, after, told_at=START + timedelta(seconds=moment), now=START + timedelta(minutes=1))
+    assert connection.status is max(told)[1]
+
+
 def test_the_reason_is_the_probe_that_failed() -> None:
     connection = a_connection(Status.ACTIVE)
 
@@ -210,6 +323,15 @@ def test_another_accounts_credential_never_becomes_the_connections_account(recon
 
     assert (connection.external_account, connection.granted_scopes) == (ACME, ("repo",))
     assert connection.health.status is HealthStatus.UNHEALTHY
+
+
+def test_webhooks_mean_a_connection_by_the_key_of_the_account_that_it_is_of() -> None:
+    connection = a_connection()
+    theirs, ours = Identity(GLOBEX, webhook_key="installation:2"), Identity(ACME, webhook_key="installation:1")
+    record(connection, replace(a_check(Verdict.PASSED), identity=ours))
+    record(connection, replace(a_check(Verdict.FAILED, at=START + timedelta(minutes=1)), identity=theirs))
+    record(connection, a_check(Verdict.PASSED, at=START + timedelta(minutes=2)))
+    assert connection.webhook_key == "installation:1"
 
 
 def test_an_account_may_take_another_name() -> None:
@@ -298,13 +420,17 @@ class StatusMachine(RuleBasedStateMachine):
     @rule(verdict=st.sampled_from(Verdict), account=st.sampled_from([ACME, GLOBEX, None]))
     def check(self, verdict: Verdict, account: ExternalAccount | None) -> None:
         before, known = self.connection.status, self.connection.external_account
+        suspended = self.connection.suspended
         drafts = record(self.connection, a_check(verdict, at=self.now, account=account))
-        self.took(before, drafts, Cause.CHECK)
+        self.took(before, drafts, Cause.SERVICE if suspended else Cause.CHECK)
         if verdict is Verdict.PASSED:
             self.failures_in_a_row = 0
         elif verdict is not Verdict.INCONCLUSIVE:
             self.failures_in_a_row += 1
-        if verdict is Verdict.INCONCLUSIVE or before in {Status.INACTIVE, Status.EXPIRED, Status.REVOKED}:
+        if suspended:
+            ends = {Verdict.PASSED: Status.ACTIVE, Verdict.REVOKED: Status.REVOKED}
+            assert self.connection.status is ends.get(verdict, before)
+        elif verdict is Verdict.INCONCLUSIVE or before in {Status.INACTIVE, Status.EXPIRED, Status.REVOKED}:
             assert self.connection.status is before
         elif verdict is Verdict.FAILED:
             failing = self.failures_in_a_row >= FAILURES_BEFORE_ERROR
@@ -316,12 +442,25 @@ class StatusMachine(RuleBasedStateMachine):
 
     @rule()
     def reconnect(self) -> None:
-        before = self.connection.status
+        before, suspended = self.connection.status, self.connection.suspended
         account = self.connection.external_account or ACME
         drafts = record(self.connection, a_check(Verdict.PASSED, at=self.now, account=account), reconnect=True)
-        self.took(before, drafts, Cause.RECONNECT)
+        self.took(before, drafts, Cause.SERVICE if suspended else Cause.RECONNECT)
         self.failures_in_a_row = 0
-        assert self.connection.status is (Status.INACTIVE if before is Status.INACTIVE else Status.ACTIVE)
+        paused = before is Status.INACTIVE and not suspended
+        assert self.connection.status is (Status.INACTIVE if paused else Status.ACTIVE)
+
+    @rule(after=st.sampled_from(list(REPORTS)), minutes_ago=st.integers(0, 5))
+    def hear(self, after: Status, minutes_ago: int) -> None:
+        before, suspended = self.connection.status, self.connection.suspended
+        told_at = self.now - timedelta(minutes=minutes_ago)
+        drafts = report(self.connection, after, told_at=told_at, now=self.now)
+        self.took(before, drafts, Cause.SERVICE)
+        if self.connection.status is not before:
+            assert self.connection.status is after
+            assert after is not Status.ACTIVE or suspended
+            if after is Status.ACTIVE:
+                self.failures_in_a_row = 0
 
     @rule(to=st.sampled_from(Status))
     def wish(self, to: Status) -> None:
@@ -357,8 +496,8 @@ class StatusMachine(RuleBasedStateMachine):
         assert self.connection.health.consecutive_failures == self.failures_in_a_row
 
     @invariant()
-    def a_paused_connection_is_not_due(self) -> None:
-        if self.connection.status is Status.INACTIVE:
+    def what_a_member_paused_is_not_due(self) -> None:
+        if self.connection.status is Status.INACTIVE and not self.connection.suspended:
             assert self.connection.health.next_check_at is None
 
     @invariant()

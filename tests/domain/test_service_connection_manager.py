@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from domain.connection_deletion import Deletion, SecretFate
+from domain.credential_secrets import TokenSecret
+from domain.credential_vault import CredentialVault
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import ConnectionEventType
 from domain.entities.health import HealthCheckTrigger, HealthStatus, Json, Remedy, Verdict
@@ -19,7 +22,6 @@ from domain.errors import (
     VersionConflict,
 )
 from domain.secret import Secret, fingerprint
-from domain.token_credentials import TokenCredentials
 from domain.unset import UNSET
 from persistence.tables import service_connections
 from tests.domain.world import World
@@ -55,7 +57,7 @@ async def test_a_connection_takes_the_accounts_name_and_is_active_at_once(world:
 
 async def test_slack_connects_as_well(world: World) -> None:
     created = await world.manager.create_connection(
-        world.admin, world.organization_id, "slack", await world.token("slack"), name="Chat"
+        world.admin, world.organization_id, "slack", TokenSecret(await world.token("slack")), name="Chat"
     )
 
     assert (created.name, created.status, created.service) == ("Chat", Status.ACTIVE, "slack")
@@ -69,7 +71,7 @@ async def test_the_credential_is_kept_sealed_and_the_token_nowhere(world: World)
         [connection] = await unit.connections.list()
         credential = await unit.credentials.find(connection.id)
     assert credential is not None
-    assert TokenCredentials(world.encryption).open(credential) == token
+    assert CredentialVault(world.encryption).open(credential) == TokenSecret(token)
     assert (credential.fingerprint, credential.generation) == (fingerprint(token), 1)
     assert credential.scopes == ("repo", "read:org", "user")
     assert credential.expires_at is not None
@@ -149,7 +151,7 @@ async def test_a_revoked_grant_is_a_refused_credential(world: World) -> None:
     token = await world.token("slack", behaviour="revoked")
 
     with pytest.raises(ServiceFailure) as failure:
-        await world.manager.create_connection(world.admin, world.organization_id, "slack", token)
+        await world.manager.create_connection(world.admin, world.organization_id, "slack", TokenSecret(token))
 
     assert (failure.value.failure_code, failure.value.remedy) == ("CREDENTIAL_REFUSED", Remedy.RECONNECT)
 
@@ -177,7 +179,7 @@ async def test_bad_input_is_refused_with_its_place_before_the_service_is_asked(
     others = {name: value for name, value in arguments.items() if name != "service"}
 
     with pytest.raises(InvalidInput) as refusal:
-        await world.manager.create_connection(world.admin, world.organization_id, service, token, **others)
+        await world.manager.create_connection(world.admin, world.organization_id, service, TokenSecret(token), **others)
 
     assert refusal.value.field == field
     assert await world.calls(token) == 0
@@ -326,7 +328,7 @@ async def test_a_stale_version_is_refused_by_every_change(world: World, dry_run:
             world.admin, created.id, Status.INACTIVE, expected_version=stale, dry_run=dry_run
         ),
         world.manager.delete_connection(world.admin, created.id, expected_version=stale, dry_run=dry_run),
-        world.manager.rotate_credentials(world.admin, created.id, token, expected_version=stale),
+        world.manager.rotate_credentials(world.admin, created.id, TokenSecret(token), expected_version=stale),
     ):
         with pytest.raises(VersionConflict) as refusal:
             await refused
@@ -338,14 +340,16 @@ async def test_a_stale_version_is_refused_by_every_change(world: World, dry_run:
 async def test_deleting_forgets_the_secret_keeps_the_history_and_frees_the_name(world: World) -> None:
     created = await world.connect(name="Code")
 
-    assert await world.manager.delete_connection(world.admin, created.id, dry_run=True) == world.organization_id
+    would_be = await world.manager.delete_connection(world.admin, created.id, dry_run=True)
+    assert would_be == Deletion(world.organization_id)
     assert await world.manager.get(world.admin, created.id) == created
-    assert await world.manager.delete_connection(world.admin, created.id) == world.organization_id
+    deletion = await world.manager.delete_connection(world.admin, created.id)
+    assert deletion == Deletion(world.organization_id, SecretFate.NOT_REVOCABLE)
 
     with pytest.raises(NotFound):
         await world.manager.get(world.admin, created.id)
     assert await world.manager.list(world.admin, world.organization_id) == []
-    assert await world.rows("service_credentials") == []
+    assert await world.rows("service_credentials") == await world.rows("tasks") == []
     assert (await world.events(created.id))[-1] is Type.DELETED
     assert len(await world.rows("health_checks")) == 1
     assert (await world.connect(name="Code")).name == "Code"
@@ -415,7 +419,7 @@ async def test_a_connection_outlives_its_service(world: World) -> None:
     assert paused.status is Status.INACTIVE
     for refused in (
         world.manager.check_connection_health(world.admin, created.id),
-        world.manager.rotate_credentials(world.admin, created.id, await world.token()),
+        world.manager.rotate_credentials(world.admin, created.id, TokenSecret(await world.token())),
         world.manager.update_connection(world.admin, created.id, settings={}),
     ):
         with pytest.raises(ServiceFailure, match="no longer knows the service 'gitlab'") as failure:

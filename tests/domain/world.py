@@ -15,6 +15,9 @@ from sqlalchemy import select
 
 from domain.address_guard import OutboundAllow
 from domain.credential_encryption import CredentialEncryption
+from domain.credential_refresh import CredentialRefresher
+from domain.credential_secrets import TokenSecret
+from domain.credential_vault import CredentialVault
 from domain.entities.event import ConnectionEventType
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import Membership, Role, User, Viewer
@@ -86,7 +89,7 @@ class World:
     async def connect(self, token: Secret | None = None, **arguments: Any) -> ServiceConnection:
         """A connection to GitHub, made by the admin."""
         return await self.manager.create_connection(
-            self.admin, self.organization_id, "github", token or await self.token(), **arguments
+            self.admin, self.organization_id, "github", TokenSecret(token or await self.token()), **arguments
         )
 
     async def calls(self, token: Secret) -> int:
@@ -118,8 +121,9 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
     encryption = CredentialEncryption(KeyRing([KeyRing.generate(provider)], provider))
     async with Database(database_url) as database:
         units = SqlUnitsOfWork(database, lambda organization_id: None)
+        refresher = CredentialRefresher(units, catalogue, CredentialVault(encryption), clock, lambda: 0.5)
         manager = ServiceConnectionManager(
-            units, catalogue, HealthCheckFactory(catalogue, clock), encryption, clock, lambda: 0.5
+            units, catalogue, HealthCheckFactory(catalogue, clock), encryption, refresher, clock, lambda: 0.5
         )
         users = UserService(units, clock)
         world = World(database, units, sandbox, catalogue, encryption, manager, users, clock)

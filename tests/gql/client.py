@@ -101,10 +101,14 @@ userErrors {
 """
 _NOTHING = {
     "createConnection": "connection { id }",
+    "authorizeConnection": "authorizationUrl expiresAt",
+    "completeAuthorization": "connection { id }",
     "updateConnection": "connection { id }",
     "updateConnectionStatus": "connection { id }",
     "deleteConnection": "deletedConnectionId organization { id }",
     "checkConnectionHealth": "connection { id } healthCheck { id }",
     "rotateCredentials": "connection { id }",
+    "syncRepositories": "connection { id } added updated removed unchanged complete",
+    "updateRepository": "repository { id }",
     "createOrganization": "organization { id }",
 }

@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import socket
 from collections.abc import AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
@@ -124,6 +124,8 @@ async def running_tether(
     database_url: str, sandbox: SandboxServer, encryption_key: str, **variables: str
 ) -> AsyncIterator[TetherServer]:
     """Open it all on a migrated database, and listen on a port of this machine. `variables` set or replace settings."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     settings = Settings.from_environment(
         {
             "TETHER_ENVIRONMENT": "development",
@@ -133,28 +135,30 @@ async def running_tether(
             "TETHER_GITHUB_API_URL": sandbox.github_api_url,
             "TETHER_SLACK_URL": sandbox.slack_url,
             "TETHER_SLACK_API_URL": sandbox.slack_api_url,
+            "TETHER_GITLAB_URL": sandbox.gitlab_url,
             "TETHER_OUTBOUND_ALLOW": "127.0.0.1",
+            "TETHER_PUBLIC_URL": url,
             **variables,
         }
     )
-    async with running(settings) as opened:
-        tether = replace(opened, development_token=await founder_token(opened))
-        async with (
-            _serving(create_application(tether)) as url,
-            httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http,
-        ):
-            yield TetherServer(url, tether, sandbox, http)
+    with closing(listener):
+        async with running(settings) as opened:
+            tether = replace(opened, development_token=await founder_token(opened))
+            async with (
+                _serving(create_application(tether), listener),
+                httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http,
+            ):
+                yield TetherServer(url, tether, sandbox, http)
 
 
 @asynccontextmanager
-async def _serving(application: ASGIApp) -> AsyncIterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
+async def _serving(application: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = _Server(server_config(application))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await server.listening.wait()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield
     finally:
         server.should_exit = True
         await serving

@@ -59,7 +59,7 @@ async def test_create_connection_answers_with_all_that_the_service_said(server: 
         "statusReason": {"code": "CHECK_PASSED", "message": "The health check passed.", "remedy": "NONE"},
         "availableStatuses": ["INACTIVE"],
         "organization": {"slug": "acme", "viewerRole": "ADMIN"},
-        "service": {"id": "github", "name": "GitHub", "authorizationMethods": ["TOKEN"]},
+        "service": {"id": "github", "name": "GitHub", "authorizationMethods": ["GITHUB_APP", "TOKEN"]},
         "externalAccount": {"id": "583231", "name": "acme-bot", "url": f"{server.sandbox.github_url}/acme-bot"},
         "health": {
             "status": "DEGRADED",

@@ -81,9 +81,12 @@ async def test_services_are_the_catalogue(shared_server: TetherServer) -> None:
         )
     )["services"]
 
-    assert [(service["id"], service["name"]) for service in services] == [("github", "GitHub"), ("slack", "Slack")]
-    for service, required in zip(services, (["repo"], ["chat:write", "channels:read"]), strict=True):
-        assert service["authorizationMethods"] == ["TOKEN"]
+    assert [(service["id"], service["name"], service["authorizationMethods"]) for service in services] == [
+        ("github", "GitHub", ["GITHUB_APP", "TOKEN"]),
+        ("gitlab", "GitLab", ["TOKEN"]),
+        ("slack", "Slack", ["TOKEN"]),
+    ]
+    for service, required in zip(services, (["repo"], ["read_api"], ["chat:write", "channels:read"]), strict=True):
         assert service["documentationUrl"].startswith("https://")
         assert [scope["name"] for scope in service["scopes"] if scope["required"]] == required
         assert set(service["settingsSchema"]["properties"]) == {"requiredScopes", "expiryWarningDays"}
@@ -193,7 +196,11 @@ async def test_the_summary_counts_connections(server: TetherServer) -> None:
         "DEGRADED": 1,
         "UNHEALTHY": 1,
     }
-    assert {each["service"]["id"]: each["count"] for each in summary["byService"]} == {"github": 3, "slack": 1}
+    assert {each["service"]["id"]: each["count"] for each in summary["byService"]} == {
+        "github": 3,
+        "gitlab": 0,
+        "slack": 1,
+    }
     assert (summary["total"], summary["expiringCredentials"]) == (4, 1)
 
 

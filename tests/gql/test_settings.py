@@ -56,10 +56,10 @@ def test_production_is_the_default_and_calls_the_real_services(production: dict[
     assert settings.database_url == database_url
     assert settings.encryption_key.key == b64decode(KEY)
     assert settings.public_url == PUBLIC_URL
-    assert settings.github_url == "https://github.com"
-    assert settings.github_api_url == "https://api.github.com"
-    assert settings.slack_url == "https://slack.com"
-    assert settings.slack_api_url == "https://slack.com/api"
+    assert settings.services.github_url == "https://github.com"
+    assert settings.services.github_api_url == "https://api.github.com"
+    assert settings.services.slack_url == "https://slack.com"
+    assert settings.services.slack_api_url == "https://slack.com/api"
     assert settings.outbound_allow == OutboundAllow()
 
 
@@ -80,9 +80,9 @@ def test_services_can_be_elsewhere(production: dict[str, str]) -> None:
             "TETHER_OUTBOUND_ALLOW": "127.0.0.1, sandbox.internal",
         }
     )
-    assert settings.github_api_url == "https://ghe.example.com/api/v3"
-    assert settings.slack_api_url == "http://127.0.0.1:8010/slack/api"
-    assert settings.slack_url == "http://sandbox.internal"
+    assert settings.services.github_api_url == "https://ghe.example.com/api/v3"
+    assert settings.services.slack_api_url == "http://127.0.0.1:8010/slack/api"
+    assert settings.services.slack_url == "http://sandbox.internal"
     assert settings.outbound_allow == OutboundAllow.parse("127.0.0.1, sandbox.internal")
 
 
@@ -173,9 +173,7 @@ def test_a_key_that_everybody_can_read_is_worth_a_warning(
     Settings.from_environment(production | file_with(KEY.encode(), tmp_path, 0o644))
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.getMessage() == (
-        f"Everybody on this machine can read the encryption key in {file}. Run: chmod o-rwx {file}"
-    )
+    assert record.getMessage() == (f"Everybody on this machine can read the secret in {file}. Run: chmod o-rwx {file}")
 
 
 def test_a_file_that_is_no_key_is_named_without_its_content(production: dict[str, str], tmp_path: Path) -> None:

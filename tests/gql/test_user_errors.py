@@ -61,7 +61,7 @@ INVALID: list[tuple[dict[str, Any], list[str], str]] = [
     ({"name": "a\0b"}, ["name"], "A name has no control characters."),
 ]
 CREATION_ONLY: list[tuple[dict[str, Any], list[str], str]] = [
-    ({"service": "gitlab"}, ["service"], "Tether knows no service 'gitlab'. It knows: github, slack."),
+    ({"service": "jira"}, ["service"], "Tether knows no service 'jira'. It knows: github, gitlab, slack."),
     (
         {"idempotencyKey": ""},
         ["idempotencyKey"],
@@ -266,7 +266,7 @@ async def test_a_token_cannot_be_refreshed(shared_server: TetherServer) -> None:
     id_ = (await shared_server.connect(client))["id"]
 
     assert await client.user_error("rotateCredentials", connectionId=id_) == _invalid(
-        ["credential"], "A token can't be refreshed: give a new one."
+        ["credential"], "This credential can't be refreshed: give a new one, or authorize the connection again."
     )
 
 

@@ -46,6 +46,8 @@ async def test_without_a_token_nothing_is_told(shared_server: TetherServer) -> N
         'mutation { deleteConnection(input: {connectionId: "x"}) { userErrors { code } } }',
         'mutation { checkConnectionHealth(input: {connectionId: "x"}) { userErrors { code } } }',
         'mutation { rotateCredentials(input: {connectionId: "x"}) { userErrors { code } } }',
+        'mutation { syncRepositories(input: {connectionId: "x"}) { userErrors { code } } }',
+        'mutation { updateRepository(input: {repositoryId: "x", selected: true}) { userErrors { code } } }',
     ):
         answer = await nobody.execute(query)
         assert answer.status == 200

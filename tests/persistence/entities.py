@@ -48,6 +48,7 @@ def credential(connection: ServiceConnection) -> ServiceCredential:
         scopes=("repo", "read:org"),
         expires_at=NOW,
         refresh_expires_at=None,
+        refreshable=False,
         generation=1,
         created_at=NOW,
         rotated_at=NOW,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import SCHEDULER, Actor, ActorKind, StatusChange, StatusReason
@@ -52,6 +53,22 @@ async def test_the_whole_event_is_kept(units: SqlUnitsOfWork, database: Database
         '{"b":1,"a":[null,"ß"]}',
         *map(str, (event.id, connection.id, ada, whole.health_check_id)),
     )
+
+
+async def test_an_event_with_an_id_of_its_own_is_told_once(units: SqlUnitsOfWork, acme: UUID, globex: UUID) -> None:
+    event_id = new_id()
+    named = replace(draft(await stored_connection(units, acme)), id=event_id)
+    async with units.writing(acme) as unit:
+        assert not await unit.events.has(event_id)
+        [event] = await unit.events.append([named], SCHEDULER)
+        assert event.id == event_id
+        assert await unit.events.has(event_id)
+        await unit.commit()
+    async with units.reading(globex) as unit:
+        assert not await unit.events.has(event_id)
+    with pytest.raises(IntegrityError):
+        async with units.writing(acme) as unit:
+            await unit.events.append([named], SCHEDULER)
 
 
 async def test_another_organizations_events_cant_be_written(units: SqlUnitsOfWork, acme: UUID, globex: UUID) -> None:

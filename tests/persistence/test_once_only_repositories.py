@@ -1,6 +1,7 @@
 """The contracts of the repositories of idempotency keys and data keys: of several writers at once, one wins."""
 
 import asyncio
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -61,6 +62,19 @@ async def test_a_key_taken_by_a_call_that_failed_is_free(units: SqlUnitsOfWork, 
     assert taken is True
 
 
+async def test_old_answers_are_forgotten_the_oldest_first(units: SqlUnitsOfWork, acme: UUID, ada: UUID) -> None:
+    async with units.writing(acme) as unit:
+        for age_hours in (1, 3, 2, 0):
+            answered_at = NOW - timedelta(hours=age_hours)
+            assert await _answer(unit, ada, acme, new_id(), key=f"{age_hours} hours", now=answered_at)
+        assert await unit.idempotency_keys.forget(NOW, 2) == 2
+        kept = [await unit.idempotency_keys.find(ada, "createConnection", f"{hours} hours") for hours in range(4)]
+        assert [answer is not None for answer in kept] == [True, True, False, False]
+        assert await unit.idempotency_keys.forget(NOW, 2) == 1
+        assert await unit.idempotency_keys.forget(NOW, 2) == 0
+        assert await unit.idempotency_keys.find(ada, "createConnection", "0 hours") is not None
+
+
 async def test_data_keys_come_back_in_the_order_of_their_age(units: SqlUnitsOfWork) -> None:
     one = KeyRing.generate(PROVIDER)
     async with units.writing() as unit:
@@ -85,13 +99,15 @@ async def test_processes_that_start_at_once_agree_on_one_primary_key(units: SqlU
         assert await unit.data_keys.list() == [keys[added.index(True)]]
 
 
-async def _answer(unit: UnitOfWork, user_id: UUID, organization_id: UUID, result_id: UUID) -> bool:
+async def _answer(
+    unit: UnitOfWork, user_id: UUID, organization_id: UUID, result_id: UUID, *, key: str = "k1", now: datetime = NOW
+) -> bool:
     return await unit.idempotency_keys.add(
         user_id=user_id,
         operation="createConnection",
-        key="k1",
+        key=key,
         organization_id=organization_id,
         input_hash=b"hash",
         result_id=result_id,
-        now=NOW,
+        now=now,
     )

@@ -32,6 +32,7 @@ async def test_everything_that_a_connection_holds_comes_back(units: SqlUnitsOfWo
     full.status = ConnectionStatus.ERROR
     full.status_reason = StatusReason("RATE_LIMITED", "Too many calls.", Remedy.WAIT)
     full.external_account = ExternalAccount("42", "octo", "https://github.example/octo", None)
+    full.webhook_key = "installation:42"
     full.required_scopes, full.granted_scopes, full.missing_scopes = ("repo", "read:org"), ("repo",), ("read:org",)
     full.health = ConnectionHealth(
         HealthStatus.DEGRADED,

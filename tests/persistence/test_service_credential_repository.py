@@ -52,11 +52,14 @@ async def test_of_two_replacements_of_one_generation_the_second_is_refused(units
         await unit.commit()
     async with units.writing(acme) as unit:
         mine.replace(
+            kind=mine.kind,
             sealed="v1.0123456789abcdef.bmV3",
             key_id="0" * 16,
             fingerprint="cd34",
             scopes=None,
             expires_at=None,
+            refresh_expires_at=None,
+            refreshable=False,
             now=NOW,
         )
         await unit.credentials.save(mine, replaces_generation=1)

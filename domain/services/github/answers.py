@@ -6,9 +6,12 @@ from typing import Final
 
 from domain.entities.health import ExternalAccount, Identity, Json, Remedy
 from domain.http import HttpAnswer
-from domain.services.base import FaultKind, Identified, IdentityAnswer, ServiceFault
+from domain.services.base import Identified, IdentityAnswer
 from domain.services.boundary import clean_text, clean_url
+from domain.services.github.api import SERVICE_ID, SERVICE_NAME
 from domain.services.github.rate_limit import limited, rate_limit
+from domain.services.refusals import server_error, unexpected_answer
+from domain.services.service_fault import FaultKind, ServiceFault
 
 
 def read_identity(answer: HttpAnswer, web_url: str, now: datetime) -> IdentityAnswer:
@@ -17,9 +20,11 @@ def read_identity(answer: HttpAnswer, web_url: str, now: datetime) -> IdentityAn
     if fault is not None:
         return fault
     user = answer.json()
-    account = _account(user, web_url) if isinstance(user, dict) else None
+    account = account_in(user, web_url) if isinstance(user, dict) else None
     if account is None:
-        return _unexpected(answer, "GitHub's answer isn't the account that its documentation describes.")
+        return unexpected_answer(
+            SERVICE_ID, answer, "GitHub's answer isn't the account that its documentation describes."
+        )
     identity = Identity(account, _scopes(answer), _expires_at(answer))
     return Identified(identity, rate_limit(answer.headers), answer.latency_ms)
 
@@ -32,7 +37,7 @@ def classify(answer: HttpAnswer, now: datetime) -> ServiceFault | None:
     """
     if answer.status == 200:
         return None
-    if answer.status == 401 and _message(answer) not in {"", "requires authentication"}:
+    if answer.status == 401 and words_of(answer) not in {"", "requires authentication"}:
         # The quota in these headers is the anonymous one of our address: not this credential's, and left out.
         return ServiceFault(
             FaultKind.CREDENTIAL_REFUSED,
@@ -42,23 +47,20 @@ def classify(answer: HttpAnswer, now: datetime) -> ServiceFault | None:
             latency_ms=answer.latency_ms,
         )
     if answer.status in {403, 429}:
-        message = _message(answer)
+        message = words_of(answer)
         return limited(answer, message, now) or _forbidden(answer, message)
     if answer.status >= 500:
-        return ServiceFault(
-            FaultKind.SERVICE_ERROR,
-            "github_server_error",
-            f"GitHub answers with an error of its own (HTTP {answer.status}).",
-            Remedy.WAIT,
-            evidence={"status": answer.status},
-            latency_ms=answer.latency_ms,
-        )
+        return server_error(SERVICE_ID, SERVICE_NAME, answer)
     if answer.status == 401:
-        return _unexpected(answer, "The call didn't reach GitHub with its token. Is there a proxy in between?")
-    return _unexpected(answer, f"GitHub answers with HTTP {answer.status}. Is its API's address the right one?")
+        return unexpected_answer(
+            SERVICE_ID, answer, "The call didn't reach GitHub with its token. Is there a proxy in between?"
+        )
+    return unexpected_answer(
+        SERVICE_ID, answer, f"GitHub answers with HTTP {answer.status}. Is its API's address the right one?"
+    )
 
 
-def _message(answer: HttpAnswer) -> str:
+def words_of(answer: HttpAnswer) -> str:
     """GitHub's own words, in lower case; empty where there are none."""
     body = answer.json()
     return (clean_text(body.get("message")) or "").lower() if isinstance(body, dict) else ""
@@ -109,19 +111,7 @@ def _refused(
     return ServiceFault(kind, code, message, remedy, evidence=evidence, rate_limit=limit, latency_ms=answer.latency_ms)
 
 
-def _unexpected(answer: HttpAnswer, message: str) -> ServiceFault:
-    evidence: dict[str, Json] = {"status": answer.status}
-    return ServiceFault(
-        FaultKind.SERVICE_ERROR,
-        "github_unexpected_answer",
-        message,
-        Remedy.WAIT,
-        evidence=evidence,
-        latency_ms=answer.latency_ms,
-    )
-
-
-def _account(user: dict[str, Json], web_url: str) -> ExternalAccount | None:
+def account_in(user: dict[str, Json], web_url: str) -> ExternalAccount | None:
     number, login = user.get("id"), clean_text(user.get("login"))
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 1 << 63 or login is None:
         return None

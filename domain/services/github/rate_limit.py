@@ -9,8 +9,8 @@ from typing import Final
 
 from domain.entities.health import Remedy, ServiceRateLimit
 from domain.http import HttpAnswer, retry_after_seconds
-from domain.services.base import FaultKind, ServiceFault
 from domain.services.boundary import LONGEST_WAIT_SECONDS
+from domain.services.service_fault import FaultKind, ServiceFault
 
 SECONDARY_LIMIT_SECONDS: Final = 60
 """GitHub asks for at least this where it doesn't say how long."""

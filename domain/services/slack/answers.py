@@ -1,20 +1,23 @@
-"""What Slack's answers mean: an identity, or the fault they tell of. Called by service.py, calls nobody.
+"""What Slack's answers mean: an identity, or the fault they tell of. Called by this folder's callers, calls nobody.
 
 Slack refuses with HTTP 200 and `ok: false`; only its rate limit (429) and its own errors (5xx) speak by status.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from domain.entities.health import ExternalAccount, Identity, Json, Remedy, ServiceRateLimit
-from domain.http import HttpAnswer, retry_after_seconds
-from domain.services.base import FaultKind, Identified, IdentityAnswer, ServiceFault
-from domain.services.boundary import LONGEST_WAIT_SECONDS, clean_text, clean_url
+from domain.entities.health import ExternalAccount, Identity, Json, Remedy
+from domain.http import HttpAnswer
+from domain.services.base import Identified, IdentityAnswer
+from domain.services.boundary import clean_text, clean_url
+from domain.services.refusals import rate_limited, server_error, unexpected_answer
+from domain.services.service_fault import FaultKind, ServiceFault
 
-RATE_LIMIT_SECONDS: Final = 60
-"""Slack counts by the minute; it says how long to wait, and where it doesn't, this is it."""
+SERVICE_ID: Final = "slack"
+SERVICE_NAME: Final = "Slack"
 LONGEST_LIFE_SECONDS: Final = 10 * 365 * 24 * 60 * 60
 
 
@@ -26,37 +29,59 @@ def read_identity(answer: HttpAnswer, web_url: str, now: datetime) -> IdentityAn
     body = answer.json()
     account = _account(body, web_url) if isinstance(body, dict) else None
     if account is None or not isinstance(body, dict):
-        return _unexpected(answer, "Slack's answer isn't the identity that its documentation describes.")
-    return Identified(Identity(account, _scopes(answer), _expires_at(body, now)), None, answer.latency_ms)
+        return unexpected_answer(
+            SERVICE_ID, answer, "Slack's answer isn't the identity that its documentation describes."
+        )
+    header = answer.headers.get("x-oauth-scopes")
+    scopes = None if header is None else scopes_of(header)
+    key = f"{'enterprise' if _is_whole_organization(body) else 'team'}:{account.id}"
+    return Identified(Identity(account, scopes, expires_at(body, now), key), None, answer.latency_ms)
 
 
 def classify(answer: HttpAnswer, now: datetime) -> ServiceFault | None:
     """What keeps this answer from being used; None for a 200 that says `ok`."""
     if answer.status == 429:
-        return _rate_limited(answer, now)
+        return rate_limited(SERVICE_ID, SERVICE_NAME, answer, now)
     if answer.status >= 500:
-        return ServiceFault(
-            FaultKind.SERVICE_ERROR,
-            "slack_server_error",
-            f"Slack answers with an error of its own (HTTP {answer.status}).",
-            Remedy.WAIT,
-            evidence={"status": answer.status},
-            latency_ms=answer.latency_ms,
-        )
+        return server_error(SERVICE_ID, SERVICE_NAME, answer)
     body = answer.json()
     if not isinstance(body, dict) or (body.get("ok") is not False and answer.status != 200):
-        return _unexpected(answer, f"Slack's answer (HTTP {answer.status}) isn't what its documentation describes.")
+        return unexpected_answer(
+            SERVICE_ID, answer, f"Slack's answer (HTTP {answer.status}) isn't what its documentation describes."
+        )
     if body.get("ok") is True:
         return None
     error = body.get("error")
     if not isinstance(error, str) or body.get("ok") is not False:
-        return _unexpected(answer, "Slack's answer neither says that it worked nor why it didn't.")
+        return unexpected_answer(SERVICE_ID, answer, "Slack's answer neither says that it worked nor why it didn't.")
     return _refused(answer, error, body, now)
+
+
+def error_name(answer: HttpAnswer) -> str | None:
+    """The error that a refusal names, whether or not it also says `ok: false`; None where it isn't Slack refusing."""
+    if answer.status == 429 or answer.status >= 500:
+        return None
+    body = answer.json()
+    error = body.get("error") if isinstance(body, dict) and body.get("ok") is not True else None
+    return error if isinstance(error, str) else None
+
+
+def scopes_of(text: str) -> tuple[str, ...]:
+    """Scopes as Slack lists them, with commas."""
+    return tuple(dict.fromkeys(name for part in text.split(",") if (name := clean_text(part)) is not None))
+
+
+def expires_at(body: Mapping[str, Json], now: datetime) -> datetime | None:
+    """Tokens that rotate say how many seconds they have left; the others say nothing."""
+    seconds = body.get("expires_in")
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds <= LONGEST_LIFE_SECONDS:
+        return None
+    return (now + timedelta(seconds=seconds)).astimezone(UTC)
 
 
 def _refused(answer: HttpAnswer, error: str, body: dict[str, Json], now: datetime) -> ServiceFault:
     if error in {"ratelimited", "rate_limited"}:
-        return _rate_limited(answer, now)
+        return rate_limited(SERVICE_ID, SERVICE_NAME, answer, now)
     if error == "missing_scope":
         evidence: dict[str, Json] = {name: clean_text(body.get(name)) for name in ("needed", "provided")}
         text = "The token lacks a scope that Slack wants for this. Add it to the app and install the app again."
@@ -70,21 +95,6 @@ def _refused(answer: HttpAnswer, error: str, body: dict[str, Json], now: datetim
     return _fault(answer, FaultKind.SERVICE_ERROR, "slack_error", text, Remedy.WAIT, {**named})
 
 
-def _rate_limited(answer: HttpAnswer, now: datetime) -> ServiceFault:
-    asked_seconds = retry_after_seconds(answer.headers, now)
-    wait_seconds = min(max(1, RATE_LIMIT_SECONDS if asked_seconds is None else asked_seconds), LONGEST_WAIT_SECONDS)
-    blocked_until = now + timedelta(seconds=wait_seconds)
-    return ServiceFault(
-        FaultKind.RATE_LIMITED,
-        "slack_rate_limited",
-        f"Slack limits how often we may call. It answers again at {blocked_until:%Y-%m-%d %H:%M:%S} UTC.",
-        Remedy.WAIT,
-        retry_after_seconds=wait_seconds,
-        rate_limit=ServiceRateLimit(blocked_until=blocked_until),
-        latency_ms=answer.latency_ms,
-    )
-
-
 def _fault(
     answer: HttpAnswer,
     kind: FaultKind,
@@ -96,34 +106,18 @@ def _fault(
     return ServiceFault(kind, code, message, remedy, evidence=evidence, latency_ms=answer.latency_ms)
 
 
-def _unexpected(answer: HttpAnswer, message: str) -> ServiceFault:
-    evidence: dict[str, Json] = {"status": answer.status}
-    return _fault(answer, FaultKind.SERVICE_ERROR, "slack_unexpected_answer", message, Remedy.WAIT, evidence)
+def _is_whole_organization(body: Mapping[str, Json]) -> bool:
+    return body.get("is_enterprise_install") is True
 
 
-def _account(body: dict[str, Json], web_url: str) -> ExternalAccount | None:
+def _account(body: Mapping[str, Json], web_url: str) -> ExternalAccount | None:
     """The workspace, or the organization where the app is installed for all of it: what the connection reaches."""
-    whole_organization = body.get("is_enterprise_install") is True
+    whole_organization = _is_whole_organization(body)
     identifier = clean_text(body.get("enterprise_id" if whole_organization else "team_id"))
     if identifier is None:
         return None
     name = clean_text(body.get("enterprise_name") if whole_organization else body.get("team"))
     return ExternalAccount(identifier, name or identifier, clean_url(body.get("url")) or clean_url(web_url))
-
-
-def _scopes(answer: HttpAnswer) -> tuple[str, ...] | None:
-    header = answer.headers.get("x-oauth-scopes")
-    if header is None:
-        return None
-    return tuple(dict.fromkeys(name for part in header.split(",") if (name := clean_text(part)) is not None))
-
-
-def _expires_at(body: dict[str, Json], now: datetime) -> datetime | None:
-    """Tokens that rotate say how many seconds they have left; the others say nothing."""
-    seconds = body.get("expires_in")
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds <= LONGEST_LIFE_SECONDS:
-        return None
-    return (now + timedelta(seconds=seconds)).astimezone(UTC)
 
 
 _ERROR: Final = re.compile(r"[a-z_]{1,64}")

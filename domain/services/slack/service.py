@@ -1,33 +1,61 @@
-"""Slack as a service: what it is called, what it knows, and whose a token is. Made by the composition root."""
+"""Slack as a service: what it is called, what it knows, whose a token is. Made by the composition root."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from domain.credential_secrets import CredentialSecret, OAuthSecret
 from domain.entities.health import Json
-from domain.http import HttpClient, HttpFault
+from domain.http import HttpClient
 from domain.secret import Secret
-from domain.services.base import AuthorizationMethod, IdentityAnswer, ServiceScope, SettingsProblem
-from domain.services.boundary import malformed_token, transport_fault
+from domain.services.authorization import Authorization, AuthorizationMethod
+from domain.services.base import IdentityAnswer, Revocation, ServiceScope, SettingsProblem
+from domain.services.oauth_client import OAuthClient
+from domain.services.repository_listing import RepositoryListing
+from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.settings import EXPIRY_WARNING_DAYS, ScopeList, SettingsForm
-from domain.services.slack.answers import read_identity
+from domain.services.slack.answers import SERVICE_ID, SERVICE_NAME, classify, read_identity
+from domain.services.slack.authorization import SlackAuthorization
+from domain.services.slack.channels import SlackChannels
 from domain.services.slack.scopes import SCOPES
+from domain.services.slack.web_api import WebApi
+from domain.services.slack.webhooks import SlackWebhooks
+from domain.services.webhooks import Webhooks
 
 
 class Slack:
     """One Slack. `api_url` is its Web API, `web_url` where people look: the operator's choice, not a tenant's."""
 
-    id = "slack"
-    name = "Slack"
+    id = SERVICE_ID
+    name = SERVICE_NAME
     description = "Messages and channels of a Slack workspace, through a bot token."
-    authorization_methods: Sequence[AuthorizationMethod] = (AuthorizationMethod.TOKEN,)
     scopes: Sequence[ServiceScope] = SCOPES
+    repositories: RepositoryListing | None = None  # channels aren't repositories: see `channels`
+    revocation_spreads = True  # Slack deactivates the bot of the workspace with its token
 
-    def __init__(self, http: HttpClient, api_url: str, web_url: str, clock: Callable[[], datetime]) -> None:
-        self._http = http
-        self._api_url = api_url.rstrip("/")
+    def __init__(
+        self,
+        http: HttpClient,
+        api_url: str,
+        web_url: str,
+        clock: Callable[[], datetime],
+        *,
+        client: OAuthClient | None = None,
+        signing_secrets: Sequence[Secret] = (),
+    ) -> None:
+        self._api = WebApi(http, api_url)
         self._web_url = web_url.rstrip("/")
         self._clock = clock
+        self.authorization: Authorization | None = (
+            None if client is None else SlackAuthorization(self._api, self._web_url, client, clock)
+        )
+        self.webhooks: Webhooks | None = SlackWebhooks(signing_secrets, self._web_url) if signing_secrets else None
+        self.channels = SlackChannels(self._api, self._web_url, clock)
+
+    @property
+    def authorization_methods(self) -> Sequence[AuthorizationMethod]:
+        own = () if self.authorization is None else self.authorization.methods
+        return (*own, AuthorizationMethod.TOKEN)
 
     @property
     def documentation_url(self) -> str:
@@ -47,24 +75,27 @@ class Slack:
         """No scope of Slack contains another."""
         return tuple(scope for scope in required if scope not in granted)
 
-    async def identify(self, token: Secret) -> IdentityAnswer:
+    async def identify(self, secret: CredentialSecret) -> IdentityAnswer:
         """`POST auth.test`, which needs no scope: the body says who, a header says the scopes."""
-        malformed = malformed_token(self.name, token)
-        if malformed is not None:
-            return malformed
-        answer = await self._http.request(
-            "POST",
-            f"{self._api_url}/auth.test",
-            headers={
-                "Accept": "application/json",
-                "Authorization": f"Bearer {token.reveal()}",
-                "Content-Type": "application/x-www-form-urlencoded",
-            },
-            idempotent=True,  # it only asks
-        )
-        if isinstance(answer, HttpFault):
-            return transport_fault(self.id, self.name, answer)
-        return read_identity(answer, self._web_url, self._clock())
+        answer = await self._api.call("auth.test", secret, {}, idempotent=True)
+        return answer if isinstance(answer, ServiceFault) else read_identity(answer, self._web_url, self._clock())
+
+    async def revoke(self, secret: CredentialSecret) -> Revocation | ServiceFault:
+        """`POST auth.revoke` for what Slack gave to our app. A token made by hand is its maker's to end."""
+        if not isinstance(secret, OAuthSecret):
+            return Revocation.NOT_REVOCABLE
+        for token in (secret.access_token, secret.refresh_token):
+            fault = None if token is None else await self._revoked(token)
+            if fault is not None:
+                return fault
+        return Revocation.REVOKED
+
+    async def _revoked(self, token: Secret) -> ServiceFault | None:
+        """None where Slack has ended the token, or no longer takes it anyway."""
+        answer = await self._api.call_with_token("auth.revoke", token, {}, idempotent=True)
+        fault = answer if isinstance(answer, ServiceFault) else classify(answer, self._clock())
+        gone = fault is not None and fault.kind in {FaultKind.CREDENTIAL_REFUSED, FaultKind.CREDENTIAL_REVOKED}
+        return None if gone else fault
 
 
 _REQUIRED_SCOPES: Final = ScopeList(

@@ -6,25 +6,35 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.address_guard import OutboundAllow
+from domain.credential_secrets import TokenSecret
 from domain.entities.health import Json, Remedy
 from domain.errors import InvalidInput
 from domain.http import HttpClient
 from domain.secret import Secret
-from domain.services.base import FaultKind, Identified, Service, ServiceFault
+from domain.services.authorization import AuthorizationMethod, AuthorizationRequest, AuthorizationReturn
+from domain.services.base import Identified, Revocation, Service, ServiceScope
 from domain.services.catalogue import ServiceCatalogue
-from domain.services.github import GitHub
+from domain.services.generic import AccountPaths, GenericService, GenericServiceDescription
+from domain.services.github import GitHub, GitHubApp
+from domain.services.gitlab import GitLab
+from domain.services.oauth_client import OAuthClient
+from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.settings import EXPIRY_WARNING_DAYS
 from domain.services.slack import Slack
-from tests.sandbox_server import SandboxServer
+from domain.services.webhooks import Delivery, Refusal
+from tests.sandbox_server import SandboxServer, SandboxService
 
 pytestmark = pytest.mark.anyio
+
+
+CLIENT = OAuthClient("the-client", Secret("canary-of-the-client"))
 
 
 def now() -> datetime:
@@ -35,20 +45,84 @@ def now() -> datetime:
 class Case:
     """A service: how to make it with a way out and its API's address, and how the sandbox plays it."""
 
-    id: Literal["github", "slack"]
+    id: SandboxService
     make: Callable[[HttpClient, str], Service]
     default_scopes: tuple[str, ...]
     other_scope: str
+    methods: tuple[str, ...] = ("TOKEN",)
+    tells_scopes: bool = True
+    end_precision: timedelta | None = timedelta(seconds=2)
+    """How exactly it tells when a token ends; None: it doesn't."""
+    calls: int = 1
+    """How many it takes to identify somebody."""
+
+
+def openid(http: HttpClient, api: str) -> Service:
+    description = GenericServiceDescription(
+        id="openid",
+        name="Example ID",
+        description="People of Example.",
+        documentation_url="https://id.example/docs",
+        authorize_url="https://id.example/authorize",
+        token_url="https://id.example/token",
+        identity_url=f"{api}/userinfo",
+        client=CLIENT,
+        scopes=(
+            ServiceScope("openid", "Know who it is.", required=True),
+            ServiceScope("email", "Read the e-mail address."),
+        ),
+        account=AccountPaths("sub", "name", "profile", "picture"),
+    )
+    return GenericService(http, description, now)
 
 
 SERVICES = [
-    Case("github", lambda http, api: GitHub(http, api, "https://github.example", now), ("repo",), "read:org"),
+    Case(
+        "github",
+        lambda http, api: GitHub(
+            http,
+            api,
+            "https://github.example",
+            now,
+            client=CLIENT,
+            app=GitHubApp("1", "tether", Secret("not-a-key")),
+            webhook_secrets=[CLIENT.client_secret],
+        ),
+        ("repo",),
+        "read:org",
+        methods=("OAUTH2", "GITHUB_APP", "TOKEN"),
+    ),
     Case(
         "slack",
-        lambda http, api: Slack(http, api, "https://slack.example", now),
+        lambda http, api: Slack(
+            http,
+            api,
+            "https://slack.example",
+            now,
+            client=CLIENT,
+            signing_secrets=[CLIENT.client_secret],
+        ),
         ("chat:write", "channels:read"),
         "team:read",
+        methods=("OAUTH2", "TOKEN"),
     ),
+    Case(
+        "gitlab",
+        lambda http, api: GitLab(
+            http,
+            f"{api}/v4",
+            "https://gitlab.example",
+            now,
+            client=CLIENT,
+            webhook_secrets=[CLIENT.client_secret],
+        ),
+        ("read_api",),
+        "write_repository",
+        methods=("OAUTH2", "TOKEN"),
+        end_precision=timedelta(days=1),
+        calls=2,
+    ),
+    Case("openid", openid, ("openid",), "email", ("OAUTH2", "TOKEN"), tells_scopes=False, end_precision=None),
 ]
 
 BEHAVIOURS = {
@@ -89,7 +163,7 @@ async def test_it_describes_itself(service: Service, case: Case) -> None:
     assert service.name
     assert service.description.endswith(".")
     assert service.documentation_url.startswith("https://")
-    assert [method.value for method in service.authorization_methods] == ["TOKEN"]
+    assert tuple(method.value for method in service.authorization_methods) == case.methods
     names = [scope.name for scope in service.scopes]
     assert len(set(names)) == len(names)
     assert all(scope.description.endswith(".") for scope in service.scopes)
@@ -99,19 +173,21 @@ async def test_a_good_token_is_identified(service: Service, case: Case, token: S
     ends = now().replace(microsecond=0) + timedelta(days=20)
     await sandbox.put_token(token.reveal(), service=case.id, expires_at=ends.isoformat())
 
-    answer = await service.identify(token)
+    answer = await service.identify(TokenSecret(token))
 
     assert isinstance(answer, Identified)
     assert answer.identity.account.id
     assert answer.identity.account.name
     assert answer.identity.account.url is not None
     assert answer.identity.account.url.startswith(sandbox.url)
-    assert answer.identity.scopes is not None
-    assert set(case.default_scopes) <= set(answer.identity.scopes)
-    assert answer.identity.expires_at is not None
-    assert abs(answer.identity.expires_at - ends) <= timedelta(seconds=2)
+    assert (answer.identity.scopes is not None) is case.tells_scopes
+    if answer.identity.scopes is not None:
+        assert set(case.default_scopes) <= set(answer.identity.scopes)
+    assert (answer.identity.expires_at is not None) is (case.end_precision is not None)
+    if answer.identity.expires_at is not None and case.end_precision is not None:
+        assert abs(answer.identity.expires_at - ends) <= case.end_precision
     assert answer.latency_ms >= 0
-    assert len(await sandbox.calls(token.reveal())) == 1
+    assert len(await sandbox.calls(token.reveal())) == case.calls
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
@@ -128,7 +204,7 @@ async def test_each_misbehaviour_has_its_kind_and_shows_no_secret(
     )
 
     with caplog.at_level("DEBUG", logger="domain"):
-        answer = await service.identify(token)
+        answer = await service.identify(TokenSecret(token))
 
     assert isinstance(answer, ServiceFault), answer
     assert answer.kind in BEHAVIOURS[behaviour]
@@ -149,7 +225,7 @@ async def test_each_misbehaviour_has_its_kind_and_shows_no_secret(
 
 
 async def test_an_unknown_token_is_refused(service: Service, token: Secret) -> None:
-    answer = await service.identify(token)
+    answer = await service.identify(TokenSecret(token))
 
     assert isinstance(answer, ServiceFault)
     assert answer.kind is FaultKind.CREDENTIAL_REFUSED
@@ -161,7 +237,7 @@ async def test_a_service_that_is_down_says_nothing_of_the_token(
 ) -> None:
     await sandbox.set_down(case.id, True)
     try:
-        answer = await service.identify(token)
+        answer = await service.identify(TokenSecret(token))
     finally:
         await sandbox.set_down(case.id, False)
 
@@ -170,7 +246,7 @@ async def test_a_service_that_is_down_says_nothing_of_the_token(
 
 
 async def test_nobody_at_its_address_is_unreachable(case: Case, http: HttpClient, token: Secret) -> None:
-    answer = await case.make(http, "http://127.0.0.1:1").identify(token)
+    answer = await case.make(http, "http://127.0.0.1:1").identify(TokenSecret(token))
 
     assert isinstance(answer, ServiceFault)
     assert (answer.kind, answer.remedy) == (FaultKind.UNREACHABLE, Remedy.WAIT)
@@ -178,7 +254,7 @@ async def test_nobody_at_its_address_is_unreachable(case: Case, http: HttpClient
 
 async def test_a_private_address_is_not_called(case: Case, token: Secret) -> None:
     http = HttpClient(allow=OutboundAllow())
-    answer = await case.make(http, "https://169.254.169.254").identify(token)
+    answer = await case.make(http, "https://169.254.169.254").identify(TokenSecret(token))
     await http.aclose()
 
     assert isinstance(answer, ServiceFault)
@@ -194,7 +270,7 @@ async def test_a_token_that_cannot_be_one_is_refused_without_a_call(
 ) -> None:
     before = len(await sandbox.calls())
 
-    answer = await service.identify(Secret(text))
+    answer = await service.identify(TokenSecret(Secret(text)))
 
     assert isinstance(answer, ServiceFault)
     assert (answer.kind, answer.code) == (FaultKind.CREDENTIAL_REFUSED, "malformed_token")
@@ -279,6 +355,12 @@ async def test_all_problems_are_told_at_once(service: Service, case: Case) -> No
 
 
 OFFLINE = [case.make(http, "https://service.example") for http in [HttpClient()] for case in SERVICES]
+
+
+def json_bytes(value: Json) -> bytes:
+    return json.dumps(value).encode()
+
+
 any_json: st.SearchStrategy[Json] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -298,14 +380,80 @@ def test_any_json_is_checked_and_read_without_an_exception(settings: dict[str, J
     assert 1 <= EXPIRY_WARNING_DAYS.read(settings) <= 90
 
 
+async def test_a_browser_is_sent_to_its_page_with_the_state_and_without_a_secret(service: Service) -> None:
+    assert service.authorization is not None
+    assert set(service.authorization.methods) <= set(service.authorization_methods)
+    challenge = "c" * 43 if service.authorization.uses_pkce else None
+    for method in service.authorization.methods:
+        request = AuthorizationRequest(method, Secret("the-state"), challenge, "https://t.example/back", ["one", "two"])
+        address = urlsplit(service.authorization.address(request))
+        query = dict(parse_qsl(address.query))
+        assert address.scheme == "https"
+        assert query["state"] == "the-state"
+        assert "canary" not in address.geturl()
+        if method is AuthorizationMethod.OAUTH2:
+            assert (query["client_id"], query["redirect_uri"]) == ("the-client", "https://t.example/back")
+            assert query.get("code_challenge") == challenge
+            assert "one" in query["scope"]
+
+
+async def test_coming_back_without_a_code_is_a_fault(service: Service) -> None:
+    assert service.authorization is not None
+    for method in service.authorization.methods:
+        returned = AuthorizationReturn(method, {}, Secret("v" * 43), "https://t.example/back")
+        assert isinstance(await service.authorization.exchange(returned), ServiceFault)
+
+
+async def test_a_token_that_a_person_has_made_is_left_to_the_person_or_forgotten(
+    service: Service, case: Case, token: Secret, sandbox: SandboxServer
+) -> None:
+    await sandbox.put_token(token.reveal(), service=case.id)
+
+    answer = await service.revoke(TokenSecret(token))
+
+    forgotten = isinstance(await service.identify(TokenSecret(token)), ServiceFault)
+    assert answer is (Revocation.REVOKED if forgotten else Revocation.NOT_REVOCABLE)
+
+
+HEARING = [(service, service.webhooks) for service in OFFLINE if service.webhooks is not None]
+header_names = st.sampled_from(
+    ["x-hub-signature-256", "x-github-event", "x-github-delivery", "x-slack-signature", "x-slack-request-timestamp"]
+) | st.sampled_from(["x-gitlab-token", "x-gitlab-event", "x-gitlab-event-uuid", "webhook-signature", "webhook-id"])
+
+
+def test_those_that_send_webhooks_are_known() -> None:
+    assert [service.id for service, _ in HEARING] == ["github", "slack", "gitlab"]
+
+
+@given(st.dictionaries(header_names, st.text()), st.binary(max_size=40), st.data())
+def test_nothing_is_heard_that_no_secret_has_signed(
+    headers: Mapping[str, str], body: bytes, data: st.DataObject
+) -> None:
+    _, webhooks = data.draw(st.sampled_from(HEARING))
+
+    assert isinstance(webhooks.receive(headers, body, now()), Refusal)
+
+
+@given(st.from_regex(r"[a-z_]{1,20}", fullmatch=True), st.binary(max_size=40) | any_json.map(json_bytes), st.data())
+def test_whatever_a_delivery_holds_is_read_without_an_exception(name: str, body: bytes, data: st.DataObject) -> None:
+    service, webhooks = data.draw(st.sampled_from(HEARING))
+
+    message = webhooks.read(Delivery("1", name, body))
+
+    assert message.event["service"] == service.id
+    json.dumps(message.event, allow_nan=False).encode()
+
+
 async def test_the_catalogue_has_them_in_a_stable_order(http: HttpClient) -> None:
     services = [case.make(http, "https://service.example") for case in reversed(SERVICES)]
     catalogue = ServiceCatalogue(services)
 
-    assert [service.id for service in catalogue] == ["github", "slack"]
-    assert catalogue.get("slack") is services[0]
+    assert [service.id for service in catalogue] == ["github", "gitlab", "openid", "slack"]
+    assert catalogue.get("openid") is services[0]
     assert catalogue.find("x") is None
-    with pytest.raises(InvalidInput, match=r"^Tether knows no service 'x'\. It knows: github, slack\.$"):
+    with pytest.raises(
+        InvalidInput, match=r"^Tether knows no service 'x'\. It knows: github, gitlab, openid, slack\.$"
+    ):
         catalogue.get("x")
-    with pytest.raises(ValueError, match="Two services are called 'slack'"):
+    with pytest.raises(ValueError, match="Two services are called 'openid'"):
         ServiceCatalogue([services[0], services[0]])

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.credential_secrets import TokenSecret
 from domain.entities.health import ExternalAccount, Remedy, ServiceRateLimit
 from domain.http import HttpAnswer, HttpClient
 from domain.secret import Secret
-from domain.services.base import FaultKind, Identified, ServiceFault
+from domain.services.base import Identified
 from domain.services.github import GitHub
 from domain.services.github.answers import classify, read_identity
 from domain.services.github.rate_limit import rate_limit
+from domain.services.service_fault import FaultKind, ServiceFault
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +59,7 @@ async def test_who_it_is_what_it_may_and_what_is_left(github: GitHub, token: Sec
         quota={"limit": 5000, "remaining": 4000, "reset_in_seconds": 600},
     )
 
-    found = await github.identify(token)
+    found = await github.identify(TokenSecret(token))
 
     assert isinstance(found, Identified)
     account = found.identity.account
@@ -74,7 +76,7 @@ async def test_who_it_is_what_it_may_and_what_is_left(github: GitHub, token: Sec
 async def test_a_fine_grained_token_tells_no_scopes(github: GitHub, token: Secret, sandbox: SandboxServer) -> None:
     await sandbox.put_token(token.reveal(), service="github", scopes=None)
 
-    found = await github.identify(token)
+    found = await github.identify(TokenSecret(token))
 
     assert isinstance(found, Identified)
     assert found.identity.scopes is None
@@ -85,7 +87,7 @@ async def test_a_gateway_that_stumbles_once_goes_unnoticed(
 ) -> None:
     await sandbox.put_token(token.reveal(), service="github", behaviour="server_error", status=502, behaviour_calls=1)
 
-    assert isinstance(await github.identify(token), Identified)
+    assert isinstance(await github.identify(TokenSecret(token)), Identified)
     assert len(await sandbox.calls(token.reveal())) == 2
 
 
@@ -117,7 +119,7 @@ async def test_each_refusal_has_its_code_and_remedy(
 ) -> None:
     await sandbox.put_token(token.reveal(), service="github", behaviour=behaviour)
 
-    found = await github.identify(token)
+    found = await github.identify(TokenSecret(token))
 
     assert isinstance(found, ServiceFault)
     assert (found.kind, found.code, found.remedy) == (kind, code, remedy)

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.credential_secrets import TokenSecret
 from domain.entities.health import ExternalAccount, Remedy
 from domain.http import HttpAnswer, HttpClient
 from domain.secret import Secret
-from domain.services.base import FaultKind, Identified, ServiceFault
+from domain.services.base import Identified
+from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.slack import Slack
 from domain.services.slack.answers import classify, read_identity
 from tests.sandbox_server import SandboxServer
@@ -54,10 +56,11 @@ async def test_the_account_is_the_workspace(slack: Slack, token: Secret, sandbox
         scopes=["chat:write", "channels:read"],
     )
 
-    found = await slack.identify(token)
+    found = await slack.identify(TokenSecret(token))
 
     assert isinstance(found, Identified)
     assert found.identity.account == ExternalAccount("T0TEST", "Test Inc.", f"{sandbox.slack_url}/test/")
+    assert found.identity.webhook_key == "team:T0TEST"
     assert found.identity.scopes == ("chat:write", "channels:read")
     assert found.identity.expires_at is None
     assert found.rate_limit is None
@@ -93,7 +96,7 @@ async def test_each_refusal_has_its_code_and_remedy(
 ) -> None:
     await sandbox.put_token(token.reveal(), service="slack", behaviour=behaviour, retry_after_seconds=42)
 
-    found = await slack.identify(token)
+    found = await slack.identify(TokenSecret(token))
 
     assert isinstance(found, ServiceFault)
     assert (found.kind, found.code, found.remedy) == (kind, code, remedy)
@@ -174,6 +177,7 @@ def test_an_app_of_a_whole_organization_belongs_to_that_organization() -> None:
 
     assert isinstance(found, Identified)
     assert found.identity.account == ExternalAccount("E1", "E1", "https://e.example/")
+    assert found.identity.webhook_key == "enterprise:E1"
     assert found.identity.scopes is None
 
 

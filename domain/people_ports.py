@@ -1,0 +1,106 @@
+"""What the domain needs of whatever keeps organizations, people, their keys and answered calls: no tenant's rows.
+
+Properties of UnitOfWork in `domain/ports.py`, which says what the verbs mean; implemented in `persistence/`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.entities.organization import Organization
+from domain.entities.user import ApiKey, Membership, Role, User
+
+
+class OrganizationRepository(Protocol):
+    """All organizations."""
+
+    async def find(self, organization_id: UUID) -> Organization | None: ...
+
+    async def find_by_slug(self, slug: str) -> Organization | None: ...
+
+    async def owning_connection(self, connection_id: UUID) -> UUID | None:
+        """The id of the organization that a connection belongs to; None for a deleted one, too."""
+
+    async def owning_repository(self, repository_id: UUID) -> UUID | None:
+        """The id of the organization that a repository belongs to; None where its connection is deleted, too."""
+
+    async def credential_held(self, service: str, fingerprint: str) -> bool:
+        """Whether a connection of any organization lives by the credential with this fingerprint."""
+
+    async def connections_reached(self, service: str, webhook_keys: Sequence[str]) -> Sequence[tuple[UUID, UUID]]:
+        """Whom a webhook is about: (organization, connection) of the living ones with one of these keys."""
+
+    async def any(self) -> bool:
+        """Whether there is one at all."""
+
+    async def add(self, organization: Organization) -> None:
+        """Also starts its feed. Raises NameTaken, field ("input", "slug")."""
+
+    async def find_or_add(self, organization: Organization) -> Organization:
+        """The one with this slug, which is this one if there was none, also where several add it at once."""
+
+
+class UserRepository(Protocol):
+    """All people."""
+
+    async def find(self, user_id: UUID) -> User | None: ...
+
+    async def find_by_email(self, email: str) -> User | None:
+        """Upper and lower case alike."""
+
+    async def add(self, user: User) -> None: ...
+
+    async def find_or_add(self, user: User) -> User:
+        """The one with this e-mail address, which is this one if there was none, also where several add it at once."""
+
+
+class MembershipRepository(Protocol):
+    """Who belongs where, and as what."""
+
+    async def role_of(self, user_id: UUID, organization_id: UUID) -> Role | None: ...
+
+    async def add(self, membership: Membership) -> bool:
+        """False if they are a member already, and stay what they are."""
+
+    async def raise_role(self, membership: Membership) -> None:
+        """Make the member what `membership` says, unless they are more already, also by another call at this time."""
+
+
+class ApiKeyRepository(Protocol):
+    """API keys, by the id that their token carries."""
+
+    async def find(self, key_id: UUID) -> tuple[ApiKey, User] | None:
+        """The key and the user it acts as."""
+
+    async def find_named(self, organization_id: UUID, user_id: UUID, name: str) -> ApiKey | None:
+        """The newest key of that name which the organization issued to the user."""
+
+    async def add(self, key: ApiKey) -> None: ...
+
+    async def save(self, key: ApiKey) -> None: ...
+
+    async def mark_used(self, key_id: UUID, at: datetime) -> None: ...
+
+
+class IdempotencyKeyRepository(Protocol):
+    """Which creating calls have been answered, so that a repeated one isn't done twice."""
+
+    async def find(self, user_id: UUID, operation: str, key: str) -> tuple[bytes, UUID] | None:
+        """The hash of the first call's input, and the id of what it created."""
+
+    async def add(
+        self,
+        *,
+        user_id: UUID,
+        operation: str,
+        key: str,
+        organization_id: UUID,
+        input_hash: bytes,
+        result_id: UUID,
+        now: datetime,
+    ) -> bool:
+        """False if another call has taken the key meanwhile; waits for it to end where it is still running."""
+
+    async def forget(self, created_before: datetime, limit: int) -> int:
+        """Remove old ones; how many it were."""

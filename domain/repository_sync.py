@@ -1,0 +1,242 @@
+"""RepositorySync: keeps a connection's repositories as they are at the service, listing them page by page.
+
+Called by RepositoryManager for a person and by the periodic work. Each page is stored in a unit of work of its own,
+together with how far the listing has come: whoever comes next goes on from there, after a crash, too. Several at once
+work on the same listing; a page counts for the first who stores it.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from domain.credential_refresh import CredentialRefresher
+from domain.credential_secrets import CredentialSecret
+from domain.entities.event import SCHEDULER, Actor
+from domain.entities.health import Remedy
+from domain.entities.repository_sync import RepositorySyncState, SyncedPage
+from domain.entities.service_connection import ServiceConnection
+from domain.entities.task import Task
+from domain.errors import CredentialUnreadable, InvalidInput, ServiceFailure
+from domain.ports import UnitOfWork, UnitsOfWork
+from domain.repository_pages import apply_page, confirm_page, unseen
+from domain.repository_sync_outcome import SyncReport, SyncStopped
+from domain.services.base import Service
+from domain.services.catalogue import ServiceCatalogue
+from domain.services.repository_listing import PageUnchanged, RepositoryListing, RepositoryPage
+from domain.services.service_fault import FaultKind, ServiceFault
+from domain.task_outcome import Again, Ended, Failed, TaskOutcome
+
+MOST_CONFIRMATIONS: Final = 2
+"""How often a listing is repeated at once, because something may have been missed. Then the next sync decides."""
+
+PageAnswer = RepositoryPage | PageUnchanged | ServiceFault
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """How far a sync has come. `confirmations`: how often this run has begun to list anew in order to be certain."""
+
+    connection: ServiceConnection
+    state: RepositorySyncState
+    confirmations: int = 0
+    ended: SyncReport | None = None
+
+    @property
+    def report(self) -> SyncReport:
+        return SyncReport(self.state.added, self.state.updated, 0, self.state.unchanged)
+
+
+class RepositorySync:
+    """Lists, compares and keeps. No transaction is open while a service is asked."""
+
+    def __init__(
+        self,
+        units_of_work: UnitsOfWork,
+        catalogue: ServiceCatalogue,
+        refresher: CredentialRefresher,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._units_of_work = units_of_work
+        self._catalogue = catalogue
+        self._refresher = refresher
+        self._clock = clock
+
+    async def run(
+        self, organization_id: UUID, connection_id: UUID, actor: Actor, *, since: datetime, seconds: float
+    ) -> SyncReport | SyncStopped:
+        """Sync until a listing is complete that began at `since` or later, for about so many seconds.
+
+        At least one page is asked for. Raises NotFound, InvalidInput for a service without repositories, and
+        ServiceFailure for one that this server no longer has.
+        """
+        ends_at, earlier = time.monotonic() + seconds, SyncReport()
+        stage = await self._begin(organization_id, connection_id)
+        service = self._catalogue.get_connected(stage.connection.service)
+        listing = self._listing(service)
+        while True:
+            asked_at = self._clock()
+            answer = await self._ask(listing, stage, actor)
+            if isinstance(answer, ServiceFault):
+                await self._learn(stage.connection, answer)
+                return SyncStopped(service, answer, stage.report.after(earlier))
+            began_at = stage.state.started_at
+            stage = await self._store(stage, answer, asked_at, actor)
+            if stage.ended is not None:
+                earlier = stage.ended.after(earlier)
+                if began_at is not None and began_at >= since:
+                    return earlier
+            if stage.state.started_at is None:
+                stage = await self._begin(organization_id, connection_id)
+            if time.monotonic() >= ends_at:
+                return stage.report.after(earlier)
+
+    async def sync_due(self, task: Task) -> TaskOutcome:
+        """For tasks of the kind SYNC_REPOSITORIES."""
+        if task.organization_id is None:
+            raise AssertionError("a connection is an organization's")
+        async with self._units_of_work.reading(task.organization_id) as unit:
+            connection = await unit.connections.find(task.subject_id)
+        if connection is None:
+            return Ended()
+        if not connection.checkable:
+            return None
+        try:
+            outcome = await self.run(
+                task.organization_id, task.subject_id, SCHEDULER, since=task.due_at, seconds=math.inf
+            )
+        except InvalidInput:
+            return Ended()
+        except ServiceFailure:
+            return None  # the operator may bring the service back
+        if isinstance(outcome, SyncReport) or outcome.fault.remedy is not Remedy.WAIT:
+            return None
+        again_at = self._clock() + outcome.wait
+        return Again(again_at) if outcome.fault.kind is FaultKind.RATE_LIMITED else Failed(again_at)
+
+    def _listing(self, service: Service) -> RepositoryListing:
+        if service.repositories is None:
+            raise InvalidInput(f"{service.name} has no repositories.", ("input", "connectionId"))
+        return service.repositories
+
+    async def _begin(self, organization_id: UUID, connection_id: UUID) -> _Stage:
+        async with self._units_of_work.writing(organization_id) as unit:
+            connection = await unit.connections.get(connection_id)
+            self._listing(self._catalogue.get_connected(connection.service))
+            state = await unit.repository_syncs.find(connection_id)
+            state = state or RepositorySyncState(organization_id, connection_id)
+            state.begin(self._clock())
+            await unit.repository_syncs.save(state)
+            await unit.commit()
+        return _Stage(connection, state)
+
+    async def _ask(self, listing: RepositoryListing, stage: _Stage, actor: Actor) -> PageAnswer:
+        state = stage.state
+        etag = None if state.known is None else state.known.etag
+
+        async def call(secret: CredentialSecret) -> PageAnswer:
+            return await listing.page(secret, state.at, etag)
+
+        try:
+            answer: PageAnswer = await self._refresher.call(
+                state.organization_id, state.connection_id, call, actor=actor
+            )
+        except CredentialUnreadable:
+            return _UNREADABLE
+        places = {state.at, *(page.at for page in state.pages)}
+        if isinstance(answer, RepositoryPage) and answer.next is not None and answer.next in places:
+            return _endless(stage.connection)
+        return answer
+
+    async def _store(
+        self, stage: _Stage, answer: RepositoryPage | PageUnchanged, asked_at: datetime, actor: Actor
+    ) -> _Stage:
+        """Keep a page, unless somebody else was faster; then theirs counts, and this one is forgotten."""
+        asked = stage.state
+        async with self._units_of_work.writing(asked.organization_id) as unit:
+            connection = await unit.connections.get(asked.connection_id)
+            state = await unit.repository_syncs.find(asked.connection_id)
+            if state is None or not state.same_place(asked):
+                return replace(stage, connection=connection, state=state or _nothing_begun(asked), ended=None)
+            await self._add_page(unit, state, answer, asked_at)
+            stage = replace(stage, connection=connection, state=state, ended=None)
+            if state.complete:
+                stage = await self._complete(unit, stage, actor)
+            connection.learn_rate_limit(answer.rate_limit)
+            await unit.connections.save(connection, keep_version=True)
+            await unit.credentials.mark_used(connection.id, asked_at)
+            await unit.repository_syncs.save(state)
+            if stage.ended is not None:
+                counts = stage.ended
+                synced = connection.repositories_synced(
+                    added=counts.added,
+                    updated=counts.updated,
+                    removed=counts.removed,
+                    unchanged=counts.unchanged,
+                    now=self._clock(),
+                )
+                await unit.events.append([synced], actor)
+            await unit.commit()
+        return stage
+
+    async def _add_page(
+        self, unit: UnitOfWork, state: RepositorySyncState, answer: RepositoryPage | PageUnchanged, asked_at: datetime
+    ) -> None:
+        moment = asked_at if state.started_at is None else max(asked_at, state.started_at)  # clocks differ
+        if isinstance(answer, RepositoryPage):
+            added, updated = await apply_page(unit, state, answer.repositories, moment)
+            ids = tuple(remote.external_id for remote in answer.repositories)
+            state.add(SyncedPage(state.at, answer.etag, answer.next, ids), added=added, updated=updated)
+            return
+        if state.known is None:
+            raise AssertionError("only a page that was asked for by its etag can be unchanged")
+        if await confirm_page(unit, state, state.known.external_ids, moment):
+            state.add(state.known, added=0, updated=0)
+        else:
+            state.distrust()
+
+    async def _complete(self, unit: UnitOfWork, stage: _Stage, actor: Actor) -> _Stage:
+        """Remove what is gone for certain; where that isn't known, list once more."""
+        state, now = stage.state, self._clock()
+        gone = await unseen(unit, state)
+        if gone and not state.certain:
+            if stage.confirmations < MOST_CONFIRMATIONS:
+                state.list_again(now)
+                return replace(stage, confirmations=stage.confirmations + 1)
+            gone = []
+        await unit.repositories.remove([repository.id for repository in gone])
+        state.end(now)
+        return replace(stage, ended=replace(stage.report, removed=len(gone), complete=True))
+
+    async def _learn(self, connection: ServiceConnection, fault: ServiceFault) -> None:
+        if fault.rate_limit is None:
+            return
+        async with self._units_of_work.writing(connection.organization_id) as unit:
+            current = await unit.connections.get(connection.id)
+            current.learn_rate_limit(fault.rate_limit)
+            await unit.connections.save(current, keep_version=True)
+            await unit.commit()
+
+
+def _nothing_begun(state: RepositorySyncState) -> RepositorySyncState:
+    return RepositorySyncState(state.organization_id, state.connection_id)
+
+
+def _endless(connection: ServiceConnection) -> ServiceFault:
+    return ServiceFault(
+        FaultKind.SERVICE_ERROR,
+        f"{connection.service}_listing_without_end",
+        "The pages of the service's list lead back to one another.",
+        Remedy.WAIT,
+    )
+
+
+_UNREADABLE: Final = ServiceFault(
+    FaultKind.CLIENT_REFUSED,
+    "credential_unreadable",
+    "The stored credential can't be opened, so the service wasn't asked. Ask the operator for its encryption key.",
+    Remedy.CONTACT_ADMIN,
+)

@@ -1,0 +1,49 @@
+"""Retention: forgets what is no longer needed, a batch at a time. Run by the runner, for the whole server."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.entities.task import Task
+from domain.ports import UnitsOfWork
+from domain.task_outcome import TaskOutcome
+
+DELIVERIES_KEPT: Final = timedelta(days=30)
+IDEMPOTENCY_KEYS_KEPT: Final = timedelta(hours=24)
+BATCH: Final = 500
+
+
+class Retention:
+    """Each batch is a unit of work of its own, so that nobody waits long for it."""
+
+    def __init__(self, units_of_work: UnitsOfWork, clock: Callable[[], datetime]) -> None:
+        self._units_of_work = units_of_work
+        self._clock = clock
+
+    async def forget_deliveries(self, task: Task) -> TaskOutcome:
+        """Webhooks that have been processed."""
+        await in_batches(self._forget_deliveries)
+        return None
+
+    async def forget_idempotency_keys(self, task: Task) -> TaskOutcome:
+        """After this, a call with the same key is another call."""
+        await in_batches(self._forget_idempotency_keys)
+        return None
+
+    async def _forget_deliveries(self, limit: int) -> int:
+        async with self._units_of_work.writing() as unit:
+            forgotten = await unit.webhook_deliveries.forget(self._clock() - DELIVERIES_KEPT, limit)
+            await unit.commit()
+        return forgotten
+
+    async def _forget_idempotency_keys(self, limit: int) -> int:
+        async with self._units_of_work.writing() as unit:
+            forgotten = await unit.idempotency_keys.forget(self._clock() - IDEMPOTENCY_KEYS_KEPT, limit)
+            await unit.commit()
+        return forgotten
+
+
+async def in_batches(forget: Callable[[int], Awaitable[int]]) -> None:
+    """Until a batch isn't full."""
+    while await forget(BATCH) == BATCH:
+        pass

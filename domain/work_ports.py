@@ -1,0 +1,93 @@
+"""What the domain needs of whatever keeps work that is under way: flows, tasks and deliveries of all organizations.
+
+Properties of UnitOfWork in `domain/ports.py`, which says what the verbs mean; implemented in `persistence/`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.entities.authorization_flow import AuthorizationFlow, FlowStage
+from domain.entities.task import Task, TaskKind
+from domain.entities.webhook_delivery import WebhookDelivery
+
+
+class AuthorizationFlowRepository(Protocol):
+    """Flows of all organizations, each found by the hash of what somebody shows."""
+
+    async def add(self, flow: AuthorizationFlow) -> None: ...
+
+    async def find(
+        self, *, start_hash: bytes | None = None, state_hash: bytes | None = None, code_hash: bytes | None = None
+    ) -> AuthorizationFlow | None:
+        """The flow with the one hash that is given, expired ones included."""
+
+    async def advance(self, flow: AuthorizationFlow, *, from_stage: FlowStage) -> bool:
+        """Store it if it is still at that stage: of two that take the same step, one gets False."""
+
+    async def remove(self, flow_id: UUID) -> bool:
+        """False if it was gone already."""
+
+    async def expired(self, now: datetime, limit: int) -> Sequence[AuthorizationFlow]:
+        """Those that have ended without being completed."""
+
+
+class TaskRepository(Protocol):
+    """Work of all organizations."""
+
+    async def put(self, task: Task) -> None:
+        """Add it, or have the one that there is of this kind for the subject due at the earlier moment of the two.
+
+        That one takes this payload unless it is empty. If it is running just now, it is due once more after that.
+        """
+
+    async def put_at(self, task: Task) -> None:
+        """Add it, or make the one that there is due at this very moment, with this payload and no failed attempts.
+
+        If that one is running just now, it is due at this moment after that.
+        """
+
+    async def claim(self, now: datetime, until: datetime, limit: int, kinds: Sequence[TaskKind]) -> Sequence[Task]:
+        """Lease due tasks, the longest due first. Those that others have just locked are left to them.
+
+        Claiming counts as an attempt, so that a task that kills its process is seen to have been tried.
+        """
+
+    async def extend(self, task: Task, until: datetime) -> bool:
+        """Keep it longer. False if it is no longer this lease's."""
+
+    async def finish(self, task: Task) -> bool:
+        """It is done, unless it was put again meanwhile: then it is due. False if it is no longer this lease's."""
+
+    async def repeat(self, task: Task, due_at: datetime, *, attempts: int) -> bool:
+        """Have it done again at that moment, or earlier if it was put for earlier meanwhile; its payload stays.
+
+        False if it is no longer this lease's.
+        """
+
+    async def find(self, kind: TaskKind, subject_id: UUID) -> Task | None: ...
+
+    async def remove(self, subject_id: UUID) -> None:
+        """All kinds of it for a subject."""
+
+
+class WebhookDeliveryRepository(Protocol):
+    """What services have sent."""
+
+    async def add(self, delivery: WebhookDelivery) -> bool:
+        """False for a repeat, also where both come at once."""
+
+    async def find(self, delivery: UUID) -> WebhookDelivery | None: ...
+
+    async def find_delivered(self, service: str, delivery_id: str) -> WebhookDelivery | None: ...
+
+    async def received(
+        self, service: str, since: datetime, *, after: UUID | None = None, limit: int = 20
+    ) -> Sequence[WebhookDelivery]:
+        """Those of a service that came since then, in the order of their ids, after `after`."""
+
+    async def save(self, delivery: WebhookDelivery) -> None: ...
+
+    async def forget(self, received_before: datetime, limit: int) -> int:
+        """Remove those that no longer wait to be processed; how many it were."""
