@@ -5,10 +5,10 @@ Used through AuthorizationFlows. A revocation is stored as a task before it is t
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from domain.credential_revocation import revocation_task_of
+from domain.credential_revocation import CredentialRevocations, Entrusted
 from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
 from domain.entities.authorization_flow import AuthorizationFlow
@@ -18,7 +18,6 @@ from domain.sealed_grant import open_grant
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.service_fault import ServiceFault
 
-_SECOND_TRY: Final = timedelta(minutes=1)  # longer than a call may take
 _log: Final = logging.getLogger(__name__)
 
 
@@ -35,7 +34,7 @@ class AbandonedGrants:
         self._units_of_work = units_of_work
         self._catalogue = catalogue
         self._vault = vault
-        self._clock = clock
+        self._revocations = CredentialRevocations(units_of_work, catalogue, vault, clock)
 
     async def forget_expired(self, now: datetime, limit: int) -> int:
         """End the flows whose time is over; how many it were."""
@@ -51,17 +50,19 @@ class AbandonedGrants:
         async with self._units_of_work.writing() as unit:
             if not await unit.authorization_flows.remove(flow.id):
                 return
-            await self._entrust(unit, flow, secret)
+            entrusted = await self._entrust(unit, flow, secret)
             await unit.commit()
-        await self._revoke(flow, secret)
+        if entrusted is not None:
+            await self._revocations.attempt(entrusted)
 
     async def revoke(self, flow: AuthorizationFlow, secret: CredentialSecret) -> None:
         """For what the flow never came to hold, since it was forgotten meanwhile."""
         revocable = await self._revocable(flow.service, secret)
         async with self._units_of_work.writing() as unit:
-            await self._entrust(unit, flow, revocable)
+            entrusted = await self._entrust(unit, flow, revocable)
             await unit.commit()
-        await self._revoke(flow, revocable)
+        if entrusted is not None:
+            await self._revocations.attempt(entrusted)
 
     def _waiting(self, flow: AuthorizationFlow) -> CredentialSecret | None:
         try:
@@ -93,23 +94,9 @@ class AbandonedGrants:
             serves = key is not None and await unit.organizations.connections_reached(service_id, [key])
         return None if serves else secret
 
-    async def _entrust(self, unit: UnitOfWork, flow: AuthorizationFlow, secret: CredentialSecret | None) -> None:
-        """Store that it is to be revoked."""
-        if secret is not None:
-            due_at = self._clock() + _SECOND_TRY
-            await unit.tasks.put(
-                revocation_task_of(self._vault, flow.organization_id, flow.id, flow.service, secret, due_at)
-            )
-
-    async def _revoke(self, flow: AuthorizationFlow, secret: CredentialSecret | None) -> None:
-        """Try it at once, and leave it to the task where that doesn't work."""
+    async def _entrust(
+        self, unit: UnitOfWork, flow: AuthorizationFlow, secret: CredentialSecret | None
+    ) -> Entrusted | None:
         if secret is None:
-            return
-        service = self._catalogue.find(flow.service)
-        answer = None if service is None else await service.revoke(secret)
-        if answer is None or isinstance(answer, ServiceFault):
-            _log.warning("What %s gave in the authorization flow %s isn't revoked yet.", flow.service, flow.id)
-            return
-        async with self._units_of_work.writing() as unit:
-            await unit.tasks.remove(flow.id)
-            await unit.commit()
+            return None
+        return await self._revocations.entrust(unit, flow.organization_id, flow.id, flow.service, secret)

@@ -6,24 +6,20 @@ is killed before the service has answered leaves the rest to the runner.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
 from uuid import UUID
 
 from domain.connection_units import save
-from domain.credential_revocation import revocation_task
-from domain.credential_secrets import CredentialSecret
+from domain.credential_revocation import CredentialRevocations, Entrusted
 from domain.credential_vault import CredentialVault
 from domain.entities.credential import ServiceCredential
 from domain.entities.service_connection import ServiceConnection
-from domain.entities.task import Task
 from domain.entities.user import Viewer
 from domain.errors import CredentialUnreadable
-from domain.ports import UnitOfWork, UnitsOfWork
+from domain.ports import UnitOfWork
 from domain.services.base import Revocation
 from domain.services.catalogue import ServiceCatalogue
-from domain.services.service_fault import ServiceFault
 
 
 class SecretFate(StrEnum):
@@ -44,48 +40,48 @@ class Deletion:
     secret: SecretFate | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Revocable:
-    """A secret that is to be revoked, and the task that sees to it."""
-
-    service_id: str
-    secret: CredentialSecret
-    task: Task
-
-
 class ConnectionDeletion:
     """In two steps: `store` in a unit of work, then `revoke` with none open."""
 
     def __init__(
         self,
-        units_of_work: UnitsOfWork,
+        revocations: CredentialRevocations,
         catalogue: ServiceCatalogue,
         vault: CredentialVault,
         clock: Callable[[], datetime],
     ) -> None:
-        self._units_of_work = units_of_work
+        self._revocations = revocations
         self._catalogue = catalogue
         self._vault = vault
         self._clock = clock
 
-    async def store(self, unit: UnitOfWork, viewer: Viewer, connection: ServiceConnection) -> "_Revocable | SecretFate":
+    async def store(self, unit: UnitOfWork, viewer: Viewer, connection: ServiceConnection) -> Entrusted | SecretFate:
         """End the connection, with everything that was to be done for it. Commits the unit."""
-        now = self._clock()
         credential = await unit.credentials.find(connection.id)
         secret = None if credential is None else self._vault.open(credential)
         await unit.tasks.remove(connection.id)
         await unit.repository_syncs.remove(connection.id)
         await unit.credentials.remove(connection.id)
-        revocable: _Revocable | SecretFate = SecretFate.UNKNOWN
+        stored: Entrusted | SecretFate = SecretFate.UNKNOWN
         if credential is not None and secret is not None and not isinstance(secret, CredentialUnreadable):
-            if await self._serves_others(unit, connection, credential):
-                revocable = SecretFate.IN_USE
-            else:
-                task = revocation_task(self._vault, credential, connection.service, secret, now + _SECOND_TRY)
-                await unit.tasks.put(task)
-                revocable = _Revocable(connection.service, secret, task)
-        await save(unit, viewer, connection, connection.delete(now))
-        return revocable
+            stored = SecretFate.IN_USE
+            if not await self._serves_others(unit, connection, credential):
+                stored = await self._revocations.entrust(
+                    unit, connection.organization_id, credential.id, connection.service, secret
+                )
+        await save(unit, viewer, connection, connection.delete(self._clock()))
+        return stored
+
+    async def revoke(self, stored: Entrusted | SecretFate) -> SecretFate:
+        """Ask the service at once. Where that doesn't work, the task goes on."""
+        if isinstance(stored, SecretFate):
+            return stored
+        match await self._revocations.attempt(stored):
+            case Revocation.REVOKED:
+                return SecretFate.REVOKED
+            case Revocation.NOT_REVOCABLE:
+                return SecretFate.NOT_REVOCABLE
+        return SecretFate.PENDING
 
     async def _serves_others(
         self, unit: UnitOfWork, connection: ServiceConnection, credential: ServiceCredential
@@ -98,19 +94,3 @@ class ConnectionDeletion:
             return False
         reached = await unit.organizations.connections_reached(connection.service, [key])
         return any(connection_id != connection.id for _, connection_id in reached)
-
-    async def revoke(self, stored: "_Revocable | SecretFate") -> SecretFate:
-        """Ask the service at once. Where that doesn't work, the task goes on."""
-        if isinstance(stored, SecretFate):
-            return stored
-        service = self._catalogue.find(stored.service_id)
-        answer = None if service is None else await service.revoke(stored.secret)
-        if answer is None or isinstance(answer, ServiceFault):
-            return SecretFate.PENDING
-        async with self._units_of_work.writing() as unit:
-            await unit.tasks.remove(stored.task.subject_id)
-            await unit.commit()
-        return SecretFate.REVOKED if answer is Revocation.REVOKED else SecretFate.NOT_REVOCABLE
-
-
-_SECOND_TRY: Final = timedelta(minutes=1)  # longer than a call may take

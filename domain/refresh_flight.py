@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from domain.call_budget import limit_after, may_call
-from domain.credential_revocation import revocation_task
+from domain.credential_revocation import CredentialRevocations
 from domain.credential_secrets import OAuthSecret
 from domain.credential_vault import CredentialVault
 from domain.entities.credential import ServiceCredential
@@ -225,10 +225,11 @@ class RefreshFlight:
 
     async def _revoke(self, leased: _Leased, grant: Grant) -> None:
         """The connection was deleted meanwhile, and what it lived by revoked: so shall be what came of that."""
-        task = revocation_task(self._vault, leased.credential, leased.service.id, grant.secret, self._clock())
+        revocations = CredentialRevocations(self._units_of_work, self._catalogue, self._vault, self._clock)
         async with self._units_of_work.writing() as unit:
-            await unit.tasks.put_at(task)
+            entrusted = await revocations.entrust(unit, self._organization_id, uuid4(), leased.service.id, grant.secret)
             await unit.commit()
+        await revocations.attempt(entrusted)
 
     async def _credential(self, unit: UnitOfWork) -> ServiceCredential:
         credential = await unit.credentials.find(self._connection_id)

@@ -19,6 +19,7 @@ from domain.connection_edit import ConnectionEdit
 from domain.connection_units import ConnectionUnits, credential_of, save
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
+from domain.credential_revocation import CredentialRevocations
 from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
 from domain.entities.connection_status import ConnectionStatus
@@ -66,7 +67,8 @@ class ServiceConnectionManager:
         self._catalogue = catalogue
         self._checks = ConnectionChecks(catalogue, health_checks, clock, chance)
         self._vault = CredentialVault(encryption)
-        self._deletion = ConnectionDeletion(units_of_work, catalogue, self._vault, clock)
+        revocations = CredentialRevocations(units_of_work, catalogue, self._vault, clock)
+        self._deletion = ConnectionDeletion(revocations, catalogue, self._vault, clock)
         self._refresher = refresher
         self._clock = clock
         self._chance = chance

@@ -17,6 +17,7 @@ from gql.bootstrap import Tether
 def background_work(tether: Tether) -> Runner:
     """A runner for as long as `working()` lasts."""
     units_of_work, catalogue, clock = tether.units_of_work, tether.catalogue, tether.clock
+    vault = CredentialVault(tether.encryption)
     retention = Retention(units_of_work, clock)
 
     async def forget_flows(task: Task) -> TaskOutcome:
@@ -29,7 +30,7 @@ def background_work(tether: Tether) -> Runner:
             refresh_credential=tether.refresher.refresh_due,
             warn_of_expiry=ExpiryWarnings(units_of_work, clock).warn,
             sync_repositories=tether.repository_sync.sync_due,
-            revoke_credential=CredentialRevocations(catalogue, CredentialVault(tether.encryption), clock).revoke,
+            revoke_credential=CredentialRevocations(units_of_work, catalogue, vault, clock).revoke,
             process_webhook=tether.webhooks.run,
             forget_flows=forget_flows,
             forget_deliveries=retention.forget_deliveries,

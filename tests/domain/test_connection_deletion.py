@@ -32,7 +32,8 @@ class Linked:
         self.world, self.links, self.service, self.connection = world, links, service, connection
         self.catalogue = ServiceCatalogue([service])
         self.vault = CredentialVault(world.encryption)
-        self.deletion = ConnectionDeletion(world.units, self.catalogue, self.vault, world.clock)
+        self.revocations = CredentialRevocations(world.units, self.catalogue, self.vault, world.clock)
+        self.deletion = ConnectionDeletion(self.revocations, self.catalogue, self.vault, world.clock)
 
     async def delete(self) -> SecretFate:
         async with self.world.units.writing(self.connection.organization_id) as unit:
@@ -79,8 +80,7 @@ async def test_a_service_that_is_down_is_asked_again(linked: Linked) -> None:
             world.clock(), world.clock() + timedelta(minutes=1), 10, [TaskKind.REVOKE_CREDENTIAL]
         )
         await unit.commit()
-    revocations = CredentialRevocations(linked.catalogue, linked.vault, world.clock)
-    assert await revocations.revoke(task) == Ended()
+    assert await linked.revocations.revoke(task) == Ended()
     assert not await linked.is_good(secret)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.address_guard import OutboundAllow
-from domain.credential_revocation import CredentialRevocations, revocation_task
+from domain.credential_revocation import CredentialRevocations
 from domain.credential_schedule import SHORTEST_MARGIN, refresh_at, refreshable_from
 from domain.credential_secrets import OAuthSecret
 from domain.credential_vault import CredentialVault
@@ -50,16 +50,17 @@ class Revoking:
     @property
     def revocations(self) -> CredentialRevocations:
         vault = CredentialVault(self.world.encryption)
-        return CredentialRevocations(ServiceCatalogue([self.service]), vault, self.world.clock)
+        return CredentialRevocations(self.world.units, ServiceCatalogue([self.service]), vault, self.world.clock)
 
     async def put(self) -> tuple[Grant, Task]:
         grant = await self.links.grant(self.service)
-        removed = stored_credential(service_connection(self.world.organization_id))
-        vault = CredentialVault(self.world.encryption)
-        task = revocation_task(vault, removed, "github", grant.secret, self.world.clock())
+        credential_id = new_id()
         async with self.world.units.writing() as unit:
-            await unit.tasks.put(task)
+            await self.revocations.entrust(unit, self.world.organization_id, credential_id, "github", grant.secret)
+            task = await unit.tasks.find(TaskKind.REVOKE_CREDENTIAL, credential_id)
             await unit.commit()
+        assert task is not None
+        self.world.clock.advance(minutes=2)
         return grant, task
 
     async def turn(self) -> TaskOutcome:
