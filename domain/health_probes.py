@@ -93,12 +93,12 @@ async def service_reachable(context: ProbeContext) -> HealthProbe:
     answer = await context.ask(context.subject.secret)
     if isinstance(answer, ServiceFault):
         if answer.latency_ms is None:
-            return HealthProbe(
-                "service_reachable",
-                ProbeOutcome.SKIPPED,
-                "skipped",
-                "The credential can't be sent, so nobody was asked.",
+            why = (
+                f"{context.service.name} has said that it takes no calls yet"
+                if answer.kind is FaultKind.RATE_LIMITED
+                else "The credential can't be sent"
             )
+            return HealthProbe("service_reachable", ProbeOutcome.SKIPPED, "skipped", f"{why}, so nobody was asked.")
         if answer.kind in {FaultKind.UNREACHABLE, FaultKind.NOT_ALLOWED, FaultKind.SERVICE_ERROR}:
             return _from_fault("service_reachable", ProbeOutcome.FAILED, answer)
     message = f"{context.service.name} answers."

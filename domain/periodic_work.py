@@ -25,6 +25,7 @@ def periodic_work(
     process_webhook: Work,
     forget_flows: Work,
     forget_deliveries: Work,
+    forget_deleted_connections: Work,
     forget_idempotency_keys: Work,
 ) -> Mapping[TaskKind, PlannedWork]:
     """The table. What has no next turn is put where its reason arises: a new credential, a deletion, a webhook."""
@@ -37,6 +38,9 @@ def periodic_work(
         TaskKind.PROCESS_WEBHOOK: PlannedWork(process_webhook, _seconds(30), 8),
         TaskKind.FORGET_FLOWS: PlannedWork(forget_flows, _seconds(60), 1, _EVERY_TEN_MINUTES, whole_server=True),
         TaskKind.FORGET_DELIVERIES: PlannedWork(forget_deliveries, _seconds(60), 1, _HOURLY, whole_server=True),
+        TaskKind.FORGET_DELETED_CONNECTIONS: PlannedWork(
+            forget_deleted_connections, _seconds(60), 1, _HOURLY, whole_server=True
+        ),
         TaskKind.FORGET_IDEMPOTENCY_KEYS: PlannedWork(
             forget_idempotency_keys, _seconds(60), 1, _HOURLY, whole_server=True
         ),

@@ -27,7 +27,12 @@ from domain.people_ports import (
     OrganizationRepository,
     UserRepository,
 )
-from domain.work_ports import AuthorizationFlowRepository, TaskRepository, WebhookDeliveryRepository
+from domain.work_ports import (
+    AuthorizationFlowRepository,
+    DeletedConnectionRepository,
+    TaskRepository,
+    WebhookDeliveryRepository,
+)
 
 
 class ServiceConnectionRepository(Protocol):
@@ -186,6 +191,8 @@ class UnitOfWork(Protocol):
     def authorization_flows(self) -> AuthorizationFlowRepository: ...
     @property
     def tasks(self) -> TaskRepository: ...
+    @property
+    def deleted_connections(self) -> DeletedConnectionRepository: ...
     @property
     def webhook_deliveries(self) -> WebhookDeliveryRepository: ...
     @property

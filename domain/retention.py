@@ -9,6 +9,7 @@ from domain.ports import UnitsOfWork
 from domain.task_outcome import TaskOutcome
 
 DELIVERIES_KEPT: Final = timedelta(days=30)
+DELETED_CONNECTIONS_KEPT: Final = timedelta(days=30)
 IDEMPOTENCY_KEYS_KEPT: Final = timedelta(hours=24)
 BATCH: Final = 500
 
@@ -30,9 +31,21 @@ class Retention:
         await in_batches(self._forget_idempotency_keys)
         return None
 
+    async def forget_deleted_connections(self, task: Task) -> TaskOutcome:
+        """Their repositories, checks and account; the events stay."""
+        await in_batches(self._forget_deleted_connections)
+        return None
+
     async def _forget_deliveries(self, limit: int) -> int:
         async with self._units_of_work.writing() as unit:
             forgotten = await unit.webhook_deliveries.forget(self._clock() - DELIVERIES_KEPT, limit)
+            await unit.commit()
+        return forgotten
+
+    async def _forget_deleted_connections(self, limit: int) -> int:
+        async with self._units_of_work.writing() as unit:
+            before = self._clock() - DELETED_CONNECTIONS_KEPT
+            forgotten = await unit.deleted_connections.forget(before, limit)
             await unit.commit()
         return forgotten
 

@@ -72,6 +72,13 @@ class TaskRepository(Protocol):
         """All kinds of it for a subject."""
 
 
+class DeletedConnectionRepository(Protocol):
+    """What deleted connections of all organizations leave behind."""
+
+    async def forget(self, deleted_before: datetime, limit: int) -> int:
+        """Remove what isn't needed for the history; of how many connections it was, `limit` at most."""
+
+
 class WebhookDeliveryRepository(Protocol):
     """What services have sent."""
 

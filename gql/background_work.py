@@ -34,6 +34,7 @@ def background_work(tether: Tether) -> Runner:
             process_webhook=tether.webhooks.run,
             forget_flows=forget_flows,
             forget_deliveries=retention.forget_deliveries,
+            forget_deleted_connections=retention.forget_deleted_connections,
             forget_idempotency_keys=retention.forget_idempotency_keys,
         ),
         clock,

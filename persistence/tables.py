@@ -182,6 +182,13 @@ Index(  # of all organizations: a webhook doesn't know whose a connection is
     sqlite_where=text("webhook_key IS NOT NULL AND deleted_at IS NULL"),
 )
 Index(
+    "ix_service_connections_deleted_at",
+    service_connections.c.deleted_at,
+    unique=False,
+    postgresql_where=text("deleted_at IS NOT NULL"),
+    sqlite_where=text("deleted_at IS NOT NULL"),
+)
+Index(
     "uq_service_connections_name",
     service_connections.c.organization_id,
     service_connections.c.name_key,
@@ -216,6 +223,7 @@ service_credentials = Table(
     UniqueConstraint("organization_id", "connection_id"),
     ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
     Index(None, "organization_id", "expires_at"),
+    Index(None, "fingerprint"),
 )
 
 repositories = Table(

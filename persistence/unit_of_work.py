@@ -15,6 +15,7 @@ from persistence.repositories.api_keys import SqlApiKeyRepository
 from persistence.repositories.authorization_flows import SqlAuthorizationFlowRepository
 from persistence.repositories.connection_events import SqlConnectionEventRepository
 from persistence.repositories.data_keys import SqlDataKeyRepository
+from persistence.repositories.deleted_connections import SqlDeletedConnectionRepository
 from persistence.repositories.health_checks import SqlHealthCheckRepository
 from persistence.repositories.idempotency_keys import SqlIdempotencyKeyRepository
 from persistence.repositories.memberships import SqlMembershipRepository
@@ -120,6 +121,10 @@ class SqlUnitOfWork:
     @cached_property
     def tasks(self) -> SqlTaskRepository:
         return SqlTaskRepository(self._transaction)
+
+    @cached_property
+    def deleted_connections(self) -> SqlDeletedConnectionRepository:
+        return SqlDeletedConnectionRepository(self._transaction)
 
     @cached_property
     def webhook_deliveries(self) -> SqlWebhookDeliveryRepository:

@@ -69,6 +69,7 @@ async def test_without_an_opener_the_popup_goes_on_by_itself(page: Page, server:
     assert await complete(client, code, "status") == {"status": "ACTIVE"}
 
 
+@pytest.mark.usefixtures("built")  # the checker comes with the front end's packages
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_page_that_shows_the_code_is_accessible(page: Page, server: TetherServer, scheme: str) -> None:
     client = await server.member(Role.ADMIN)

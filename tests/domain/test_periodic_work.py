@@ -259,6 +259,7 @@ def test_the_table_names_every_kind_of_work() -> None:
         process_webhook=work,
         forget_flows=work,
         forget_deliveries=work,
+        forget_deleted_connections=work,
         forget_idempotency_keys=work,
     )
     assert table.keys() == set(TaskKind)

@@ -180,6 +180,12 @@ def upgrade() -> None:
             sqlite_where=sa.text("webhook_key IS NOT NULL AND deleted_at IS NULL"),
         ),
         sa.Index(
+            "ix_service_connections_deleted_at",
+            "deleted_at",
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+        ),
+        sa.Index(
             "uq_service_connections_name",
             "organization_id",
             "name_key",
@@ -213,6 +219,7 @@ def upgrade() -> None:
             ["organization_id", "connection_id"], ["service_connections.organization_id", "service_connections.id"]
         ),
         sa.Index(None, "organization_id", "expires_at"),
+        sa.Index(None, "fingerprint"),
     )
     op.create_table(
         "repositories",
