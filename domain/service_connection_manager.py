@@ -40,6 +40,7 @@ from domain.service_failures import service_failure
 from domain.services.authorization import Grant
 from domain.services.base import IdentityAnswer
 from domain.services.catalogue import ServiceCatalogue
+from domain.services.credential_kinds import require_kind
 from domain.services.settings import accepted_settings
 from domain.unset import UNSET, Unset
 
@@ -91,6 +92,7 @@ class ServiceConnectionManager:
         NameTaken, IdempotencyKeyReused, and ServiceFailure if the service doesn't say whose it is.
         """
         kept_settings = self.validate_settings(service, settings)
+        require_kind(self._catalogue.get(service), secret)
         kept_labels = clean_labels(labels, ("input", "labels"))
         call = IdempotentCall.of(
             viewer,
@@ -219,6 +221,7 @@ class ServiceConnectionManager:
         if secret is None:
             await self._refresh(viewer, connection)
             return await self.get(viewer, connection_id)
+        require_kind(self._catalogue.get_connected(connection.service), secret)
         check, identity = await self._checks.introduce(connection, secret)
         async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
             credential = await credential_of(unit, connection)

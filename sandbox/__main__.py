@@ -20,10 +20,11 @@ def main() -> int:
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", default=8010, type=_port, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--webhooks-to", metavar="URL", help="address whose /github, /slack and so on get webhooks")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
-        asyncio.run(_serve_until_told(arguments.host, arguments.port))
+        asyncio.run(_serve_until_told(arguments.host, arguments.port, arguments.webhooks_to))
     except OSError as error:
         print(f"Can't listen on {arguments.host}:{arguments.port}: {error.strerror}", file=sys.stderr)
         return 1
@@ -36,11 +37,11 @@ def _port(text: str) -> int:
     return int(text)
 
 
-async def _serve_until_told(host: str, port: int) -> None:
+async def _serve_until_told(host: str, port: int, webhooks_to: str | None) -> None:
     told = asyncio.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signal_number, told.set)
-    async with serving(create_app(), host, port) as url:
+    async with serving(create_app(webhooks_to=webhooks_to), host, port) as url:
         print(f"Sandbox at {url}", flush=True)
         await told.wait()
 

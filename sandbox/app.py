@@ -17,21 +17,28 @@ from sandbox.gitlab import GitLab
 from sandbox.gitlab_webhooks import GitLabWebhooks
 from sandbox.openid import OpenId
 from sandbox.ready_made import ready_made_tokens
-from sandbox.ready_made_clients import READY_MADE_APP, ready_made_clients
+from sandbox.ready_made_clients import READY_MADE_APP, WEBHOOK_SECRET, ready_made_clients
 from sandbox.slack import Slack
 from sandbox.slack_control import SlackControl
 from sandbox.slack_events import SlackEvents
 from sandbox.slack_grants import SlackGrants
 from sandbox.slack_login import SlackLogin
-from sandbox.state import Clock, SandboxState, utc_now
+from sandbox.state import Clock, SandboxState, WebhookTarget, utc_now
+from sandbox.tokens import Service
 from sandbox.web_pages import front_page
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 
 
-def create_app(clock: Clock = utc_now) -> Starlette:
-    """A fresh sandbox that knows the ready-made tokens; `clock` says the present moment, in UTC."""
+def create_app(clock: Clock = utc_now, *, webhooks_to: str | None = None) -> Starlette:
+    """A fresh sandbox that knows the ready-made tokens; `clock` says the present moment, in UTC.
+
+    `webhooks_to`: the address below which each service has the one that it sends its webhooks to.
+    """
     state = SandboxState(clock)
+    if webhooks_to is not None:
+        for service in Service:
+            state.webhook_targets[service] = WebhookTarget(f"{webhooks_to}/{service}", WEBHOOK_SECRET)
     ready_made = ready_made_tokens(clock())
     for each in ready_made:
         state.put(each.token)

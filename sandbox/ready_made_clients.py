@@ -9,6 +9,7 @@ from sandbox.tokens import Service
 CLIENT_ID: Final = "sandbox-client"
 CLIENT_SECRET: Final = "sandbox-client-not-secret"  # noqa: S105 - a simulated one, for everybody
 ACCESS_LIFETIMES_SECONDS: Final = {Service.GITLAB: 2 * 60 * 60, Service.OPENID: 60 * 60}
+WEBHOOK_SECRET: Final = "sandbox-webhooks-not-secret"  # noqa: S105 - likewise
 READY_MADE_APP: Final = App(id="1001", slug="tether-sandbox", client_id=CLIENT_ID)
 
 

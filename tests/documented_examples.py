@@ -24,7 +24,7 @@ from domain.entities.user import Role
 from domain.key_ring import generate_key
 from gql.sample import FOUNDER, SLUG, create_sample
 from persistence import migrations
-from sandbox.ready_made_clients import CLIENT_ID, CLIENT_SECRET
+from sandbox.ready_made_clients import CLIENT_ID, CLIENT_SECRET, WEBHOOK_SECRET
 from tests.gql.server import TetherServer, running_tether
 from tests.sandbox_server import running_sandbox
 
@@ -37,6 +37,9 @@ _TETHER_URL = "http://127.0.0.1:8000"
 _CLIENTS = {  # as `scripts/environment` sets them, and an address that an application may have
     **{f"TETHER_{service}_CLIENT_ID": CLIENT_ID for service in ("GITHUB", "GITLAB", "SLACK")},
     **{f"TETHER_{service}_CLIENT_SECRET": CLIENT_SECRET for service in ("GITHUB", "GITLAB", "SLACK")},
+    "TETHER_GITHUB_WEBHOOK_SECRETS": WEBHOOK_SECRET,
+    "TETHER_SLACK_SIGNING_SECRETS": WEBHOOK_SECRET,
+    "TETHER_GITLAB_WEBHOOK_SECRETS": WEBHOOK_SECRET,
     "TETHER_RETURN_TO": "https://app.example.com/connected",
 }
 _WIDTH = 100

@@ -27,10 +27,11 @@ from domain.ports import UnitOfWork
 from domain.refresh_flight import LEASE
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
 from domain.secret import Secret
-from domain.services.authorization import Authorization, Grant
+from domain.services.authorization import Grant
 from domain.services.base import Identified, IdentityAnswer, Revocation
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.github import GitHub
+from domain.services.github.authorization import GitHubAuthorization
 from domain.services.oauth_client import OAuthClient
 from domain.services.service_fault import FaultKind, ServiceFault
 from domain.task_outcome import Again, Ended, Failed
@@ -44,26 +45,20 @@ pytestmark = pytest.mark.anyio
 class Interposed(GitHub):
     """The sandbox's GitHub, and what a test has happen between its answer to a refresh and whoever asked."""
 
-    after_refresh: Callable[[], Awaitable[None]] | None = None
-
-    @property
-    def authorization(self) -> Authorization | None:
-        real = super().authorization
-        if real is None or self.after_refresh is None:
-            return real
-        return _Interposed(real, self.after_refresh)
+    def interpose(self, after_refresh: Callable[[], Awaitable[None]] | None) -> None:
+        assert self.authorization is not None
+        self.authorization = _Interposed(self.authorization, after_refresh)
 
 
-class _Interposed:
-    def __init__(self, real: Authorization, after_refresh: Callable[[], Awaitable[None]]) -> None:
-        self.methods, self.uses_pkce, self.issuer = real.methods, real.uses_pkce, real.issuer
-        self.address, self.exchange = real.address, real.exchange
-        self._real = real
+class _Interposed(GitHubAuthorization):
+    def __init__(self, real: GitHubAuthorization, after_refresh: Callable[[], Awaitable[None]] | None) -> None:
+        vars(self).update(vars(real))
         self._after_refresh = after_refresh
 
     async def refresh(self, secret: OAuthSecret) -> Grant | ServiceFault:
-        answer = await self._real.refresh(secret)
-        await self._after_refresh()
+        answer = await super().refresh(secret)
+        if self._after_refresh is not None:
+            await self._after_refresh()
         return answer
 
 
@@ -265,7 +260,7 @@ async def test_a_refusal_is_forgotten_where_somebody_has_a_newer_credential(refr
             await unit.credentials.save(credential, replaces_generation=1)
             await unit.commit()
 
-    refreshing.service.after_refresh = reconnect
+    refreshing.service.interpose(reconnect)
     outcome = await refreshing.refresh(connection)
     assert isinstance(outcome, Refreshed)
     assert outcome.secret == grant.secret
@@ -309,10 +304,10 @@ async def test_a_token_lost_in_a_crash_ends_as_expired_and_says_so(refreshing: R
     async def crash() -> None:
         raise ZeroDivisionError("as good as killed: the service has answered, and nobody stores it")
 
-    refreshing.service.after_refresh = crash
+    refreshing.service.interpose(crash)
     with pytest.raises(ZeroDivisionError):
         await refreshing.refresh(connection)
-    refreshing.service.after_refresh = None
+    refreshing.service.interpose(None)
     assert (await refreshing.links.stored(connection)).status is ConnectionStatus.ACTIVE
     refreshing.world.clock.advance(seconds=LEASE.total_seconds())
     outcome = await refreshing.refresh(connection)
@@ -333,7 +328,7 @@ async def test_a_refresh_goes_on_when_its_caller_goes_away(refreshing: Refreshin
         answered.set()
         await go_on.wait()
 
-    refreshing.service.after_refresh = hold
+    refreshing.service.interpose(hold)
     process = refreshing.process()
     caller = asyncio.create_task(process.refresh(connection.organization_id, connection.id))
     await answered.wait()
@@ -353,7 +348,7 @@ async def test_what_the_service_gave_waits_for_the_database(refreshing: Refreshi
     async def go_away() -> None:
         units.failures = 2
 
-    refreshing.service.after_refresh = go_away
+    refreshing.service.interpose(go_away)
     refresher = CredentialRefresher(units, ServiceCatalogue([refreshing.service]), refreshing.vault, world.clock)
     refreshing.refreshers.append(refresher)
     outcome = await refresher.refresh(connection.organization_id, connection.id)
@@ -386,7 +381,7 @@ async def test_a_connection_deleted_meanwhile_has_its_new_token_revoked(refreshi
             await unit.connections.save(stored)
             await unit.commit()
 
-    refreshing.service.after_refresh = delete
+    refreshing.service.interpose(delete)
     with pytest.raises(NotFound):
         await refreshing.refresh(connection)
     revoked = [call for call in await world.sandbox.calls() if call.method == "DELETE"]

@@ -61,6 +61,11 @@ INVALID: list[tuple[dict[str, Any], list[str], str]] = [
     ({"name": "a\0b"}, ["name"], "A name has no control characters."),
 ]
 CREATION_ONLY: list[tuple[dict[str, Any], list[str], str]] = [
+    (
+        {"service": "slack", "credential": {"githubApp": {"appId": "1", "installationId": "2", "privateKey": "x"}}},
+        ["credential", "githubApp"],
+        "Slack takes no githubApp as a credential: give a token.",
+    ),
     ({"service": "jira"}, ["service"], "Tether knows no service 'jira'. It knows: github, gitlab, slack."),
     (
         {"idempotencyKey": ""},

@@ -1,16 +1,15 @@
 """GitHub as a service: what it is called, what it knows, and whose a credential is. Made by the composition root."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from domain.credential_secrets import CredentialSecret, GitHubAppSecret, OAuthSecret, TokenSecret
-from domain.entities.health import Json
 from domain.http import HttpClient
 from domain.secret import Secret
-from domain.services.authorization import Authorization, AuthorizationMethod
-from domain.services.base import IdentityAnswer, Revocation, ServiceScope, SettingsProblem
+from domain.services.authorization import AuthorizationMethod
+from domain.services.base import IdentityAnswer, Revocation
 from domain.services.boundary import malformed_token
 from domain.services.github.answers import read_identity
 from domain.services.github.api import SERVICE_ID, SERVICE_NAME, GitHubApi
@@ -27,13 +26,12 @@ from domain.services.github.webhooks import GitHubWebhooks
 from domain.services.oauth_client import OAuthClient
 from domain.services.repository_listing import RepositoryListing
 from domain.services.service_fault import ServiceFault
-from domain.services.settings import EXPIRY_WARNING_DAYS, ScopeList, SettingsForm
-from domain.services.webhooks import Webhooks
+from domain.services.standard_service import StandardService
 
 FRESH_TOKEN_DELAYS_SECONDS: Final = (1.0, 2.0, 4.0)
 
 
-class GitHub:
+class GitHub(StandardService):
     """One GitHub. `api_url` is its REST API, `web_url` where people look: the operator's choice, not a tenant's.
 
     `client` and `app` are what the operator has registered there, the client being the app's own where there are both;
@@ -42,9 +40,18 @@ class GitHub:
 
     id = SERVICE_ID
     name = SERVICE_NAME
+    documentation_url = (
+        "https://docs.github.com/authentication/keeping-your-account-and-data-secure/"
+        "managing-your-personal-access-tokens"
+    )
     description = "Repositories, issues and pull requests on GitHub, through its OAuth, an app or a personal token."
-    scopes: Sequence[ServiceScope] = SCOPES
-    revocation_spreads = False
+    scopes = SCOPES
+    authorization: GitHubAuthorization | None
+    repositories: RepositoryListing
+    required_scopes_description = (
+        "The scopes that this connection needs; it is shown as degraded while one is missing. "
+        "Fine-grained tokens and apps have permissions instead of scopes, so for them nothing is reported missing."
+    )
 
     def __init__(
         self,
@@ -62,48 +69,24 @@ class GitHub:
         self._app_tokens = AppTokens(app, clock)
         self._installation_tokens = InstallationTokens(self._api, self._app_tokens)
         self._calls = GitHubCalls(self._api, self._installation_tokens, fresh_token_delays_seconds)
-        self._repositories = GitHubRepositories(self._api, self._calls)
-        self._authorization = None if client is None else GitHubAuthorization(self._api, client, app)
-        self._webhooks = GitHubWebhooks(webhook_secrets, self._api.web_url) if webhook_secrets else None
-
-    @property
-    def documentation_url(self) -> str:
-        return "https://docs.github.com/authentication/keeping-your-account-and-data-secure/managing-your-personal-access-tokens"
+        self.repositories = GitHubRepositories(self._api, self._calls)
+        self.authorization = None if client is None else GitHubAuthorization(self._api, client, app)
+        self.webhooks = GitHubWebhooks(webhook_secrets, self._api.web_url) if webhook_secrets else None
 
     @property
     def authorization_methods(self) -> Sequence[AuthorizationMethod]:
         """A team may always bring a token, or an app of its own with the app's key."""
         always = (AuthorizationMethod.GITHUB_APP, AuthorizationMethod.TOKEN)
-        return always if self._authorization is None else (AuthorizationMethod.OAUTH2, *always)
-
-    @property
-    def settings_schema(self) -> Mapping[str, Json]:
-        return _SETTINGS.schema()
-
-    def settings_problems(self, settings: Mapping[str, Json]) -> Iterator[SettingsProblem]:
-        return _SETTINGS.problems(settings)
-
-    def required_scopes(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
-        return _REQUIRED_SCOPES.read(settings)
+        return always if self.authorization is None else (AuthorizationMethod.OAUTH2, *always)
 
     def missing_scopes(self, required: Sequence[str], granted: Sequence[str]) -> tuple[str, ...]:
         """An installation has permissions (`contents:read`) instead: nothing compares them, so no scope is missing."""
         if any(name.rpartition(":")[2] in PERMISSION_LEVELS for name in granted):
             return ()
-        covered = covered_by(granted)
-        return tuple(scope for scope in required if scope not in covered)
+        return super().missing_scopes(required, granted)
 
-    @property
-    def authorization(self) -> Authorization | None:
-        return self._authorization
-
-    @property
-    def repositories(self) -> RepositoryListing:
-        return self._repositories
-
-    @property
-    def webhooks(self) -> Webhooks | None:
-        return self._webhooks
+    def covered_by(self, granted: Collection[str]) -> Collection[str]:
+        return covered_by(granted)
 
     async def bearer(self, secret: CredentialSecret) -> Secret | ServiceFault:
         """The token with which calls for this credential are made: its own, or one of its installation."""
@@ -127,9 +110,9 @@ class GitHub:
         """Only what our client was granted can be ended by us; an installation belongs to who has installed the app."""
         match secret:
             case OAuthSecret():
-                if self._authorization is None:
+                if self.authorization is None:
                     return Revocation.NOT_REVOCABLE
-                return await self._authorization.revoke(secret.access_token)
+                return await self.authorization.revoke(secret.access_token)
             case GitHubAppSecret():
                 return await self._end_installation_token(secret)
             case TokenSecret():
@@ -172,13 +155,3 @@ class GitHub:
         if kept is not None:  # where ending it fails, it ends by itself within the hour
             await self._api.send("DELETE", "/installation/token", kept.token)
         return Revocation.NOT_REVOCABLE
-
-
-_REQUIRED_SCOPES: Final = ScopeList(
-    key="requiredScopes",
-    description="The scopes that this connection needs; it is shown as degraded while one is missing. "
-    "Fine-grained tokens and apps have permissions instead of scopes, so for them nothing is reported missing.",
-    service_name=GitHub.name,
-    scopes=SCOPES,
-)
-_SETTINGS: Final = SettingsForm(GitHub.name, (_REQUIRED_SCOPES, EXPIRY_WARNING_DAYS))

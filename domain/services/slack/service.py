@@ -1,36 +1,35 @@
 """Slack as a service: what it is called, what it knows, whose a token is. Made by the composition root."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
 
 from domain.credential_secrets import CredentialSecret, OAuthSecret
-from domain.entities.health import Json
 from domain.http import HttpClient
 from domain.secret import Secret
-from domain.services.authorization import Authorization, AuthorizationMethod
-from domain.services.base import IdentityAnswer, Revocation, ServiceScope, SettingsProblem
+from domain.services.authorization import AuthorizationMethod
+from domain.services.base import IdentityAnswer, Revocation
 from domain.services.oauth_client import OAuthClient
-from domain.services.repository_listing import RepositoryListing
 from domain.services.service_fault import FaultKind, ServiceFault
-from domain.services.settings import EXPIRY_WARNING_DAYS, ScopeList, SettingsForm
 from domain.services.slack.answers import SERVICE_ID, SERVICE_NAME, classify, read_identity
 from domain.services.slack.authorization import SlackAuthorization
 from domain.services.slack.channels import SlackChannels
 from domain.services.slack.scopes import SCOPES
 from domain.services.slack.web_api import WebApi
 from domain.services.slack.webhooks import SlackWebhooks
-from domain.services.webhooks import Webhooks
+from domain.services.standard_service import StandardService
 
 
-class Slack:
-    """One Slack. `api_url` is its Web API, `web_url` where people look: the operator's choice, not a tenant's."""
+class Slack(StandardService):
+    """One Slack. `api_url` is its Web API, `web_url` where people look: the operator's choice, not a tenant's.
+
+    It has no repositories: `channels` are their counterpart.
+    """
 
     id = SERVICE_ID
     name = SERVICE_NAME
+    documentation_url = "https://docs.slack.dev/authentication/tokens/"
     description = "Messages and channels of a Slack workspace, through a bot token."
-    scopes: Sequence[ServiceScope] = SCOPES
-    repositories: RepositoryListing | None = None  # channels aren't repositories: see `channels`
+    scopes = SCOPES
     revocation_spreads = True  # Slack deactivates the bot of the workspace with its token
 
     def __init__(
@@ -46,34 +45,14 @@ class Slack:
         self._api = WebApi(http, api_url)
         self._web_url = web_url.rstrip("/")
         self._clock = clock
-        self.authorization: Authorization | None = (
-            None if client is None else SlackAuthorization(self._api, self._web_url, client, clock)
-        )
-        self.webhooks: Webhooks | None = SlackWebhooks(signing_secrets, self._web_url) if signing_secrets else None
+        self.authorization = None if client is None else SlackAuthorization(self._api, self._web_url, client, clock)
+        self.webhooks = SlackWebhooks(signing_secrets, self._web_url) if signing_secrets else None
         self.channels = SlackChannels(self._api, self._web_url, clock)
 
     @property
     def authorization_methods(self) -> Sequence[AuthorizationMethod]:
         own = () if self.authorization is None else self.authorization.methods
         return (*own, AuthorizationMethod.TOKEN)
-
-    @property
-    def documentation_url(self) -> str:
-        return "https://docs.slack.dev/authentication/tokens/"
-
-    @property
-    def settings_schema(self) -> Mapping[str, Json]:
-        return _SETTINGS.schema()
-
-    def settings_problems(self, settings: Mapping[str, Json]) -> Iterator[SettingsProblem]:
-        return _SETTINGS.problems(settings)
-
-    def required_scopes(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
-        return _REQUIRED_SCOPES.read(settings)
-
-    def missing_scopes(self, required: Sequence[str], granted: Sequence[str]) -> tuple[str, ...]:
-        """No scope of Slack contains another."""
-        return tuple(scope for scope in required if scope not in granted)
 
     async def identify(self, secret: CredentialSecret) -> IdentityAnswer:
         """`POST auth.test`, which needs no scope: the body says who, a header says the scopes."""
@@ -96,12 +75,3 @@ class Slack:
         fault = answer if isinstance(answer, ServiceFault) else classify(answer, self._clock())
         gone = fault is not None and fault.kind in {FaultKind.CREDENTIAL_REFUSED, FaultKind.CREDENTIAL_REVOKED}
         return None if gone else fault
-
-
-_REQUIRED_SCOPES: Final = ScopeList(
-    key="requiredScopes",
-    description="The scopes that this connection needs; it is shown as degraded while one is missing.",
-    service_name=Slack.name,
-    scopes=SCOPES,
-)
-_SETTINGS: Final = SettingsForm(Slack.name, (_REQUIRED_SCOPES, EXPIRY_WARNING_DAYS))

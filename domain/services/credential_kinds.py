@@ -1,0 +1,20 @@
+"""Which kinds of credential a service takes from people. Used by ServiceConnectionManager."""
+
+from typing import Final
+
+from domain.credential_secrets import CredentialSecret
+from domain.entities.credential import CredentialKind
+from domain.errors import InvalidInput
+from domain.services.authorization import AuthorizationMethod
+from domain.services.base import Service
+
+_FIELD: Final = {CredentialKind.TOKEN: "token", CredentialKind.GITHUB_APP: "githubApp"}
+
+
+def require_kind(service: Service, secret: CredentialSecret) -> None:
+    """Raises InvalidInput for a credential of another service's kind, naming the kinds that this one takes."""
+    taken = [_FIELD[kind] for kind in _FIELD if AuthorizationMethod(kind.value) in service.authorization_methods]
+    field = _FIELD[secret.kind]
+    if field not in taken:
+        ways = f"give a {' or a '.join(taken)}" if taken else "use authorizeConnection"
+        raise InvalidInput(f"{service.name} takes no {field} as a credential: {ways}.", ("input", "credential", field))
