@@ -13,10 +13,9 @@ _FIELD: Final = {CredentialKind.TOKEN: "token", CredentialKind.GITHUB_APP: "gith
 
 def require_kind(service: Service, secret: CredentialSecret) -> None:
     """Raises InvalidInput for a credential of another service's kind, naming the kinds that this one takes."""
-    methods = service.authorization_methods
-    if AuthorizationMethod(secret.kind.value) in methods:
+    field = _FIELD.get(secret.kind)
+    taken = [name for kind, name in _FIELD.items() if AuthorizationMethod(kind.value) in service.authorization_methods]
+    if field is None or field in taken:  # what OAuth gave comes from the service itself
         return
-    taken = [field for kind, field in _FIELD.items() if AuthorizationMethod(kind.value) in methods]
     ways = f"give a {' or a '.join(taken)}" if taken else "use authorizeConnection"
-    field = _FIELD.get(secret.kind, "authorization")
     raise InvalidInput(f"{service.name} takes no {field} as a credential: {ways}.", ("input", "credential", field))
