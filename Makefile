@@ -27,7 +27,7 @@ help: ## List the targets
 
 setup: $(SERVE) ## Make .venv with what the server needs
 
-serve: $(SERVE) ## Run the server with sample data and a simulated GitHub and Slack (PORT=8000)
+serve: $(SERVE) ## Run the server with sample data and simulated services (PORT=8000)
 	@scripts/build-graphiql || true
 	@scripts/serve
 
