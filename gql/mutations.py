@@ -9,19 +9,13 @@ from uuid import UUID
 
 import strawberry
 
-from domain.credential_secrets import CredentialSecret, GitHubAppSecret, TokenSecret
-from domain.entities.identifiers import Kind, parse_id
-from domain.errors import DomainError, InvalidInput, NotFound
+from domain.errors import DomainError
 from domain.repository_sync_outcome import SyncReport, SyncStopped
-from domain.secret import Secret
-from domain.unset import UNSET as UNCHANGED
-from domain.unset import Unset
-from gql import inputs, payloads
+from gql import arguments, inputs, payloads
 from gql.context import Info
 from gql.types.scalars import URL
 from gql.user_errors import user_error_of
 
-Value = TypeVar("Value")
 Outcome = TypeVar("Outcome", bound=payloads.Payload)
 
 CreateConnection = Annotated[inputs.CreateConnectionInput, strawberry.argument(description="The connection to create.")]
@@ -44,9 +38,9 @@ class Mutation:
         async def created() -> payloads.CreateConnectionPayload:
             connection = await info.context.manager.create_connection(
                 info.context.viewer,
-                _organization_id(input.organization_id),
+                arguments.organization_id(input.organization_id),
                 input.service,
-                _secret(input.credential),
+                arguments.secret_of(input.credential),
                 name=input.name,
                 settings=input.settings,
                 labels=input.labels,
@@ -64,9 +58,9 @@ class Mutation:
         async def begun() -> payloads.AuthorizeConnectionPayload:
             flow = await info.context.authorization_flows.begin(
                 info.context.viewer,
-                _organization_id(input.organization_id),
+                arguments.organization_id(input.organization_id),
                 input.service,
-                connection_id=None if input.connection_id is None else _connection_id(input.connection_id),
+                connection_id=None if input.connection_id is None else arguments.connection_id(input.connection_id),
                 method=input.method,
                 name=input.name,
                 scopes=input.scopes,
@@ -100,10 +94,10 @@ class Mutation:
         async def updated() -> payloads.UpdateConnectionPayload:
             connection = await info.context.manager.update_connection(
                 info.context.viewer,
-                _connection_id(input.connection_id),
-                name=_given(input.name),
-                labels=_given(input.labels),
-                settings=_given(input.settings),
+                arguments.connection_id(input.connection_id),
+                name=arguments.given(input.name),
+                labels=arguments.given(input.labels),
+                settings=arguments.given(input.settings),
                 expected_version=input.expected_version,
             )
             return payloads.UpdateConnectionPayload(connection_id=connection.id)
@@ -119,7 +113,7 @@ class Mutation:
         async def updated() -> payloads.UpdateConnectionStatusPayload:
             connection = await info.context.manager.update_connection_status(
                 info.context.viewer,
-                _connection_id(input.connection_id),
+                arguments.connection_id(input.connection_id),
                 input.status,
                 reason=input.reason,
                 expected_version=input.expected_version,
@@ -135,7 +129,7 @@ class Mutation:
     )
     async def delete_connection(self, info: Info, input: DeleteConnection) -> payloads.DeleteConnectionPayload:
         async def deleted() -> payloads.DeleteConnectionPayload:
-            viewer, connection_id = info.context.viewer, _connection_id(input.connection_id)
+            viewer, connection_id = info.context.viewer, arguments.connection_id(input.connection_id)
             deletion = await info.context.manager.delete_connection(
                 viewer, connection_id, expected_version=input.expected_version, dry_run=input.dry_run
             )
@@ -152,7 +146,7 @@ class Mutation:
     )
     async def check_connection_health(self, info: Info, input: CheckHealth) -> payloads.CheckConnectionHealthPayload:
         async def checked() -> payloads.CheckConnectionHealthPayload:
-            viewer, connection_id = info.context.viewer, _connection_id(input.connection_id)
+            viewer, connection_id = info.context.viewer, arguments.connection_id(input.connection_id)
             check = await info.context.manager.check_connection_health(viewer, connection_id)
             return payloads.CheckConnectionHealthPayload(connection_id=connection_id, health_check_id=check.id)
 
@@ -165,8 +159,8 @@ class Mutation:
         async def rotated() -> payloads.RotateCredentialsPayload:
             connection = await info.context.manager.rotate_credentials(
                 info.context.viewer,
-                _connection_id(input.connection_id),
-                None if input.credential is None else _secret(input.credential),
+                arguments.connection_id(input.connection_id),
+                None if input.credential is None else arguments.secret_of(input.credential),
                 expected_version=input.expected_version,
             )
             return payloads.RotateCredentialsPayload(connection_id=connection.id)
@@ -179,7 +173,7 @@ class Mutation:
     )
     async def sync_repositories(self, info: Info, input: SyncRepositories) -> payloads.SyncRepositoriesPayload:
         async def synced() -> payloads.SyncRepositoriesPayload:
-            viewer, connection_id = info.context.viewer, _connection_id(input.connection_id)
+            viewer, connection_id = info.context.viewer, arguments.connection_id(input.connection_id)
             outcome = await info.context.repositories.sync_repositories(viewer, connection_id)
             return _synced(connection_id, outcome)
 
@@ -190,7 +184,7 @@ class Mutation:
         async def updated() -> payloads.UpdateRepositoryPayload:
             repository = await info.context.repositories.update_repository(
                 info.context.viewer,
-                _repository_id(input.repository_id),
+                arguments.repository_id(input.repository_id),
                 selected=input.selected,
                 expected_version=input.expected_version,
             )
@@ -220,27 +214,6 @@ async def _outcome(payload: type[Outcome], work: Awaitable[Outcome]) -> Outcome:
         return payload(user_errors=[user_error])
 
 
-def _organization_id(text: str) -> UUID:
-    parsed = parse_id(Kind.ORGANIZATION, text)
-    if parsed is None:
-        raise NotFound.organization()
-    return parsed
-
-
-def _connection_id(text: str) -> UUID:
-    parsed = parse_id(Kind.CONNECTION, text)
-    if parsed is None:
-        raise NotFound.connection()
-    return parsed
-
-
-def _repository_id(text: str) -> UUID:
-    parsed = parse_id(Kind.REPOSITORY, text)
-    if parsed is None:
-        raise NotFound.repository()
-    return parsed
-
-
 def _synced(connection_id: UUID, outcome: SyncReport | SyncStopped) -> payloads.SyncRepositoriesPayload:
     """What a sync has done, also where the service has stopped it."""
     report, errors = (outcome, []) if isinstance(outcome, SyncReport) else (outcome.report, [outcome.failure])
@@ -253,21 +226,3 @@ def _synced(connection_id: UUID, outcome: SyncReport | SyncStopped) -> payloads.
         complete=report.complete,
         user_errors=[error for failure in errors if (error := user_error_of(failure)) is not None],
     )
-
-
-def _secret(credential: inputs.CredentialInput) -> CredentialSecret:
-    """The credential that is given, in one of its ways."""
-    field = "token" if credential.token else "githubApp"
-    try:
-        if credential.token:
-            return TokenSecret(Secret(credential.token.token))
-        if credential.github_app:
-            app = credential.github_app
-            return GitHubAppSecret(app.app_id.strip(), app.installation_id.strip(), Secret(app.private_key.strip()))
-    except ValueError as wrong:  # which quotes nothing of a secret
-        raise InvalidInput(str(wrong), ("input", "credential", field)) from None
-    raise InvalidInput("Give a token or a githubApp.", ("input", "credential"))
-
-
-def _given(value: Value | None) -> Value | Unset | None:
-    return UNCHANGED if value is strawberry.UNSET else value

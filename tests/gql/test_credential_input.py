@@ -5,8 +5,8 @@ import pytest
 from domain.credential_secrets import GitHubAppSecret
 from domain.errors import InvalidInput
 from domain.secret import Secret
+from gql.arguments import secret_of
 from gql.inputs import CredentialInput, GitHubAppCredentialInput, TokenCredentialInput
-from gql.mutations import _secret
 
 
 def app(*, app_id: str = "12", installation_id: str = "34", private_key: str = "canary") -> CredentialInput:
@@ -22,18 +22,18 @@ def test_a_token_with_a_lone_surrogate_is_refused_without_repeating_it() -> None
         (app(private_key="canary\ud800"), "githubApp"),
     ):
         with pytest.raises(InvalidInput) as refusal:
-            _secret(given)
+            secret_of(given)
         assert refusal.value.field == ("input", "credential", field)
         assert "canary" not in refusal.value.message
 
 
 def test_an_installation_is_taken_without_what_was_copied_around_it() -> None:
-    assert _secret(app(app_id=" 12 ", installation_id="34\n")) == GitHubAppSecret("12", "34", Secret("canary"))
+    assert secret_of(app(app_id=" 12 ", installation_id="34\n")) == GitHubAppSecret("12", "34", Secret("canary"))
 
 
 @pytest.mark.parametrize("wrong", ["", "../../user", "34/access_tokens", "３４", "a" * 65])
 def test_ids_that_would_lead_elsewhere_are_refused(wrong: str) -> None:
     for given in (app(installation_id=wrong), app(app_id=wrong)):
         with pytest.raises(InvalidInput, match="id is a number") as refusal:
-            _secret(given)
+            secret_of(given)
         assert refusal.value.field == ("input", "credential", "githubApp")
