@@ -145,7 +145,7 @@ class AuthorizationCompletion:
             await unit.credentials.save(credential, replaces_generation=replaced)
             await unit.health_checks.add(introduced.check)
             for task in tasks_for(credential, self._catalogue.get_connected(flow.service), now, self._chance):
-                await unit.tasks.put(task)
+                await unit.tasks.put_at(task)
             rotated = connection.credentials_rotated(credential.generation, credential.fingerprint, now)
             checked = self._checks.record(connection, introduced.check, reconnect=True)
             await save(unit, viewer, connection, [authorized, rotated, *checked])

@@ -56,7 +56,7 @@ class ConnectionChecks:
         trigger: HealthCheckTrigger,
         *,
         stored_end: datetime | None,
-        identify: Identify,
+        identify: Identify | None = None,
     ) -> HealthCheck:
         """Ask the service about the stored credential, by `identify`. Whatever it answers is a finding."""
         return (await self._run(connection, secret, trigger, stored_end, identify)).check

@@ -37,7 +37,7 @@ class NewConnection:
         await unit.credentials.add(self.credential)
         await unit.health_checks.add(self.check)
         for task in self.tasks:
-            await unit.tasks.put(task)
+            await unit.tasks.put_at(task)
         await unit.events.append([self.connection.created(), *also, *self.checked], Actor.of(viewer))
 
 

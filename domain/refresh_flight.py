@@ -213,7 +213,7 @@ class RefreshFlight:
         now = self._clock()
         async with self._units_of_work.writing(self._organization_id) as unit:
             connection = await unit.connections.get(self._connection_id)
-            connection.learn_rate_limit(limit_after(fault, connection.rate_limit, now))
+            connection.learn_rate_limit(limit_after(fault, connection.rate_limit, now), now)
             await unit.connections.save(connection, keep_version=True)
             if fault.kind not in _LEAVES_OPEN:
                 await unit.credentials.release(connection.id, self._lease)

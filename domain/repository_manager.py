@@ -15,6 +15,7 @@ from domain.entities.identifiers import new_id
 from domain.entities.repository import Repository
 from domain.entities.task import Task, TaskKind
 from domain.entities.user import Action, Viewer
+from domain.errors import InvalidInput
 from domain.ports import UnitsOfWork
 from domain.repository_sync import RepositorySync
 from domain.repository_sync_outcome import SyncReport, SyncStopped
@@ -49,6 +50,9 @@ class RepositoryManager:
         asked_at = self._clock()
         async with self._connection_units.reading(viewer, connection_id, Action.MANAGE_CONNECTIONS) as (_, connection):
             organization_id = connection.organization_id
+            if not connection.checkable:
+                message = f"The connection is {connection.status}: its service isn't asked before it is in use again."
+                raise InvalidInput(message, ("input", "connectionId"))
         outcome = await self._sync.run(
             organization_id, connection_id, Actor.of(viewer), since=asked_at, seconds=self._patience_seconds
         )

@@ -5,6 +5,7 @@ together with how far the listing has come: whoever comes next goes on from ther
 work on the same listing; a page counts for the first who stores it.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -165,7 +166,7 @@ class RepositorySync:
             stage = replace(stage, connection=connection, state=state, ended=None)
             if state.complete:
                 stage = await self._complete(unit, stage, actor)
-            connection.learn_rate_limit(answer.rate_limit)
+            connection.learn_rate_limit(answer.rate_limit, self._clock())
             await unit.connections.save(connection, keep_version=True)
             await unit.credentials.mark_used(connection.id, asked_at)
             await unit.repository_syncs.save(state)
@@ -212,13 +213,27 @@ class RepositorySync:
         return replace(stage, ended=replace(stage.report, removed=len(gone), complete=True))
 
     async def _learn(self, connection: ServiceConnection, fault: ServiceFault) -> None:
-        if fault.rate_limit is None:
+        told = fault.kind in _TELLS_OF_THE_GRANT
+        if told:
+            _log.warning("The repositories of %s can't be listed (%s): it is to be checked.", connection.id, fault.code)
+        if fault.rate_limit is None and not told:
             return
         async with self._units_of_work.writing(connection.organization_id) as unit:
-            current = await unit.connections.get(connection.id)
-            current.learn_rate_limit(fault.rate_limit)
+            current, now = await unit.connections.get(connection.id), self._clock()
+            current.learn_rate_limit(fault.rate_limit, now)
+            if told:
+                current.check_soon(now)
             await unit.connections.save(current, keep_version=True)
             await unit.commit()
+
+
+_TELLS_OF_THE_GRANT: Final = {
+    FaultKind.CREDENTIAL_REFUSED,
+    FaultKind.CREDENTIAL_REVOKED,
+    FaultKind.SCOPE_MISSING,
+    FaultKind.ADMIN_REQUIRED,
+}
+_log: Final = logging.getLogger(__name__)
 
 
 def _nothing_begun(state: RepositorySyncState) -> RepositorySyncState:

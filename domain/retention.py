@@ -12,6 +12,8 @@ DELIVERIES_KEPT: Final = timedelta(days=30)
 DELETED_CONNECTIONS_KEPT: Final = timedelta(days=30)
 IDEMPOTENCY_KEYS_KEPT: Final = timedelta(hours=24)
 BATCH: Final = 500
+CONNECTIONS_AT_ONCE: Final = 5
+"""Each has as many checks as were made of it: thousands."""
 
 
 class Retention:
@@ -33,7 +35,7 @@ class Retention:
 
     async def forget_deleted_connections(self, task: Task) -> TaskOutcome:
         """Their repositories, checks and account; the events stay."""
-        await in_batches(self._forget_deleted_connections)
+        await in_batches(self._forget_deleted_connections, CONNECTIONS_AT_ONCE)
         return None
 
     async def _forget_deliveries(self, limit: int) -> int:
@@ -56,7 +58,7 @@ class Retention:
         return forgotten
 
 
-async def in_batches(forget: Callable[[int], Awaitable[int]]) -> None:
+async def in_batches(forget: Callable[[int], Awaitable[int]], size: int = BATCH) -> None:
     """Until a batch isn't full."""
-    while await forget(BATCH) == BATCH:
+    while await forget(size) == size:
         pass

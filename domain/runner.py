@@ -239,11 +239,12 @@ class Runner:
         ]
         if not half_over:
             return
-        async with self._units_of_work.writing() as unit:
-            for running, task, lease in sorted(half_over, key=lambda each: each[1].id):  # in one order: no deadlocks
-                if await unit.tasks.extend(task, now + lease) and running in self._running:
-                    self._leased_until[running] = now + lease
-            await unit.commit()
+        for running, task, lease in half_over:  # a unit each: whoever locks several could wait for us, and we for them
+            async with self._units_of_work.writing() as unit:
+                extended = await unit.tasks.extend(task, now + lease)
+                await unit.commit()
+            if extended and running in self._running:
+                self._leased_until[running] = now + lease
 
     async def _drain(self) -> None:
         if not self._running:

@@ -180,6 +180,7 @@ class ServiceConnectionManager:
 
         A credential that is refused and can be refreshed is, and then asked about again.
         """
+        refreshes = True
         while True:
             async with self._connection_units.reading(viewer, connection_id, Action.CHECK_HEALTH) as (unit, connection):
                 asked_with = await credential_of(unit, connection)
@@ -189,11 +190,12 @@ class ServiceConnectionManager:
                 secret,
                 HealthCheckTrigger.MANUAL,
                 stored_end=asked_with.ends_at,
-                identify=self._identify(viewer, connection),
+                identify=self._identify(viewer, connection) if refreshes else None,
             )
             async with self._connection_units.writing(viewer, connection_id, Action.CHECK_HEALTH) as (unit, connection):
                 credential = await credential_of(unit, connection)
                 if credential.generation != asked_with.generation:
+                    refreshes = False  # once is enough: a service that refuses each new token, too, is a finding
                     continue  # rotated meanwhile: what was found is of a secret that is gone
                 if check.identity is not None and credential.learn(check.identity):
                     await unit.credentials.save(credential, replaces_generation=credential.generation)
@@ -230,7 +232,7 @@ class ServiceConnectionManager:
             await unit.credentials.save(credential, replaces_generation=replaced)
             await unit.health_checks.add(check)
             for task in tasks_for(credential, self._catalogue.get_connected(connection.service), now, self._chance):
-                await unit.tasks.put(task)
+                await unit.tasks.put_at(task)
             rotated = connection.credentials_rotated(credential.generation, credential.fingerprint, now)
             checked = self._checks.record(connection, check, reconnect=True)
             await save(unit, viewer, connection, [rotated, *checked])

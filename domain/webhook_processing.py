@@ -17,7 +17,7 @@ from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
 from domain.entities.webhook_delivery import DeliveryState, WebhookDelivery
-from domain.errors import NotFound
+from domain.errors import NotFound, ServiceUnavailable
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.services.base import Service
 from domain.services.catalogue import ServiceCatalogue
@@ -89,8 +89,17 @@ class WebhookProcessing:
         message = service.webhooks.read(Delivery(kept.delivery_id, kept.event, kept.body))
         async with self._units_of_work.reading() as unit:
             reached = await unit.organizations.connections_reached(service.id, message.keys)
+        failures = 0
         for organization_id, connection_id in reached:
-            await self._tell(organization_id, connection_id, kept, service, message)
+            try:
+                await self._tell(organization_id, connection_id, kept, service, message)
+            except ServiceUnavailable:
+                raise
+            except Exception:  # noqa: BLE001 - one connection's trouble is no reason for the others not to hear
+                _log.exception("Webhook %s of %s failed for %s", kept.delivery_id, kept.service, connection_id)
+                failures += 1
+        if failures:
+            raise RuntimeError(f"webhook {kept.id} failed for {failures} of {len(reached)} connections")
         await self._close(kept, DeliveryState.PROCESSED)
 
     async def replay(self, service_id: str, delivery_id: str) -> WebhookDelivery | None:

@@ -363,7 +363,7 @@ tasks = Table(
     Column("leased_until", Timestamp),
     Column("put_again_at", Timestamp),  # wanted once more while it was running: due then
     UniqueConstraint("subject_id", "kind"),
-    Index(None, "due_at", "id"),
+    Index(None, "kind", "due_at", "id"),
 )
 
 webhook_deliveries = Table(

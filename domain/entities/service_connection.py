@@ -226,9 +226,14 @@ class ServiceConnection:
             ConnectionEventType.CREDENTIALS_ROTATED, now, data={"generation": generation, "fingerprint": fingerprint}
         )
 
-    def learn_rate_limit(self, limit: ServiceRateLimit | None) -> None:
-        """Take what an answer said of the quota, if it did."""
-        self.rate_limit = limit or self.rate_limit
+    def learn_rate_limit(self, limit: ServiceRateLimit | None, now: datetime) -> None:
+        """Take what an answer said of the quota, if it did. It doesn't end a wait that another call was told of."""
+        if limit is None:
+            return
+        blocked_until = None if self.rate_limit is None else self.rate_limit.blocked_until
+        if limit.blocked_until is None and blocked_until is not None and blocked_until > now:
+            limit = replace(limit, blocked_until=blocked_until)
+        self.rate_limit = limit
 
     def repositories_synced(
         self, *, added: int, updated: int, removed: int, unchanged: int, now: datetime

@@ -22,11 +22,13 @@ from domain.entities.health import HealthStatus, Remedy, ServiceRateLimit
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
 from domain.errors import NotFound, ServiceUnavailable
+from domain.health import HealthCheckFactory
 from domain.http import HttpClient
 from domain.ports import UnitOfWork
 from domain.refresh_flight import LEASE
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
 from domain.secret import Secret
+from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.authorization import Grant
 from domain.services.base import Identified, IdentityAnswer, Revocation
 from domain.services.catalogue import ServiceCatalogue
@@ -426,3 +428,26 @@ async def test_without_a_refresh_token_there_is_nothing_to_do(refreshing: Refres
 
 async def _never(secret: CredentialSecret) -> ServiceFault:
     raise AssertionError("nobody may be called")
+
+
+async def test_a_service_that_refuses_each_new_token_too_is_asked_once_more_and_no_longer(
+    refreshing: Refreshing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, world = await refreshing.link(), refreshing.world
+    refused = ServiceFault(FaultKind.CREDENTIAL_REFUSED, "refused", "It refuses every token.", Remedy.RECONNECT)
+
+    async def refuse(secret: CredentialSecret) -> IdentityAnswer:
+        return replace(refused, latency_ms=1)
+
+    monkeypatch.setattr(refreshing.service, "identify", refuse)
+    catalogue = ServiceCatalogue([refreshing.service])
+    checks, refresher = HealthCheckFactory(catalogue, world.clock), refreshing.process()
+    manager = ServiceConnectionManager(
+        world.units, catalogue, checks, world.encryption, refresher, world.clock, lambda: 0.5
+    )
+
+    check = await manager.check_connection_health(world.admin, connection.id)
+
+    assert check.status is HealthStatus.UNHEALTHY
+    assert (await refreshing.links.stored(connection)).status is ConnectionStatus.EXPIRED
+    assert (await refreshing.links.credential(connection)).generation == 2

@@ -91,5 +91,6 @@ async def test_tether_serve_works_and_the_short_commands_do_not(linked: Linked) 
     assert await linked.tasks_of(WHOLE_SERVER) == {
         TaskKind.FORGET_FLOWS,
         TaskKind.FORGET_DELIVERIES,
+        TaskKind.FORGET_DELETED_CONNECTIONS,
         TaskKind.FORGET_IDEMPOTENCY_KEYS,
     }

@@ -353,7 +353,7 @@ def upgrade() -> None:
         sa.Column("leased_until", Timestamp),
         sa.Column("put_again_at", Timestamp),
         sa.UniqueConstraint("subject_id", "kind"),
-        sa.Index(None, "due_at", "id"),
+        sa.Index(None, "kind", "due_at", "id"),
     )
     op.create_table(
         "webhook_deliveries",
