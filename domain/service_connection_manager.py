@@ -23,6 +23,7 @@ from domain.credential_revocation import CredentialRevocations
 from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
 from domain.entities.connection_status import ConnectionStatus
+from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor
 from domain.entities.health import HealthCheck, HealthCheckTrigger, Json
 from domain.entities.identifiers import new_id
@@ -160,8 +161,11 @@ class ServiceConnectionManager:
     ) -> ServiceConnection:
         """Pause or resume. A dry run gives the connection as it would become. Raises InvalidTransition."""
         async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
-            events = connection.set_status(status, reason=clean_reason(reason), now=self._clock())
+            now = self._clock()
+            events = connection.set_status(status, reason=clean_reason(reason), now=now)
             if not dry_run:
+                if events and connection.status is ConnectionStatus.ACTIVE:  # what ended meanwhile has to show
+                    await self._put_tasks(unit, connection, await credential_of(unit, connection), now)
                 await save(unit, viewer, connection, events)
         return connection
 
@@ -231,8 +235,7 @@ class ServiceConnectionManager:
             self._vault.replace(credential, Grant(secret), identity, now)
             await unit.credentials.save(credential, replaces_generation=replaced)
             await unit.health_checks.add(check)
-            for task in tasks_for(credential, self._catalogue.get_connected(connection.service), now, self._chance):
-                await unit.tasks.put_at(task)
+            await self._put_tasks(unit, connection, credential, now)
             rotated = connection.credentials_rotated(credential.generation, credential.fingerprint, now)
             checked = self._checks.record(connection, check, reconnect=True)
             await save(unit, viewer, connection, [rotated, *checked])
@@ -254,6 +257,14 @@ class ServiceConnectionManager:
         async with self._units_of_work.reading(organization_id) as unit:
             await authorize(unit, viewer, organization_id, Action.READ)
             return await unit.connections.list(after=after, limit=limit)
+
+    async def _put_tasks(
+        self, unit: UnitOfWork, connection: ServiceConnection, credential: ServiceCredential, now: datetime
+    ) -> None:
+        """What is to be done for the credential from now on. A service that this server no longer has needs nothing."""
+        service = self._catalogue.find(connection.service)
+        for task in () if service is None else tasks_for(credential, service, now, self._chance):
+            await unit.tasks.put_at(task)
 
     async def _refresh(self, viewer: Viewer, connection: ServiceConnection) -> None:
         match await self._refresher.refresh(connection.organization_id, connection.id, actor=Actor.of(viewer)):

@@ -451,3 +451,22 @@ async def test_a_service_that_refuses_each_new_token_too_is_asked_once_more_and_
     assert check.status is HealthStatus.UNHEALTHY
     assert (await refreshing.links.stored(connection)).status is ConnectionStatus.EXPIRED
     assert (await refreshing.links.credential(connection)).generation == 2
+
+
+async def test_what_ended_while_its_connection_was_paused_shows_when_it_is_resumed(refreshing: Refreshing) -> None:
+    connection, world = await refreshing.link(), refreshing.world
+    await world.manager.update_connection_status(world.admin, connection.id, ConnectionStatus.INACTIVE)
+    await refreshing.withdraw(connection)
+    assert await refreshing.process().refresh_due(await refreshing.claimed(connection)) == Ended()
+    async with world.units.writing() as unit:
+        await unit.tasks.remove(connection.id)
+        await unit.commit()
+
+    await world.manager.update_connection_status(world.admin, connection.id, ConnectionStatus.ACTIVE)
+
+    assert await refreshing.process().refresh_due(await refreshing.claimed(connection)) == Ended()
+    ended = await refreshing.links.stored(connection)
+    assert (ended.status, ended.status_reason and ended.status_reason.code) == (
+        ConnectionStatus.EXPIRED,
+        "REFRESH_REFUSED",
+    )
