@@ -32,6 +32,7 @@ from domain.key_ring import KeyRing, LocalKeyProvider
 from domain.refresh_flight import LEASE
 from domain.services.base import Identified
 from domain.services.github import GitHub
+from domain.services.service_fault import FaultKind, ServiceFault
 from persistence import migrations
 from persistence.database import Database
 from persistence.tables import service_connections, service_credentials
@@ -160,7 +161,10 @@ class Storm:
         if connection.status is ConnectionStatus.EXPIRED:
             reason = connection.status_reason
             return "expired" if reason is not None and reason.code == "REFRESH_REFUSED" else "dead"
-        works = isinstance(await self._github.identify(await self._links.secret(linked)), Identified)
+        answer = await self._github.identify(await self._links.secret(linked))
+        while isinstance(answer, ServiceFault) and answer.kind is FaultKind.UNREACHABLE:  # a busy machine says nothing
+            answer = await self._github.identify(await self._links.secret(linked))
+        works = isinstance(answer, Identified)
         return "fresh" if works and (await self._links.credential(linked)).generation == 2 else "dead"
 
 
