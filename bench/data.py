@@ -70,6 +70,7 @@ async def load(database_url: str, size: Size) -> None:
         await connection.execute(_COUNTERS)
         await connection.execute(_MEMBERSHIPS)
         await connection.execute(_CONNECTIONS, size.connections_each, size.rare)
+        await connection.execute(_HEALTH)
         await connection.execute(_CREDENTIALS)
         await connection.execute(_REPOSITORIES)
         await connection.execute("vacuum analyze")
@@ -126,25 +127,41 @@ def _as_on_sqlite(column: Column[Any]) -> str:
 
 
 def copy_for_peers(postgresql: PostgresqlServer, database_url: str) -> str:
-    """The address of a copy in which probes are JSON, as most servers keep a list of objects.
+    """The address of a copy in which connections are kept as most servers would: in one row, with probes as JSON.
 
-    Peers would otherwise pay for records, from which they would have to have JSON made in each request.
+    Peers would otherwise pay for records, from which they would have to have JSON made in each request, and for the
+    row beside a connection's own that every check changes.
     """
     copy = postgresql.url(postgresql.create_database(template=make_url(database_url).database))
-    asyncio.run(_keep_probes_as_json(copy))
+    asyncio.run(_keep_in_one_row(copy))
     return copy
 
 
-async def _keep_probes_as_json(database_url: str) -> None:
+async def _keep_in_one_row(database_url: str) -> None:
     connection = await connect(database_url)
     try:
         await connection.execute(
             "alter table service_connections alter column health_probes type json using to_json(health_probes)"
         )
-        await connection.execute("vacuum analyze service_connections")
+        for column, type_ in _IN_ROW_BESIDE.items():
+            await connection.execute(f"alter table service_connections add column {column} {type_}")
+        moved = ", ".join(f"{column} = h.{column.removeprefix('health_')}" for column in _IN_ROW_BESIDE)
+        same = "h.organization_id = c.organization_id and h.connection_id = c.id"
+        await connection.execute(f"update service_connections c set {moved} from connection_health h where {same}")
+        await connection.execute("vacuum full analyze service_connections")
     finally:
         await connection.close()
 
+
+_IN_ROW_BESIDE: Final = {
+    "health_checked_at": "timestamptz",
+    "health_next_check_at": "timestamptz",
+    "health_latency_ms": "integer",
+    "rate_limit_limit": "integer",
+    "rate_limit_remaining": "integer",
+    "rate_limit_reset_at": "timestamptz",
+    "rate_limit_blocked_until": "timestamptz",
+}
 
 # Moments are whole milliseconds, since that is all that JavaScript's dates keep.
 _NOW: Final = "timestamptz '2026-11-02T09:30:00Z'"
@@ -190,9 +207,7 @@ insert into service_connections (
     status, status_reason_code, status_reason_message, status_reason_remedy, status_changed_at,
     account_id, account_name, account_url, account_avatar_url,
     required_scopes, granted_scopes, missing_scopes,
-    health_status, health_message, health_checked_at, health_next_check_at, health_latency_ms,
-    health_consecutive_failures, health_probes,
-    rate_limit_limit, rate_limit_remaining, rate_limit_reset_at,
+    health_status, health_message, health_consecutive_failures, health_probes,
     labels, settings, version, created_by, created_at, updated_at
 )
 select
@@ -207,14 +222,24 @@ select
     '["repo","read:org"]', '["repo","read:org","workflow"]', '[]',
     case when failed then 'UNHEALTHY' else 'HEALTHY' end,
     case when failed then 'GitHub could not be reached.' end,
-    {_NOW} - i * interval '7.013 seconds', {_NOW} + i * interval '5.019 seconds', 40 + i % 100,
     case when failed then 5 else 0 end,
     array(select p from json_populate_recordset(null::health_probe, ({_PROBES})::json) p),
-    5000, 4900, {_NOW} + interval '30 minutes',
     json_build_object('team', 'team-' || i % 7, 'tier', i % 3 || ''), '{{}}', 1 + i % 5, u.id,
     {_NOW} - i * interval '73.011 minutes', {_NOW} - i * interval '31.003 seconds'
 from organizations o, users u, generate_series(1, $1::integer) i, lateral (select i % $2::integer = 0 as failed) f
 order by o.id, i
+"""
+
+_HEALTH: Final = f"""
+insert into connection_health (
+    organization_id, connection_id, service, checked_at, next_check_at, latency_ms,
+    rate_limit_limit, rate_limit_remaining, rate_limit_reset_at
+)
+select
+    organization_id, id, service,
+    {_NOW} - i * interval '7.013 seconds', {_NOW} + i * interval '5.019 seconds', 40 + i % 100,
+    5000, 4900, {_NOW} + interval '30 minutes'
+from service_connections, lateral (select substr(name, length('Connection ') + 1)::integer as i) number
 """
 
 _CREDENTIALS: Final = f"""
@@ -224,7 +249,7 @@ insert into service_credentials (
 )
 select
     organization_id, uuidv7(), id, 'TOKEN', repeat('x', 160), 'none', 'sha256:' || substr(md5(id::text), 1, 12),
-    '["repo","read:org"]', {_NOW} + interval '90 days', false, 1, created_at, created_at, health_checked_at
+    '["repo","read:org"]', {_NOW} + interval '90 days', false, 1, created_at, created_at, updated_at
 from service_connections
 """
 

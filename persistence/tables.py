@@ -121,18 +121,8 @@ service_connections = Table(
     json_column("missing_scopes"),
     Column("health_status", ordered_text(), nullable=False),
     Column("health_message", Text),
-    Column("health_checked_at", Timestamp),
-    Column(
-        "health_checked_order", Timestamp, Computed(f"coalesce(health_checked_at, '{NEVER_CHECKED}')", persisted=True)
-    ),
-    Column("health_next_check_at", Timestamp),
-    Column("health_latency_ms", Integer),
     Column("health_consecutive_failures", Integer, nullable=False),
     probe_column("health_probes"),
-    Column("rate_limit_limit", Integer),
-    Column("rate_limit_remaining", Integer),
-    Column("rate_limit_reset_at", Timestamp),
-    Column("rate_limit_blocked_until", Timestamp),
     Column("webhook_key", ordered_text()),  # what the service's webhooks call it
     Column("grant_told_at", Timestamp),  # the latest moment of which they have reported on the grant
     json_column("labels"),
@@ -147,7 +137,7 @@ service_connections = Table(
 
 _alive = text("deleted_at IS NULL")
 
-for _order in ("created_at", "name_key", "status_changed_at", "health_checked_order"):
+for _order in ("created_at", "name_key", "status_changed_at"):
     Index(
         f"ix_service_connections_by_{_order}",
         service_connections.c.organization_id,
@@ -198,6 +188,40 @@ Index(
 )
 
 _CONNECTION_KEY = ["service_connections.organization_id", "service_connections.id"]
+
+connection_health = Table(  # what changes with every check, apart from all that seldom does and is in many indexes
+    "connection_health",
+    metadata,
+    Column("organization_id", Identifier, nullable=False),
+    Column("connection_id", Identifier, nullable=False),
+    Column("service", ordered_text(), nullable=False),
+    Column("next_check_at", Timestamp),
+    Column("lease", Identifier),  # of whoever checks it now
+    Column("leased_until", Timestamp),
+    Column("checked_at", Timestamp),
+    Column("checked_order", Timestamp, Computed(f"coalesce(checked_at, '{NEVER_CHECKED}')", persisted=True)),
+    Column("latency_ms", Integer),
+    Column("finding", Text),  # what a check has to find for there to be no news
+    Column("diagnosis_id", Identifier),  # the check that found it probe by probe
+    Column("diagnosed_at", Timestamp),
+    Column("rate_limit_limit", Integer),
+    Column("rate_limit_remaining", Integer),
+    Column("rate_limit_reset_at", Timestamp),
+    Column("rate_limit_blocked_until", Timestamp),
+    PrimaryKeyConstraint("organization_id", "connection_id"),
+    ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
+    Index("ix_connection_health_by_checked_order", "organization_id", "checked_order", "connection_id"),
+    postgresql_with={"fillfactor": 50},  # room for the next version of each row beside it
+)
+
+Index(
+    "ix_connection_health_due",
+    connection_health.c.service,
+    connection_health.c.next_check_at,
+    unique=False,
+    postgresql_where=text("next_check_at IS NOT NULL"),
+    sqlite_where=text("next_check_at IS NOT NULL"),
+)
 
 service_credentials = Table(
     "service_credentials",
@@ -277,6 +301,7 @@ health_checks = Table(
     Column("latency_ms", Integer, nullable=False),
     Column("trigger", Text, nullable=False),
     probe_column("probes"),
+    Column("diagnosis_id", Identifier),  # the earlier check whose probes are this one's, too; null where it has its own
     PrimaryKeyConstraint("organization_id", "id"),
     ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
     Index(None, "organization_id", "connection_id", "started_at", "id"),

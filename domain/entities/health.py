@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import blake2b
 from uuid import UUID
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -129,10 +130,25 @@ class HealthCheck:
     identity: Identity | None = None
     rate_limit: ServiceRateLimit | None = None
 
+    @property
+    def finding(self) -> str | None:
+        """What it found, in a word that is the same each time all is well in the same way; None where it isn't.
+
+        Times, latencies and figures of the quota are no part of it.
+        """
+        if self.status is not HealthStatus.HEALTHY or self.verdict is not Verdict.PASSED:
+            return None
+        probes = [(probe.name, probe.outcome.value, probe.code) for probe in self.probes]
+        return blake2b(repr((probes, self.identity)).encode(), digest_size=16).hexdigest()
+
 
 @dataclass(slots=True)
 class ConnectionHealth:
-    """The latest health of a connection, carried on its row so that a list needs no history."""
+    """The latest health of a connection, carried beside it so that a list needs no history.
+
+    `finding` is what a check has to find for there to be no news, None where any finding is news; `diagnosis_id` and
+    `diagnosed_at` are of the check that found it, probe by probe.
+    """
 
     status: HealthStatus = HealthStatus.UNKNOWN
     message: str | None = None
@@ -141,3 +157,6 @@ class ConnectionHealth:
     latency_ms: int | None = None
     consecutive_failures: int = 0
     probes: tuple[HealthProbe, ...] = field(default=())
+    finding: str | None = None
+    diagnosis_id: UUID | None = None
+    diagnosed_at: datetime | None = None

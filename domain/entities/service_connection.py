@@ -129,8 +129,10 @@ class ServiceConnection:
             return []
         self.name, self.labels, self.settings = name, labels, settings
         self.required_scopes, self.missing_scopes = required_scopes, missing_scopes
-        if "settings" in changed and self.health.next_check_at is not None:
-            self.health.next_check_at = now  # what the latest check found was judged by other settings
+        if "settings" in changed:
+            self.health.finding = None  # what the latest check found was judged by other settings
+            if self.health.next_check_at is not None:
+                self.health.next_check_at = now
         self.updated_at = now
         return [self._draft(ConnectionEventType.UPDATED, now, data={"changed": changed})]
 
@@ -166,6 +168,8 @@ class ServiceConnection:
             latency_ms=check.latency_ms,
             consecutive_failures=self._failures_with(check.verdict),
             probes=check.probes,
+            diagnosis_id=check.id,
+            diagnosed_at=check.started_at,
         )
         self.rate_limit = self._rate_limit_after(check)
         if check.identity is not None and self.accepts_account(check.identity.account):
@@ -178,7 +182,9 @@ class ServiceConnection:
         if check.status is not previous:
             data: dict[str, Json] = {"from": previous.value, "to": check.status.value}
             drafts.append(self._draft(ConnectionEventType.HEALTH_CHANGED, now, health_check_id=check.id, data=data))
-        return drafts + self._follow(check, Cause.RECONNECT if reconnect else Cause.CHECK, now)
+        drafts += self._follow(check, Cause.RECONNECT if reconnect else Cause.CHECK, now)
+        self.health.finding = check.finding if self.status is _S.ACTIVE else None
+        return drafts
 
     def webhook_received(self, event_id: UUID, data: Mapping[str, Json], now: datetime) -> EventDraft:
         """That the service has reported something. `event_id`: the same each time this delivery is processed."""
@@ -331,6 +337,7 @@ class ServiceConnection:
     ) -> list[EventDraft]:
         change = StatusChange(self.status, to, reason)
         self.status, self.status_reason, self.status_changed_at, self.updated_at = to, reason, now, now
+        self.health.finding = None
         changed = ConnectionEventType.STATUS_CHANGED
         return [self._draft(changed, now, status_change=change, health_check_id=health_check_id)]
 

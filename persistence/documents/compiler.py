@@ -59,12 +59,14 @@ class Scope:
     In a scope outside any organization, such as a person's, `organization` is the person's id. What a field reads from
     other rows is put into `columns`, if there are any, to be selected beside the row's own as `_0`, `_1` and so on: on
     SQLite's parser stack, which holds a hundred things, a subselect takes less there than amid the text of an answer.
+    `beside` is the alias of the row beside this one, where there is one.
     """
 
     alias: str
     organization: str
     role: str = "''"
     columns: list[str] | None = None
+    beside: str = ""
 
 
 class Written(Protocol):

@@ -4,7 +4,7 @@ Used by `shapes.py`. Column expressions name the row's alias as `{row}`; a bare 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.entities.identifiers import Kind
 from persistence.documents.compiler import Binder, Compiler, Scope, Shaped, Written
@@ -97,17 +97,44 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An object in columns of the same row; null where `absent`, a condition on `{row}`, holds."""
+    """An object in columns of the same row; null where `absent`, a condition on `{row}`, holds.
+
+    `beside` names a table that has just one row for each of these, with their ids in `organization_id` and
+    `connection_id`: there are the fields that are `InRowBeside`, and what `absent` calls `{beside}`.
+    """
 
     type_name: str
     fields: Mapping[str, Written]
     absent: str | None = None
+    beside: str | None = None
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        if self.beside is None or not self._reads_beside(field):
+            return self._object(compiler, field, scope)
+        beside = compiler.alias("h")
+        written = self._object(compiler, field, replace(scope, beside=beside, columns=None))
+        same = f"{beside}.organization_id = {scope.alias}.organization_id and {beside}.connection_id = {scope.alias}.id"
+        return f"(select {written} from {self.beside} {beside} where {same})"
+
+    def _object(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         written = compiler.object(self, field.below, scope)
         if self.absent is None:
             return written
-        return compiler.dialect.or_null(written, self.absent.format(row=scope.alias))
+        return compiler.dialect.or_null(written, self.absent.format(row=scope.alias, beside=scope.beside))
+
+    def _reads_beside(self, field: Selected) -> bool:
+        asked = (self.fields.get(part.name) for part in field.below[self.type_name])
+        return "{beside}" in (self.absent or "") or any(isinstance(written, InRowBeside) for written in asked)
+
+
+@dataclass(frozen=True, slots=True)
+class InRowBeside:
+    """A field of an `Embedded` that is a column of the row beside."""
+
+    written: Written
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        return self.written.write(compiler, field, replace(scope, alias=scope.beside))
 
 
 def _same_organization(alias: str, scope: Scope) -> Scope:
@@ -137,18 +164,33 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """The probes of a health check, which are kept in one column. `fields` are written from a probe's members."""
+    """The probes of a health check, which are kept in one column. `fields` are written from a probe's members.
+
+    `shared` names a column with the id of another check of the table, whose probes they are where it isn't null.
+    """
 
     type_name: str
     column: str
     fields: Mapping[str, Written]
+    shared: str | None = None
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         row, dialect = compiler.alias("j"), compiler.dialect
         probe = compiler.object(self, field.below, Scope(row, scope.organization, scope.role))
-        rows = dialect.probes(f"{scope.alias}.{self.column}", row)
+        rows = dialect.probes(self._kept(compiler, scope), row)
         listed = f"(select {dialect.joined_rows(probe, f'{row}.position')} from {rows})"
         return dialect.concat([Literal("["), listed, Literal("]")])
+
+    def _kept(self, compiler: Compiler, scope: Scope) -> str:
+        own = f"{scope.alias}.{self.column}"
+        if self.shared is None:
+            return own
+        other, shared = compiler.alias("d"), f"{scope.alias}.{self.shared}"
+        theirs = (
+            f"select {other}.{self.column} from health_checks {other} "
+            f"where {other}.organization_id = {scope.alias}.organization_id and {other}.id = {shared}"
+        )
+        return f"case when {shared} is null then {own} else ({theirs}) end"
 
 
 @dataclass(frozen=True, slots=True)

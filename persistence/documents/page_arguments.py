@@ -20,12 +20,16 @@ _PARAMETER = {KeyType.TEXT: Type.TEXT, KeyType.TIMESTAMP: Type.TIMESTAMP, KeyTyp
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By which column a list is ordered, and which way; `id` breaks ties."""
+    """By which column a list is ordered, and which way; `id` breaks ties.
+
+    `table` stands for the list's own table where rows are read in this order.
+    """
 
     column: str
     key_type: KeyType
     descending: bool = False
     id: str = "id"
+    table: str | None = None
 
     @property
     def name(self) -> str:

@@ -15,7 +15,7 @@ from persistence.documents.page_arguments import Bound, Order
 
 @dataclass(frozen=True, slots=True)
 class PageRows:
-    """How to read them. `matching` writes table and conditions for an alias; `size` is the page's parameter.
+    """How to read them. `matching` writes conditions on an alias of a table, behind it; `size` is the page's parameter.
 
     Where something is asked about the page's ends, rows are `numbered` from where it starts, and one too many shows
     whether there are more. `value_indexes` and `in_every_index`: see `Page`.
@@ -28,7 +28,7 @@ class PageRows:
     backward: bool
     numbered: bool
     size: Callable[[], str]
-    matching: Callable[[str], str]
+    matching: Callable[[str, str], str]
     table: str
     value_indexes: Mapping[str, tuple[str, str]]
     in_every_index: Sequence[str]
@@ -68,14 +68,8 @@ class PageRows:
 
     def _limited(self, most: str) -> str:
         """The first rows from where the page starts, in the order in which it is read."""
-        inner = self.compiler.alias("r")
-        conditions = self.matching(inner)
-        row = f"({inner}.{self.order.column}, {inner}.{self.order.id})"
-        after, before = ("<", ">") if self.order.descending else (">", "<")
-        if self.after is not None:
-            conditions += f" and {row} {after} {self.after.row()}"
-        if self.before is not None:
-            conditions += f" and {row} {before} {self.before.row()}"
+        inner, ordered = self.compiler.alias("r"), self.order.table or self.table
+        conditions = self.matching(inner, ordered) + self._bounds(inner)
         end = f"order by {self._order(f'{inner}.', self._way())} limit {most}"
         if (indexed := self._indexed_values()) is not None:
             column, values = indexed
@@ -86,10 +80,25 @@ class PageRows:
         filter_ = self.arguments.given("filter") or {}
         if any(filter_.get(name) is not None for name in self.in_every_index):
             found = self.compiler.alias("k")
+            if self.order.table is not None:  # which has no index with what is looked for
+                matching = f"select {found}.id from {self.matching(found, self.table)}"
+                conditions += f" and {self.compiler.dialect.one_of_few(f'{inner}.{self.order.id}', matching)}"
+                return f"select {inner}.* from {conditions} {end}"
             keys = f"select {inner}.organization_id, {inner}.id from {conditions} {end}"
             same = f"{inner}.organization_id = {found}.organization_id and {inner}.id = {found}.id"
             return f"select {inner}.* from ({keys}) {found} join {self.table} {inner} on {same} {end}"
         return f"select {inner}.* from {conditions} {end}"
+
+    def _bounds(self, alias: str) -> str:
+        """That a row lies between the places which are given."""
+        row = f"({alias}.{self.order.column}, {alias}.{self.order.id})"
+        after, before = ("<", ">") if self.order.descending else (">", "<")
+        written = ""
+        if self.after is not None:
+            written += f" and {row} {after} {self.after.row()}"
+        if self.before is not None:
+            written += f" and {row} {before} {self.before.row()}"
+        return written
 
     def _indexed_values(self) -> tuple[str, str] | None:
         """A column and a parameter with the values of it that the filter lists; None without an index in this order."""

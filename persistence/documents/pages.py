@@ -100,7 +100,7 @@ class _PageWriter:
         if field.name == "pageInfo":
             return json_object((part.key, [self._of_page_info(part)]) for part in field.below["PageInfo"])
         if field.name == "totalCount":
-            return [f"(select count(*) from {self._matching(self.compiler.alias('t'))})"]
+            return [f"(select count(*) from {self._matching(self.compiler.alias('t'), self.page.table)})"]
         return [Literal(f'"{self.page.name}Connection"')]
 
     def _node(self, field: Selected) -> str:
@@ -149,7 +149,8 @@ class _PageWriter:
         way = "desc" if comparison == "<=" else "asc"
         # Not `exists`, from which PostgreSQL drops the order, and so the index that finds the nearest row at once.
         nearest = f"order by {alias}.{self.order.column} {way}, {alias}.{self.order.id} {way} limit 1"
-        matching = f"{self._matching(alias)} and {row} {comparison} {place.row()}"
+        table = self.order.table or self.page.table
+        matching = f"{self._matching(alias, table)} and {row} {comparison} {place.row()}"
         return f"(select 1 from {matching} {nearest}) is not null"
 
     def _near_cursor(self) -> str:
@@ -179,10 +180,10 @@ class _PageWriter:
         wanted = f"{self.alias}._row <= {self._size()}" if self.rows.numbered else ""
         return self.dialect.joined_rows(json_text, self.rows.shown_order(f"{self.alias}."), wanted)
 
-    def _matching(self, alias: str) -> str:
+    def _matching(self, alias: str, table: str) -> str:
         conditions = [self.page.belongs(self.compiler, alias, self.scope)]
         conditions += self.page.filter(self.compiler, self.arguments, alias, self.scope)
-        return f"{self.page.table} {alias} where {' and '.join(conditions)}"
+        return f"{table} {alias} where {' and '.join(conditions)}"
 
     def _size(self) -> str:
         return self.compiler.named(f"size {self.alias}", self.arguments.binder(page_size), Type.INTEGER)

@@ -4,6 +4,7 @@ Read by the compiler. To store and answer a new field, add its column, its line 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from domain.entities.identifiers import Kind
@@ -21,6 +22,7 @@ from persistence.documents.fields import (
     Catalogued,
     Computed,
     Embedded,
+    InRowBeside,
     Link,
     Moment,
     Number,
@@ -50,18 +52,23 @@ CONNECTION_ALIVE = (
 )
 """The same of the connection that a row belongs to."""
 
+_BY_CHECK = (
+    "(select c.*, h.checked_order, h.connection_id as checked_id from connection_health h "
+    "join service_connections c on c.organization_id = h.organization_id and c.id = h.connection_id)"
+)
+"""Connections that are read along the index of when they were checked."""
+
 _CONNECTION_ORDERS = {
-    "CREATED_AT": ("created_at", KeyType.TIMESTAMP),
-    "NAME": ("name_key", KeyType.TEXT),
-    "STATUS_CHANGED_AT": ("status_changed_at", KeyType.TIMESTAMP),
-    "CHECKED_AT": ("health_checked_order", KeyType.TIMESTAMP),
+    "CREATED_AT": Order("created_at", KeyType.TIMESTAMP),
+    "NAME": Order("name_key", KeyType.TEXT),
+    "STATUS_CHANGED_AT": Order("status_changed_at", KeyType.TIMESTAMP),
+    "CHECKED_AT": Order("checked_order", KeyType.TIMESTAMP, id="checked_id", table=_BY_CHECK),
 }
 
 
 def _connection_order(arguments: Mapping[str, Any]) -> Order:
     order = arguments.get("orderBy") or {"field": "CREATED_AT", "direction": "DESC"}
-    column, key_type = _CONNECTION_ORDERS[order["field"]]
-    return Order(column, key_type, descending=order["direction"] == "DESC")
+    return replace(_CONNECTION_ORDERS[order["field"]], descending=order["direction"] == "DESC")
 
 
 def _into_organization(row: str, scope: Scope) -> Scope:
@@ -149,7 +156,7 @@ HEALTH_CHECK: Shape = Shape(
         "startedAt": Moment("started_at"),
         "latencyMs": Number("latency_ms"),
         "trigger": Word("trigger"),
-        "probes": Probes("HealthProbe", "probes", _PROBE),
+        "probes": Probes("HealthProbe", "probes", _PROBE, shared="diagnosis_id"),
     },
 )
 
@@ -204,9 +211,9 @@ _OF_CONNECTION = [("organization_id", "organization_id"), ("connection_id", "id"
 _HEALTH: dict[str, Written] = {
     "status": Word("health_status"),
     "message": Text("health_message"),
-    "checkedAt": Moment("health_checked_at"),
-    "nextCheckAt": Moment("health_next_check_at"),
-    "latencyMs": Number("health_latency_ms"),
+    "checkedAt": InRowBeside(Moment("checked_at")),
+    "nextCheckAt": InRowBeside(Moment("next_check_at")),
+    "latencyMs": InRowBeside(Number("latency_ms")),
     "consecutiveFailures": Number("health_consecutive_failures"),
     "probes": Probes("HealthProbe", "health_probes", _PROBE),
     "checks": Page(
@@ -241,7 +248,7 @@ CONNECTION: Shape = Shape(
             },
             "{row}.account_id is null",
         ),
-        "health": Embedded("ConnectionHealth", _HEALTH),
+        "health": Embedded("ConnectionHealth", _HEALTH, beside="connection_health"),
         "credential": Link(
             lambda: CREDENTIAL,
             "service_credentials",
@@ -254,13 +261,14 @@ CONNECTION: Shape = Shape(
         "rateLimit": Embedded(
             "ServiceRateLimit",
             {
-                "limit": Number("rate_limit_limit"),
-                "remaining": Number("rate_limit_remaining"),
-                "resetAt": Moment("rate_limit_reset_at"),
-                "blockedUntil": Moment("rate_limit_blocked_until"),
+                "limit": InRowBeside(Number("rate_limit_limit")),
+                "remaining": InRowBeside(Number("rate_limit_remaining")),
+                "resetAt": InRowBeside(Moment("rate_limit_reset_at")),
+                "blockedUntil": InRowBeside(Moment("rate_limit_blocked_until")),
             },
-            "{row}.rate_limit_limit is null and {row}.rate_limit_remaining is null "
-            "and {row}.rate_limit_reset_at is null and {row}.rate_limit_blocked_until is null",
+            "{beside}.rate_limit_limit is null and {beside}.rate_limit_remaining is null "
+            "and {beside}.rate_limit_reset_at is null and {beside}.rate_limit_blocked_until is null",
+            "connection_health",
         ),
         "repositories": Page(
             "Repository",

@@ -1,11 +1,11 @@
-"""ServiceConnection to row and back, column by column.
+"""ServiceConnection to its two rows and back, column by column: what seldom changes, and what every check changes.
 
 Called by the repository of service connections alone.
 """
 
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, Select, and_, select
 
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import StatusReason
@@ -13,12 +13,25 @@ from domain.entities.health import ConnectionHealth, ExternalAccount, HealthStat
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.text import search_key
 from persistence.repositories.health_probes import probes_from_json, probes_to_json
+from persistence.tables import connection_health, service_connections
+
+_h = connection_health.c
+_OF_HEALTH = ("checked_at", "next_check_at", "latency_ms", "finding", "diagnosis_id", "diagnosed_at")
+_OF_RATE_LIMIT = ("rate_limit_limit", "rate_limit_remaining", "rate_limit_reset_at", "rate_limit_blocked_until")
+
+
+def both_rows() -> Select[Any]:
+    """Connections with what checks have found, for `entity`."""
+    of_connection = and_(
+        _h.organization_id == service_connections.c.organization_id, _h.connection_id == service_connections.c.id
+    )
+    columns = [_h[name].label(f"health_{name}") for name in _OF_HEALTH] + [_h[name] for name in _OF_RATE_LIMIT]
+    return select(service_connections, *columns).join_from(service_connections, connection_health, of_connection)
 
 
 def values(connection: ServiceConnection) -> dict[str, Any]:
-    """What is written of a connection. `health_checked_order` isn't: the database derives it."""
-    reason, account = connection.status_reason, connection.external_account
-    health, limit = connection.health, connection.rate_limit
+    """What is written of a connection into its own row."""
+    reason, account, health = connection.status_reason, connection.external_account, connection.health
     return {
         "organization_id": connection.organization_id,
         "id": connection.id,
@@ -39,15 +52,8 @@ def values(connection: ServiceConnection) -> dict[str, Any]:
         "missing_scopes": connection.missing_scopes,
         "health_status": health.status.value,
         "health_message": health.message,
-        "health_checked_at": health.checked_at,
-        "health_next_check_at": health.next_check_at,
-        "health_latency_ms": health.latency_ms,
         "health_consecutive_failures": health.consecutive_failures,
         "health_probes": probes_to_json(health.probes),
-        "rate_limit_limit": limit and limit.limit,
-        "rate_limit_remaining": limit and limit.remaining,
-        "rate_limit_reset_at": limit and limit.reset_at,
-        "rate_limit_blocked_until": limit and limit.blocked_until,
         "grant_told_at": connection.grant_told_at,
         "webhook_key": connection.webhook_key,
         "labels": connection.labels,
@@ -60,8 +66,30 @@ def values(connection: ServiceConnection) -> dict[str, Any]:
     }
 
 
+def health_values(connection: ServiceConnection) -> dict[str, Any]:
+    """What is written into the row that every check changes. `checked_order` isn't: the database derives it."""
+    health = connection.health
+    return {
+        "organization_id": connection.organization_id,
+        "connection_id": connection.id,
+        "service": connection.service,
+        **{name: getattr(health, name) for name in _OF_HEALTH},
+        **rate_limit_values(connection.rate_limit),
+    }
+
+
+def rate_limit_values(limit: ServiceRateLimit | None) -> dict[str, Any]:
+    """What a service has said of the quota, as columns."""
+    return {
+        "rate_limit_limit": limit and limit.limit,
+        "rate_limit_remaining": limit and limit.remaining,
+        "rate_limit_reset_at": limit and limit.reset_at,
+        "rate_limit_blocked_until": limit and limit.blocked_until,
+    }
+
+
 def entity(row: Row[Any]) -> ServiceConnection:
-    """The connection that a whole row holds."""
+    """The connection that a row of `both_rows` holds."""
     return ServiceConnection(
         id=row.id,
         organization_id=row.organization_id,
@@ -85,8 +113,11 @@ def entity(row: Row[Any]) -> ServiceConnection:
             latency_ms=row.health_latency_ms,
             consecutive_failures=row.health_consecutive_failures,
             probes=probes_from_json(row.health_probes),
+            finding=row.health_finding,
+            diagnosis_id=row.health_diagnosis_id,
+            diagnosed_at=row.health_diagnosed_at,
         ),
-        rate_limit=_rate_limit(row),
+        rate_limit=rate_limit(row),
         grant_told_at=row.grant_told_at,
         labels=row.labels,
         settings=row.settings,
@@ -109,7 +140,7 @@ def _external_account(row: Row[Any]) -> ExternalAccount | None:
     return ExternalAccount(row.account_id, row.account_name, row.account_url, row.account_avatar_url)
 
 
-def _rate_limit(row: Row[Any]) -> ServiceRateLimit | None:
+def rate_limit(row: Row[Any]) -> ServiceRateLimit | None:
     """None where the service has said nothing, also if that was kept as a limit without any figure."""
     said = ServiceRateLimit(
         row.rate_limit_limit, row.rate_limit_remaining, row.rate_limit_reset_at, row.rate_limit_blocked_until

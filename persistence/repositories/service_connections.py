@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, insert, literal, update
 from sqlalchemy.exc import IntegrityError
 
 from domain.entities.service_connection import ServiceConnection
 from domain.errors import NameTaken, NotFound, VersionConflict
 from persistence.driver_errors import violates
-from persistence.repositories.service_connection_rows import entity, values
+from persistence.repositories.service_connection_rows import both_rows, entity, health_values, values
 from persistence.repositories.tenant import Tenant
-from persistence.tables import service_connections
+from persistence.tables import connection_health, service_connections
 
-_c = service_connections.c
+_c, _h = service_connections.c, connection_health.c
 
 
 class SqlServiceConnectionRepository:
@@ -39,7 +39,7 @@ class SqlServiceConnectionRepository:
         return await self._read(self._one(connection_id))
 
     async def list(self, *, after: UUID | None = None, limit: int = 100) -> Sequence[ServiceConnection]:
-        statement = select(service_connections).where(_c.organization_id == self._organization_id, _alive())
+        statement = both_rows().where(_c.organization_id == self._organization_id, _alive())
         if after is not None:
             statement = statement.where(_c.id > after)
         rows = await self._transaction.execute(statement.order_by(_c.id).limit(limit))
@@ -51,6 +51,7 @@ class SqlServiceConnectionRepository:
             await self._transaction.execute(insert(service_connections).values(values(connection)))
         except IntegrityError as error:
             raise _name_taken(connection, error) from error
+        await self._transaction.execute(insert(connection_health).values(health_values(connection)))
 
     async def save(self, connection: ServiceConnection, *, keep_version: bool = False) -> None:
         self._own(connection.organization_id)
@@ -67,10 +68,26 @@ class SqlServiceConnectionRepository:
         if saved.rowcount == 0:
             current = await self.find(connection.id)
             raise NotFound.connection() if current is None else VersionConflict(current.version)
+        await self._save_health(connection)
         connection.version = version
 
+    async def _save_health(self, connection: ServiceConnection) -> None:
+        """What a check finds that is under way counts no more where something else has set the schedule meanwhile."""
+        new = health_values(connection)
+        same = and_(
+            *(
+                _h[name].is_not_distinct_from(literal(new[name], _h[name].type))
+                for name in ("checked_at", "next_check_at", "finding")
+            )
+        )
+        await self._transaction.execute(
+            update(connection_health)
+            .where(_h.organization_id == self._organization_id, _h.connection_id == connection.id)
+            .values({**new, "lease": case((same, _h.lease))})
+        )
+
     def _one(self, connection_id: UUID) -> Select[Any]:
-        return select(service_connections).where(self._is(connection_id), _alive())
+        return both_rows().where(self._is(connection_id), _alive())
 
     def _is(self, connection_id: UUID) -> ColumnElement[bool]:
         return and_(_c.organization_id == self._organization_id, _c.id == connection_id)

@@ -129,8 +129,8 @@ def _summary(asked: Asked, organization: Row) -> Row:
 
 
 def _health(asked: Asked, row: Row) -> Row:
-    names = ("status", "message", "checked_at", "next_check_at", "latency_ms", "consecutive_failures", "probes")
-    return {**{name: row[f"health_{name}"] for name in names}, "connection": row}
+    seldom = {name: row[f"health_{name}"] for name in ("status", "message", "consecutive_failures", "probes")}
+    return {**(asked.one("connection_health", connection_id=row["id"]) or {}), **seldom, "connection": row}
 
 
 def _checks(asked: Asked, health: Row, since: datetime | None = None, **given: Any) -> Row:
@@ -159,6 +159,17 @@ def _part(prefix: str, present: Iterable[str]) -> Callable[[Asked, Row], Row | N
         return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
 
     return resolve
+
+
+def _rate_limit(asked: Asked, row: Row) -> Row | None:
+    names = ["limit", "remaining", "reset_at", "blocked_until"]
+    return _part("rate_limit_", names)(asked, asked.one("connection_health", connection_id=row["id"]) or {})
+
+
+def _probes_of_check(asked: Asked, check: Row) -> list[Row]:
+    shared = check["diagnosis_id"]
+    found: list[Row] = (check if shared is None else asked.world.by_id("health_checks", shared) or {})["probes"]
+    return found
 
 
 def _status_change(asked: Asked, event: Row) -> Row | None:
@@ -226,7 +237,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "ServiceConnection.externalAccount": _part("account_", ["id"]),
     "ServiceConnection.health": _health,
     "ServiceConnection.credential": lambda asked, row: asked.one("service_credentials", connection_id=row["id"]),
-    "ServiceConnection.rateLimit": _part("rate_limit_", ["limit", "remaining", "reset_at", "blocked_until"]),
+    "ServiceConnection.rateLimit": _rate_limit,
     "ServiceConnection.repositories": lambda asked, row, **given: repositories_page(
         asked, row["organization_id"], asked.rows("repositories", connection_id=row["id"]), given
     ),
@@ -235,6 +246,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     ),
     "ServiceConnection.createdBy": _of("users", "created_by"),
     "ConnectionHealth.checks": _checks,
+    "HealthCheck.probes": _probes_of_check,
     "ConnectionHealth.uptime": _uptime,
     "ServiceCredential.scopes": lambda asked, row: row["scopes"] or [],
     "Repository.connection": _of("service_connections", "connection_id"),

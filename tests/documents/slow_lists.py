@@ -26,9 +26,10 @@ def connections_page(asked: Asked, organization: Row, **given: Any) -> Row:
             and (labels is None or labels.items() <= row["labels"].items())
             and (before is None or (ends is not None and ends < before))
         ):
-            rows.append(row)
+            health = asked.one("connection_health", connection_id=row["id"]) or {}
+            rows.append({**row, "checked_at": health["checked_at"]})
     order = given["orderBy"]
-    column = {"NAME": "name_key", "CHECKED_AT": "health_checked_at"}.get(order["field"], order["field"].lower())
+    column = {"NAME": "name_key"}.get(order["field"], order["field"].lower())
     never = datetime(1970, 1, 1, tzinfo=UTC)
     return page_of(organization["id"], rows, column, given, descending=order["direction"] == "DESC", never=never)
 

@@ -17,7 +17,7 @@ _COLUMNS = {
     "CREATED_AT": "created_at",
     "NAME": "name_key",
     "STATUS_CHANGED_AT": "status_changed_at",
-    "CHECKED_AT": "health_checked_at",
+    "CHECKED_AT": "checked_at",
 }
 _WALK = """query ($order: ServiceConnectionOrder!, $first: Int, $after: String, $last: Int, $before: String) {
   organization(by: {slug: "acme"}) {
@@ -44,7 +44,8 @@ def viewer(world: World) -> Viewer:
 def _expected(world: World, order: str, direction: str) -> list[str]:
     acme = world.table("organizations")[0]["id"]
     rows = [row for row in world.table("service_connections") if row["organization_id"] == acme]
-    rows = [row for row in rows if row["deleted_at"] is None]
+    checked = {row["connection_id"]: row["checked_at"] for row in world.table("connection_health")}
+    rows = [{**row, "checked_at": checked[row["id"]]} for row in rows if row["deleted_at"] is None]
     column, never = _COLUMNS[order], min(row["created_at"] for row in rows).replace(year=1970)
     rows.sort(key=lambda row: (row[column] or never, row["id"]), reverse=direction == "DESC")
     return [f"conn_{row['id']}" for row in rows]

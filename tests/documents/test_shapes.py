@@ -22,6 +22,7 @@ from persistence.documents.fields import (
     Catalogued,
     Computed,
     Embedded,
+    InRowBeside,
     Link,
     Moment,
     Number,
@@ -123,6 +124,8 @@ def _check(schema: GraphQLSchema, written: Written, definition: GraphQLField, ta
             columns = {one.column for one in written.fields.values() if isinstance(one, Text | Word | Number | Raw)}
             assert columns == set(PROBE_MEMBERS)
             assert not metadata.tables[table].c[written.column].nullable
+        case InRowBeside():
+            _check(schema, written.written, definition, "connection_health")
         case TypedId() | Text() | Moment() | Number() | Truth() | Raw() | Word():
             column = metadata.tables[table].c[written.column]
             default = isinstance(written, Raw) and written.otherwise != "null"

@@ -163,8 +163,8 @@ class _Maker:
 
     def _connection(self, organization: Row, name: str, number: int) -> Row:
         reason = self.or_none(self.chance.choice(["PAUSED", "GITHUB_BAD_CREDENTIALS"]))
-        account, limited = self.or_none(f"account {number}"), self.chance.random() < 0.6
-        return self.add(
+        account = self.or_none(f"account {number}")
+        connection = self.add(
             "service_connections",
             organization_id=organization["id"],
             id=self.id(),
@@ -185,21 +185,32 @@ class _Maker:
             missing_scopes=self.chance.choice([[], ["read:org"]]),
             health_status=HEALTH[number // 2 % 4],
             health_message=self.or_none(self.text()),
-            health_checked_at=self.or_none(self.moment(), 0.7),
-            health_next_check_at=self.or_none(NOW + timedelta(seconds=number)),
-            health_latency_ms=self.or_none(number),
             health_consecutive_failures=number % 3,
             health_probes=self._probes(),
-            rate_limit_limit=self.or_none(5000) if limited else None,
-            rate_limit_remaining=self.or_none(0) if limited else None,
-            rate_limit_reset_at=self.or_none(self.moment()) if limited else None,
-            rate_limit_blocked_until=self.or_none(self.moment()) if limited else None,
             labels=self.chance.choice(LABELS),
             settings=self.chance.choice(DOCUMENTS),
             version=number + 1,
             created_by=self.or_none(self.chance.choice(self.rows["users"])["id"], 0.8),
             created_at=self.moment(),
             updated_at=self.moment(),
+        )
+        self._health(connection, number)
+        return connection
+
+    def _health(self, connection: Row, number: int) -> None:
+        limited = self.chance.random() < 0.6
+        self.add(
+            "connection_health",
+            organization_id=connection["organization_id"],
+            connection_id=connection["id"],
+            service=connection["service"],
+            checked_at=self.or_none(self.moment(), 0.7),
+            next_check_at=self.or_none(NOW + timedelta(seconds=number)),
+            latency_ms=self.or_none(number),
+            rate_limit_limit=self.or_none(5000) if limited else None,
+            rate_limit_remaining=self.or_none(0) if limited else None,
+            rate_limit_reset_at=self.or_none(self.moment()) if limited else None,
+            rate_limit_blocked_until=self.or_none(self.moment()) if limited else None,
         )
 
     def _probes(self) -> list[Row]:
@@ -217,8 +228,10 @@ class _Maker:
         ]
 
     def _checks(self, connection: Row, many: int) -> None:
+        diagnosis: Row | None = None
         for _ in range(many):
-            self.add(
+            shared = diagnosis["id"] if diagnosis is not None and self.chance.random() < 0.5 else None
+            check = self.add(
                 "health_checks",
                 organization_id=connection["organization_id"],
                 id=self.id(),
@@ -229,8 +242,10 @@ class _Maker:
                 started_at=self.moment(),
                 latency_ms=self.chance.randrange(3_000),
                 trigger=self.chance.choice(TRIGGERS),
-                probes=self._probes(),
+                probes=[] if shared else self._probes(),
+                diagnosis_id=shared,
             )
+            diagnosis = diagnosis if shared else check
 
     def _repositories(self, connection: Row, many: int) -> None:
         for number in range(many):
