@@ -8,23 +8,21 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from domain.entities.health import Remedy, ServiceRateLimit
-from domain.entities.service_connection import ServiceConnection
 from domain.schedule import LONGEST_WAIT, takes_calls_again_at
 from domain.services.service_fault import FaultKind, ServiceFault
 
 
-def may_call(connection: ServiceConnection, now: datetime) -> ServiceFault | None:
+def may_call(service_id: str, limit: ServiceRateLimit | None, now: datetime) -> ServiceFault | None:
     """None where it may; otherwise the fault that the call would end with, which then needn't be made.
 
     A service that says "not before next year" isn't believed.
     """
-    limit = connection.rate_limit
     again_at = takes_calls_again_at(limit)
     if again_at is None or not now < again_at <= now + LONGEST_WAIT:
         return None
     return ServiceFault(
         FaultKind.RATE_LIMITED,
-        f"{connection.service}_rate_limited",
+        f"{service_id}_rate_limited",
         f"The service takes no more calls of this credential before {again_at:%H:%M:%S} UTC, so it wasn't asked.",
         Remedy.WAIT,
         retry_after_seconds=ceil((again_at - now).total_seconds()),

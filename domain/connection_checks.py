@@ -62,15 +62,23 @@ class ConnectionChecks:
         return (await self._run(connection, secret, trigger, stored_end, identify)).check
 
     def record(
-        self, connection: ServiceConnection, check: HealthCheck, *, reconnect: bool = False
+        self,
+        connection: ServiceConnection,
+        check: HealthCheck,
+        *,
+        reconnect: bool = False,
+        ends_at: datetime | None = None,
     ) -> Sequence[EventDraft]:
-        """Have the connection take what the check found, and set when it is due again."""
+        """Have the connection take what the check found, and set when it is due again.
+
+        `ends_at`: when the credential ends for good, as far as is known.
+        """
         granted = None if check.identity is None else check.identity.scopes
         service = self._catalogue.get_connected(connection.service)
         missing = missing_scopes(service, connection.required_scopes, granted)
         now = self._clock()
         events = connection.record_check(check, missing_scopes=missing, now=now, reconnect=reconnect)
-        connection.health.next_check_at = next_check_at(connection, now, self._chance)
+        connection.health.next_check_at = next_check_at(connection, now, self._chance, ends_at=ends_at)
         return events
 
     async def _run(

@@ -1,6 +1,6 @@
 """Units of work around one connection: begun for a viewer who may, ended with the connection and its events saved.
 
-Used by ServiceConnectionManager.
+Used by ServiceConnectionManager and ScheduledChecks.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -64,6 +64,13 @@ async def credential_of(unit: UnitOfWork, connection: ServiceConnection) -> Serv
 async def save(unit: UnitOfWork, viewer: Viewer, connection: ServiceConnection, events: Sequence[EventDraft]) -> None:
     """Store the connection with what has happened to it, and commit. Does nothing where nothing has happened."""
     if events:
-        await unit.connections.save(connection, keep_version=all(event.type in _FINDINGS for event in events))
-        await unit.events.append(events, Actor.of(viewer))
+        await save_findings(unit, connection, events, Actor.of(viewer))
         await unit.commit()
+
+
+async def save_findings(
+    unit: UnitOfWork, connection: ServiceConnection, events: Sequence[EventDraft], actor: Actor
+) -> None:
+    """Store it with what has happened to it, or with what was found where that is nothing to tell of."""
+    await unit.connections.save(connection, keep_version=all(event.type in _FINDINGS for event in events))
+    await unit.events.append(events, actor)

@@ -95,22 +95,36 @@ class CredentialRefresher:
         """
         async with self._units_of_work.reading(organization_id) as unit:
             connection, credential = await _stored(unit, connection_id)
-        limited = may_call(connection, self._clock())
+        limited = may_call(connection.service, connection.rate_limit, self._clock())
         if limited is not None:
             return limited
         secret = self._vault.open(credential)
         if isinstance(secret, CredentialUnreadable):
             raise secret
+        answer, _ = await self.call_opened(credential, secret, call, actor=actor)
+        return answer
+
+    async def call_opened(
+        self,
+        credential: ServiceCredential,
+        secret: CredentialSecret,
+        call: Callable[[CredentialSecret], Awaitable[Answer | ServiceFault]],
+        *,
+        actor: Actor = SCHEDULER,
+    ) -> tuple[Answer | ServiceFault, int]:
+        """The same for one that has been read and opened; also tells the generation that the answer is about."""
         answer = await call(secret)
         if not (credential.refreshable and isinstance(answer, ServiceFault) and answer.kind in _REFUSALS):
-            return answer
-        match await self.refresh(organization_id, connection_id, seen_generation=credential.generation, actor=actor):
+            return answer, credential.generation
+        match await self.refresh(
+            credential.organization_id, credential.connection_id, seen_generation=credential.generation, actor=actor
+        ):
             case Refreshed() as refreshed:
-                return await call(refreshed.secret)
+                return await call(refreshed.secret), refreshed.generation
             case RefreshFailed() as failed:
-                return failed.fault
+                return failed.fault, credential.generation
             case NotRefreshable():
-                return answer
+                return answer, credential.generation
 
     async def refresh_due(self, task: Task) -> TaskOutcome:
         """For tasks of the kind REFRESH_CREDENTIAL. Storing the new credential puts the next one."""

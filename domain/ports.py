@@ -30,6 +30,7 @@ from domain.people_ports import (
 from domain.work_ports import (
     AuthorizationFlowRepository,
     DeletedConnectionRepository,
+    DueCheckRepository,
     TaskRepository,
     WebhookDeliveryRepository,
 )
@@ -133,6 +134,9 @@ class HealthCheckRepository(Protocol):
 
     async def add(self, check: HealthCheck) -> None: ...
 
+    async def latest(self, connection_id: UUID) -> HealthCheck | None:
+        """The one that began last, with the probes that it shares; without what it learned."""
+
 
 class ConnectionEventRepository(Protocol):
     """The organization's feed, written."""
@@ -191,6 +195,8 @@ class UnitOfWork(Protocol):
     def authorization_flows(self) -> AuthorizationFlowRepository: ...
     @property
     def tasks(self) -> TaskRepository: ...
+    @property
+    def due_checks(self) -> DueCheckRepository: ...
     @property
     def deleted_connections(self) -> DeletedConnectionRepository: ...
     @property

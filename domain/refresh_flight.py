@@ -254,7 +254,7 @@ def _refusal(connection: ServiceConnection, service: Service | None, now: dateti
     """Why the service needn't be asked."""
     if connection.status in ENDED:
         return RefreshFailed(reconnect_needed(connection), ended=True)
-    limited = may_call(connection, now)
+    limited = may_call(connection.service, connection.rate_limit, now)
     if limited is None or limited.retry_after_seconds is None:
         return None
     return RefreshFailed(limited, not_before=now + timedelta(seconds=limited.retry_after_seconds))

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from domain import credential_secrets
 from domain.authorization import authorize
+from domain.check_on_demand import ChecksOnDemand
 from domain.connection_checks import ConnectionChecks
 from domain.connection_creation import ConnectionCreation, NewConnection
 from domain.connection_deletion import ConnectionDeletion, Deletion
@@ -25,21 +26,19 @@ from domain.credential_vault import CredentialVault
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor
-from domain.entities.health import HealthCheck, HealthCheckTrigger, Json
+from domain.entities.health import HealthCheck, Json
 from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.text import clean_labels, clean_name, clean_reason, numbered_names
 from domain.entities.user import Action, Viewer
-from domain.errors import CredentialUnreadable, InvalidInput
+from domain.errors import InvalidInput
 from domain.health import HealthCheckFactory
-from domain.health_probes import Identify
 from domain.idempotency import IdempotentCall
 from domain.periodic_work import tasks_for
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.refresh_outcome import NotRefreshable, RefreshFailed
 from domain.service_failures import service_failure
 from domain.services.authorization import Grant
-from domain.services.base import IdentityAnswer
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.credential_kinds import require_kind
 from domain.services.settings import accepted_settings
@@ -71,6 +70,7 @@ class ServiceConnectionManager:
         self._vault = CredentialVault(encryption)
         revocations = CredentialRevocations(units_of_work, catalogue, self._vault, clock)
         self._deletion = ConnectionDeletion(revocations, catalogue, self._vault, clock)
+        self._checks_on_demand = ChecksOnDemand(units_of_work, catalogue, self._checks, self._vault, refresher, clock)
         self._refresher = refresher
         self._clock = clock
         self._chance = chance
@@ -180,34 +180,8 @@ class ServiceConnectionManager:
         return Deletion(connection.organization_id, await self._deletion.revoke(stored))
 
     async def check_connection_health(self, viewer: Viewer, connection_id: UUID) -> HealthCheck:
-        """Ask the service how the connection is, now. Whatever it answers is a finding, not an error.
-
-        A credential that is refused and can be refreshed is, and then asked about again.
-        """
-        refreshes = True
-        while True:
-            async with self._connection_units.reading(viewer, connection_id, Action.CHECK_HEALTH) as (unit, connection):
-                asked_with = await credential_of(unit, connection)
-            secret = self._vault.open(asked_with)
-            check = await self._checks.examine(
-                connection,
-                secret,
-                HealthCheckTrigger.MANUAL,
-                stored_end=asked_with.ends_at,
-                identify=self._identify(viewer, connection) if refreshes else None,
-            )
-            async with self._connection_units.writing(viewer, connection_id, Action.CHECK_HEALTH) as (unit, connection):
-                credential = await credential_of(unit, connection)
-                if credential.generation != asked_with.generation:
-                    refreshes = False  # once is enough: a service that refuses each new token, too, is a finding
-                    continue  # rotated meanwhile: what was found is of a secret that is gone
-                if check.identity is not None and credential.learn(check.identity):
-                    await unit.credentials.save(credential, replaces_generation=credential.generation)
-                if not isinstance(secret, CredentialUnreadable):
-                    await unit.credentials.mark_used(connection.id, check.started_at)
-                await unit.health_checks.add(check)
-                await save(unit, viewer, connection, self._checks.record(connection, check))
-                return check
+        """Ask the service how the connection is, now. Whatever it answers is a finding, not an error."""
+        return await self._checks_on_demand.check(viewer, connection_id)
 
     async def rotate_credentials(
         self,
@@ -237,7 +211,7 @@ class ServiceConnectionManager:
             await unit.health_checks.add(check)
             await self._put_tasks(unit, connection, credential, now)
             rotated = connection.credentials_rotated(credential.generation, credential.fingerprint, now)
-            checked = self._checks.record(connection, check, reconnect=True)
+            checked = self._checks.record(connection, check, reconnect=True, ends_at=credential.ends_at)
             await save(unit, viewer, connection, [rotated, *checked])
         return connection
 
@@ -273,15 +247,6 @@ class ServiceConnectionManager:
                 raise InvalidInput(message, ("input", "credential"))
             case RefreshFailed() as failed:
                 raise service_failure(self._catalogue.get_connected(connection.service), failed.fault)
-
-    def _identify(self, viewer: Viewer, connection: ServiceConnection) -> Identify:
-        """Asks with the credential that is stored, which it has refreshed where the service refuses it."""
-        service, actor = self._catalogue.get_connected(connection.service), Actor.of(viewer)
-
-        async def identify(_: CredentialSecret) -> IdentityAnswer:
-            return await self._refresher.call(connection.organization_id, connection.id, service.identify, actor=actor)
-
-        return identify
 
     def _changing(
         self, viewer: Viewer, connection_id: UUID, expected_version: int | None

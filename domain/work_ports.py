@@ -3,12 +3,13 @@
 Properties of UnitOfWork in `domain/ports.py`, which says what the verbs mean; implemented in `persistence/`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from domain.entities.authorization_flow import AuthorizationFlow, FlowStage
+from domain.entities.due_check import DueCheck, UnchangedCheck
 from domain.entities.task import Task, TaskKind
 from domain.entities.webhook_delivery import WebhookDelivery
 
@@ -70,6 +71,44 @@ class TaskRepository(Protocol):
 
     async def remove(self, subject_id: UUID) -> None:
         """All kinds of it for a subject."""
+
+
+class DueCheckRepository(Protocol):
+    """When connections of all organizations are checked, and by whom just now."""
+
+    async def next_due(self, services: Sequence[str]) -> datetime | None:
+        """When the first one of these services is due; it may be past. Leased ones count as well."""
+
+    async def claim(self, service: str, now: datetime, until: datetime, limit: int) -> Sequence[DueCheck]:
+        """Lease those of a service that are due, the longest due first; those that others have are left to them."""
+
+    async def take(
+        self, organization_id: UUID, connection_id: UUID, lease: UUID, now: datetime, until: datetime
+    ) -> bool:
+        """Lease this one, due or not. False if somebody else has it."""
+
+    async def is_leased(self, organization_id: UUID, connection_id: UUID, now: datetime) -> bool:
+        """Whether somebody is checking it."""
+
+    async def holds(self, due: DueCheck) -> bool:
+        """Whether it is still this lease's. Nobody else can change that before the unit ends."""
+
+    async def note_unchanged(self, checks: Sequence[UnchangedCheck]) -> int:
+        """Keep what was found and when the next checks are, of those that are still their lease's: how many it were."""
+
+    async def put_off(self, postponed: Sequence[tuple[DueCheck, datetime]]) -> None:
+        """Give them back, each to be checked at that moment, where they are still their lease's."""
+
+    async def release(self, organization_id: UUID, connection_id: UUID, lease: UUID) -> None:
+        """Give one back as it is, if this lease still has it."""
+
+    async def bring_forward(
+        self, now: datetime, *, checked_after: datetime, at: Callable[[], datetime], limit: int
+    ) -> int:
+        """Have those checked at such moments that were checked after one to come: clocks have been set back since.
+
+        How many it were, `limit` at most.
+        """
 
 
 class DeletedConnectionRepository(Protocol):

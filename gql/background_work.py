@@ -1,21 +1,52 @@
-"""What a server does by itself: the table of periodic work, filled in with the parts of a running Tether.
+"""What a server does by itself: the table of periodic work and the health worker, with the parts of a running Tether.
 
-Called by `tether serve`; the short-lived commands do nothing by themselves.
+Called by `tether serve` and `tether worker`; the short-lived commands do nothing by themselves.
 """
 
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from domain.check_recorder import CheckRecorder
 from domain.credential_revocation import CredentialRevocations
 from domain.credential_vault import CredentialVault
 from domain.entities.task import Task
 from domain.expiry_warning import ExpiryWarnings
+from domain.health_worker import HealthWorker
 from domain.periodic_work import periodic_work
 from domain.retention import Retention, in_batches
 from domain.runner import Runner
+from domain.scheduled_checks import ScheduledChecks
 from domain.task_outcome import TaskOutcome
 from gql.bootstrap import Tether
 
 
-def background_work(tether: Tether) -> Runner:
-    """A runner for as long as `working()` lasts."""
+class BackgroundWork:
+    """The runner and the health worker of one process."""
+
+    def __init__(self, tether: Tether) -> None:
+        self.runner = _runner(tether)
+        self.health_worker = _health_worker(tether)
+
+    def hint(self) -> None:
+        """Something may be due: look at once."""
+        self.runner.hint()
+        self.health_worker.hint()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Both work for as long as the block lasts, and end side by side after it."""
+        works = [self.health_worker.working(), self.runner.working()]
+        for work in works:
+            await work.__aenter__()
+        try:
+            yield
+        finally:
+            await asyncio.gather(*(work.__aexit__(None, None, None) for work in works))
+
+
+def _runner(tether: Tether) -> Runner:
     units_of_work, catalogue, clock = tether.units_of_work, tether.catalogue, tether.clock
     vault = CredentialVault(tether.encryption)
     retention = Retention(units_of_work, clock)
@@ -39,3 +70,17 @@ def background_work(tether: Tether) -> Runner:
         ),
         clock,
     )
+
+
+def _health_worker(tether: Tether) -> HealthWorker:
+    units_of_work, catalogue, clock = tether.units_of_work, tether.catalogue, tether.clock
+    checks = ScheduledChecks(
+        units_of_work,
+        catalogue,
+        tether.health_checks,
+        CredentialVault(tether.encryption),
+        tether.refresher,
+        clock,
+        random.random,
+    )
+    return HealthWorker(units_of_work, catalogue, checks, CheckRecorder(units_of_work, checks), clock, random.random)

@@ -57,6 +57,7 @@ class Tether:
     key_provider: KeyProvider
     key_ring: KeyRing
     encryption: CredentialEncryption
+    health_checks: HealthCheckFactory
     manager: ServiceConnectionManager
     refresher: CredentialRefresher
     repositories: RepositoryManager
@@ -108,6 +109,7 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
                 key_provider=key_provider,
                 key_ring=key_ring,
                 encryption=encryption,
+                health_checks=health_checks,
                 manager=ServiceConnectionManager(units_of_work, catalogue, health_checks, encryption, refresher, _now),
                 refresher=refresher,
                 repositories=RepositoryManager(units_of_work, repository_sync, _now),

@@ -49,6 +49,7 @@ organizations = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("check_interval_seconds", Integer, nullable=False, server_default="300"),
 )
 
 event_counters = Table(

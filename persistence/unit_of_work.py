@@ -16,6 +16,7 @@ from persistence.repositories.authorization_flows import SqlAuthorizationFlowRep
 from persistence.repositories.connection_events import SqlConnectionEventRepository
 from persistence.repositories.data_keys import SqlDataKeyRepository
 from persistence.repositories.deleted_connections import SqlDeletedConnectionRepository
+from persistence.repositories.due_checks import SqlDueCheckRepository
 from persistence.repositories.health_checks import SqlHealthCheckRepository
 from persistence.repositories.idempotency_keys import SqlIdempotencyKeyRepository
 from persistence.repositories.memberships import SqlMembershipRepository
@@ -121,6 +122,10 @@ class SqlUnitOfWork:
     @cached_property
     def tasks(self) -> SqlTaskRepository:
         return SqlTaskRepository(self._transaction)
+
+    @cached_property
+    def due_checks(self) -> SqlDueCheckRepository:
+        return SqlDueCheckRepository(self._transaction)
 
     @cached_property
     def deleted_connections(self) -> SqlDeletedConnectionRepository:

@@ -3,12 +3,16 @@
 Made by `domain/health.py`, kept by the repositories, judged by `ServiceConnection.record_check`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
+from typing import Final
 from uuid import UUID
+
+USUAL_INTERVAL: Final = timedelta(minutes=5)
+"""How often a healthy connection is checked, unless its organization wants it otherwise."""
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -131,6 +135,11 @@ class HealthCheck:
     rate_limit: ServiceRateLimit | None = None
 
     @property
+    def gist(self) -> tuple[HealthStatus, Sequence[tuple[str, ProbeOutcome, str]]]:
+        """What is told as news where it is another one: the health, and the outcome and code of each probe."""
+        return self.status, gist_of(self.probes)
+
+    @property
     def finding(self) -> str | None:
         """What it found, in a word that is the same each time all is well in the same way; None where it isn't.
 
@@ -138,8 +147,20 @@ class HealthCheck:
         """
         if self.status is not HealthStatus.HEALTHY or self.verdict is not Verdict.PASSED:
             return None
-        probes = [(probe.name, probe.outcome.value, probe.code) for probe in self.probes]
-        return blake2b(repr((probes, self.identity)).encode(), digest_size=16).hexdigest()
+        return blake2b(repr((gist_of(self.probes), self.identity)).encode(), digest_size=16).hexdigest()
+
+
+def gist_of(probes: Sequence[HealthProbe]) -> Sequence[tuple[str, ProbeOutcome, str]]:
+    """Their outcomes, and the codes of what didn't pass; without latencies, figures and words."""
+    return [(probe.name, probe.outcome, "" if probe.outcome is ProbeOutcome.PASSED else probe.code) for probe in probes]
+
+
+def rate_limit_after(check: HealthCheck, known: ServiceRateLimit | None) -> ServiceRateLimit | None:
+    """What is known of the quota after a check. Who was told whose the credential is, isn't kept away any more."""
+    if check.rate_limit is not None or known is None or check.identity is None:
+        return check.rate_limit or known
+    unblocked = replace(known, blocked_until=None)
+    return None if unblocked == ServiceRateLimit() else unblocked
 
 
 @dataclass(slots=True)
@@ -147,7 +168,7 @@ class ConnectionHealth:
     """The latest health of a connection, carried beside it so that a list needs no history.
 
     `finding` is what a check has to find for there to be no news, None where any finding is news; `diagnosis_id` and
-    `diagnosed_at` are of the check that found it, probe by probe.
+    `diagnosed_at` are of the check that found it, probe by probe. `interval` is the organization's wish.
     """
 
     status: HealthStatus = HealthStatus.UNKNOWN
@@ -160,3 +181,4 @@ class ConnectionHealth:
     finding: str | None = None
     diagnosis_id: UUID | None = None
     diagnosed_at: datetime | None = None
+    interval: timedelta = USUAL_INTERVAL

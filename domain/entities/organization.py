@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from domain.entities.health import USUAL_INTERVAL
 from domain.entities.text import clean_name
 from domain.errors import InvalidInput
 
@@ -13,7 +14,10 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 @dataclass(slots=True)
 class Organization:
-    """A team or company. `slug` is its name in addresses and never given twice."""
+    """A team or company. `slug` is its name in addresses and never given twice.
+
+    `check_interval`: how often its healthy connections are checked.
+    """
 
     id: UUID
     slug: str
@@ -21,6 +25,7 @@ class Organization:
     created_at: datetime
     updated_at: datetime
     version: int = 1
+    check_interval: timedelta = USUAL_INTERVAL
 
     @classmethod
     def create(cls, *, id: UUID, slug: str, name: str, now: datetime) -> "Organization":

@@ -14,11 +14,14 @@ from domain.entities.health import (
     ConnectionHealth,
     ExternalAccount,
     HealthCheck,
+    HealthCheckTrigger,
     Json,
     ProbeOutcome,
     Remedy,
     ServiceRateLimit,
     Verdict,
+    gist_of,
+    rate_limit_after,
 )
 from domain.errors import InvalidTransition, VersionConflict
 
@@ -157,9 +160,12 @@ class ServiceConnection:
         `missing_scopes`: of those required, what the identity in this check lacks. `reconnect`: the check was of a
         new credential, and so may end EXPIRED and REVOKED. When to check next is the caller's to say.
         """
-        checked = self._draft(ConnectionEventType.HEALTH_CHECKED, now, health_check_id=check.id)
+        checked = [self._draft(ConnectionEventType.HEALTH_CHECKED, now, health_check_id=check.id)]
+        known = (self.health.status, gist_of(self.health.probes))
+        if check.trigger is HealthCheckTrigger.SCHEDULE and check.gist == known:
+            checked = []  # one that nobody asked for, and that found what was known, is in the history only
         if not reconnect and self._knows_later_than(check, now):
-            return [checked]
+            return checked
         previous = self.health.status
         self.health = ConnectionHealth(
             status=check.status,
@@ -170,15 +176,16 @@ class ServiceConnection:
             probes=check.probes,
             diagnosis_id=check.id,
             diagnosed_at=check.started_at,
+            interval=self.health.interval,
         )
-        self.rate_limit = self._rate_limit_after(check)
+        self.rate_limit = rate_limit_after(check, self.rate_limit)
         if check.identity is not None and self.accepts_account(check.identity.account):
             self.external_account = check.identity.account
             self.webhook_key = check.identity.webhook_key
             self.granted_scopes = check.identity.scopes or ()
             self.missing_scopes = missing_scopes
         self.updated_at = now
-        drafts = [checked]
+        drafts = checked
         if check.status is not previous:
             data: dict[str, Json] = {"from": previous.value, "to": check.status.value}
             drafts.append(self._draft(ConnectionEventType.HEALTH_CHANGED, now, health_check_id=check.id, data=data))
@@ -292,13 +299,6 @@ class ServiceConnection:
         if any(probe.name == "authenticates" and probe.outcome is ProbeOutcome.PASSED for probe in self.health.probes):
             known.append(self.health.checked_at)
         return any(at is not None and moment < at <= now for at in known)
-
-    def _rate_limit_after(self, check: HealthCheck) -> ServiceRateLimit | None:
-        """What is known of it now. Who was told whose the credential is, isn't kept away any more."""
-        if check.rate_limit is not None or self.rate_limit is None or check.identity is None:
-            return check.rate_limit or self.rate_limit
-        unblocked = replace(self.rate_limit, blocked_until=None)
-        return None if unblocked == ServiceRateLimit() else unblocked
 
     def _failures_with(self, verdict: Verdict) -> int:
         if verdict is Verdict.PASSED:

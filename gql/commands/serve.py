@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.loops.auto import auto_loop_factory
 
-from gql.background_work import background_work
+from gql.background_work import BackgroundWork
 from gql.bootstrap import Tether, running
 from gql.http.application import create_application
 from gql.operator_error import OperatorError
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with running(settings) as opened:
         tether = replace(opened, development_token=await founder_token(opened))
-        work = background_work(tether)
+        work = BackgroundWork(tether)
         application = create_application(tether, wake_runner=work.hint)
         server = _Server(server_config(application), greeting=_greeting(tether, listener))
         for signal_number in (signal.SIGINT, signal.SIGTERM):

@@ -4,6 +4,7 @@ Reached as `unit.organizations`.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -101,6 +102,7 @@ class SqlOrganizationRepository:
             "created_at": organization.created_at,
             "updated_at": organization.updated_at,
             "version": organization.version,
+            "check_interval_seconds": round(organization.check_interval.total_seconds()),
         }
         if not await insert_if_new(self._transaction, organizations, values):
             return False
@@ -120,4 +122,5 @@ class SqlOrganizationRepository:
             created_at=row.created_at,
             updated_at=row.updated_at,
             version=row.version,
+            check_interval=timedelta(seconds=row.check_interval_seconds),
         )

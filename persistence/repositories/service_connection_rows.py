@@ -3,6 +3,7 @@
 Called by the repository of service connections alone.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, select
@@ -13,7 +14,7 @@ from domain.entities.health import ConnectionHealth, ExternalAccount, HealthStat
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.text import search_key
 from persistence.repositories.health_probes import probes_from_json, probes_to_json
-from persistence.tables import connection_health, service_connections
+from persistence.tables import connection_health, organizations, service_connections
 
 _h = connection_health.c
 _OF_HEALTH = ("checked_at", "next_check_at", "latency_ms", "finding", "diagnosis_id", "diagnosed_at")
@@ -26,7 +27,11 @@ def both_rows() -> Select[Any]:
         _h.organization_id == service_connections.c.organization_id, _h.connection_id == service_connections.c.id
     )
     columns = [_h[name].label(f"health_{name}") for name in _OF_HEALTH] + [_h[name] for name in _OF_RATE_LIMIT]
-    return select(service_connections, *columns).join_from(service_connections, connection_health, of_connection)
+    return (
+        select(service_connections, *columns, organizations.c.check_interval_seconds)
+        .join_from(service_connections, connection_health, of_connection)
+        .join(organizations, organizations.c.id == service_connections.c.organization_id)
+    )
 
 
 def values(connection: ServiceConnection) -> dict[str, Any]:
@@ -116,6 +121,7 @@ def entity(row: Row[Any]) -> ServiceConnection:
             finding=row.health_finding,
             diagnosis_id=row.health_diagnosis_id,
             diagnosed_at=row.health_diagnosed_at,
+            interval=timedelta(seconds=row.check_interval_seconds),
         ),
         rate_limit=rate_limit(row),
         grant_told_at=row.grant_told_at,

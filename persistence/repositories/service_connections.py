@@ -30,7 +30,11 @@ class SqlServiceConnectionRepository:
 
     async def get(self, connection_id: UUID) -> ServiceConnection:
         statement = self._one(connection_id)
-        found = await self._read(statement.with_for_update() if self._transaction.writes else statement)
+        found = await self._read(
+            statement.with_for_update(of=[service_connections, connection_health])
+            if self._transaction.writes
+            else statement
+        )
         if found is None:
             raise NotFound.connection()
         return found

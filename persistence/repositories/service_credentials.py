@@ -30,7 +30,7 @@ class SqlServiceCredentialRepository:
     async def find(self, connection_id: UUID) -> ServiceCredential | None:
         rows = await self._transaction.execute(select(service_credentials).where(self._of(connection_id)))
         row = rows.one_or_none()
-        return None if row is None else _entity(row)
+        return None if row is None else credential_entity(row)
 
     async def add(self, credential: ServiceCredential) -> None:
         self._own(credential.organization_id)
@@ -117,7 +117,7 @@ def _values(credential: ServiceCredential) -> dict[str, Any]:
     }
 
 
-def _entity(row: Row[Any]) -> ServiceCredential:
+def credential_entity(row: Row[Any]) -> ServiceCredential:
     return ServiceCredential(
         id=row.id,
         organization_id=row.organization_id,

@@ -245,12 +245,13 @@ async def test_a_connection_deleted_during_its_check_is_not_found(world: World) 
 async def test_checks_and_edits_at_once_never_conflict(world: World) -> None:
     created = await world.connect()
 
-    await asyncio.gather(
-        *(world.manager.check_connection_health(world.admin, created.id) for _ in range(4)),
-        *(world.manager.update_connection(world.admin, created.id, name=f"N{n}") for n in range(4)),
+    checks, _ = await asyncio.gather(
+        asyncio.gather(*(world.manager.check_connection_health(world.admin, created.id) for _ in range(4))),
+        asyncio.gather(*(world.manager.update_connection(world.admin, created.id, name=f"N{n}") for n in range(4))),
     )
 
-    assert len(await world.rows("health_checks")) == 5
+    # Who asks while a check runs, gets what that one finds.
+    assert len(await world.rows("health_checks")) == 1 + len({check.id for check in checks}) <= 5
     # Findings leave the version: of the eight writers, only the four edits raised it.
     assert (await world.manager.get(world.admin, created.id)).version == created.version + 4
 

@@ -30,8 +30,10 @@ def limited(limit: ServiceRateLimit) -> ServiceConnection:
     return connection
 
 
-def wait(connection: ServiceConnection, chance: float) -> timedelta:
-    due = next_check_at(connection, NOW, lambda: chance)
+def wait(connection: ServiceConnection, chance: float, *, ends_at: datetime | None = None) -> timedelta:
+    """How long a settled connection waits: its status changed long ago."""
+    connection.status_changed_at = NOW - timedelta(days=9)
+    due = next_check_at(connection, NOW, lambda: chance, ends_at=ends_at)
     assert due is not None
     return due - NOW
 
@@ -40,6 +42,23 @@ def test_healthy_connections_are_spread_over_a_minute_around_five() -> None:
     assert wait(failing(0), 0.0) == timedelta(minutes=4, seconds=30)
     assert wait(failing(0), 0.5) == timedelta(minutes=5)
     assert wait(failing(0), ALMOST_1) == timedelta(minutes=5, seconds=30)
+
+
+def test_an_organization_decides_how_often() -> None:
+    connection = failing(0)
+    connection.health.interval = timedelta(hours=6)
+    assert wait(connection, 0.5) == timedelta(hours=6)
+    connection.health.consecutive_failures = 99
+    assert wait(connection, ALMOST_1) > timedelta(hours=5)  # failing ones aren't checked more often for that
+
+
+def test_what_has_just_changed_or_ends_soon_is_watched_twice_as_closely() -> None:
+    connection = failing(0)
+    assert wait(connection, 0.5, ends_at=NOW + timedelta(hours=23)) == timedelta(minutes=2.5)
+    assert wait(connection, 0.5, ends_at=NOW + timedelta(hours=25)) == timedelta(minutes=5)
+    for minutes, expected in ((0, 2.5), (59, 2.5), (60, 5), (-1, 5)):  # one in the future is a clock's mistake
+        connection.status_changed_at = NOW - timedelta(minutes=minutes)
+        assert next_check_at(connection, NOW, lambda: 0.5) == NOW + timedelta(minutes=expected)
 
 
 def test_the_back_off_doubles_up_to_an_hour() -> None:
@@ -83,4 +102,4 @@ def test_what_the_service_suspends_is_still_checked_since_nobody_may_report_the_
     connection = a_connection(ConnectionStatus.ACTIVE)
     connection.suspend(StatusReason("GITHUB_SUSPENDED", "Suspended.", Remedy.CONTACT_ADMIN), told_at=NOW, now=NOW)
     assert connection.status is ConnectionStatus.INACTIVE
-    assert next_check_at(connection, NOW, lambda: 0.5) == NOW + timedelta(minutes=5)
+    assert wait(connection, 0.5) == timedelta(minutes=5)

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from domain.address_guard import OutboundAllow
+from domain.check_recorder import CheckRecorder
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import TokenSecret
@@ -22,8 +23,10 @@ from domain.entities.event import ConnectionEventType
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import Membership, Role, User, Viewer
 from domain.health import HealthCheckFactory
+from domain.health_worker import HealthWorker, WorkerLimits
 from domain.http import HttpClient
 from domain.key_ring import KeyRing, LocalKeyProvider
+from domain.scheduled_checks import ScheduledChecks
 from domain.secret import Secret
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
@@ -57,6 +60,7 @@ class World:
     catalogue: ServiceCatalogue
     encryption: CredentialEncryption
     manager: ServiceConnectionManager
+    scheduled: ScheduledChecks
     users: UserService
     clock: Clock
     viewers: dict[Role, Viewer] = field(default_factory=dict)
@@ -92,6 +96,23 @@ class World:
             self.admin, self.organization_id, "github", TokenSecret(token or await self.token()), **arguments
         )
 
+    def worker(self, **limits: Any) -> HealthWorker:
+        """What checks connections in one process."""
+        recorder = CheckRecorder(self.units, self.scheduled)
+        limits = {"poll_seconds": 0.02, **limits}
+        return HealthWorker(
+            self.units,
+            self.catalogue,
+            self.scheduled,
+            recorder,
+            self.clock,
+            lambda: 0.5,
+            limits=WorkerLimits(**limits),
+        )
+
+    async def known(self, connection_id: UUID) -> ServiceConnection:
+        return await self.manager.get(self.admin, connection_id)
+
     async def calls(self, token: Secret) -> int:
         return len(await self.sandbox.calls(token.reveal()))
 
@@ -122,11 +143,13 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
     async with Database(database_url) as database:
         units = SqlUnitsOfWork(database, lambda organization_id: None)
         refresher = CredentialRefresher(units, catalogue, CredentialVault(encryption), clock, lambda: 0.5)
-        manager = ServiceConnectionManager(
-            units, catalogue, HealthCheckFactory(catalogue, clock), encryption, refresher, clock, lambda: 0.5
+        health_checks = HealthCheckFactory(catalogue, clock)
+        manager = ServiceConnectionManager(units, catalogue, health_checks, encryption, refresher, clock, lambda: 0.5)
+        scheduled = ScheduledChecks(
+            units, catalogue, health_checks, CredentialVault(encryption), refresher, clock, lambda: 0.5
         )
         users = UserService(units, clock)
-        world = World(database, units, sandbox, catalogue, encryption, manager, users, clock)
+        world = World(database, units, sandbox, catalogue, encryption, manager, scheduled, users, clock)
         await users.issue_api_key("acme", "owner@example.com", Role.OWNER)
         async with units.reading() as unit:
             organization = await unit.organizations.find_by_slug("acme")

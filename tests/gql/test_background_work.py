@@ -9,7 +9,7 @@ import pytest
 from domain.credential_vault import CredentialVault
 from domain.entities.task import WHOLE_SERVER, TaskKind
 from domain.services.github import GitHub
-from gql.background_work import background_work
+from gql.background_work import BackgroundWork
 from tests.domain.oauth_links import OAuthLinks, new_client
 from tests.gql.command import run_tether, tether_serve
 from tests.gql.server import TetherServer, running_tether, uuid_of
@@ -74,7 +74,7 @@ async def linked(database_url: str, sandbox: SandboxServer, encryption_key: str)
 
 async def test_a_credential_that_ends_is_refreshed_by_itself_and_clients_see_it(linked: Linked) -> None:
     connection_id = await linked.link()
-    async with background_work(linked.server.tether).working():
+    async with BackgroundWork(linked.server.tether).working():
         seen = await eventually(lambda: linked.refreshed(connection_id))
     assert seen["status"] == "ACTIVE"
     assert seen["events"]["nodes"] == [{"type": "CREDENTIALS_ROTATED", "actor": {"kind": "SCHEDULER"}}]

@@ -64,11 +64,15 @@ def upgrade() -> None:
     op.drop_index("ix_service_connections_by_health_checked_order", "service_connections")
     for column in ("health_checked_order", *_MOVED):
         op.drop_column("service_connections", column)
+    op.add_column(
+        "organizations", sa.Column("check_interval_seconds", sa.Integer, nullable=False, server_default="300")
+    )
     op.add_column("health_checks", sa.Column("diagnosis_id", Identifier))
 
 
 def downgrade() -> None:
     op.drop_column("health_checks", "diagnosis_id")
+    op.drop_column("organizations", "check_interval_seconds")
     with op.batch_alter_table("service_connections", table_args=_checks()) as table:
         for column in ("health_checked_at", "health_next_check_at", "rate_limit_reset_at", "rate_limit_blocked_until"):
             table.add_column(sa.Column(column, Timestamp))

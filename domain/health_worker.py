@@ -1,0 +1,205 @@
+"""HealthWorker: checks connections when they are due, as many at once as it may. Run by `tether serve` and `worker`.
+
+It claims what is due in batches, each service apart so that a slow one leaves the others their places, asks the
+services with no transaction open, and hands what was found to CheckRecorder. Any number of processes may do so: what a
+killed one had claimed is anybody's again when its leases are over.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.check_recorder import CheckRecorder
+from domain.entities.due_check import DueCheck
+from domain.errors import ServiceUnavailable
+from domain.ports import UnitsOfWork
+from domain.scheduled_checks import ScheduledChecks
+from domain.services.catalogue import ServiceCatalogue
+
+CLOCK_SET_BACK: Final = timedelta(seconds=30)
+"""By how much the clock has to have been set back for the schedule to be looked through."""
+BROUGHT_FORWARD_OVER: Final = timedelta(minutes=5)
+BROUGHT_FORWARD_AT_ONCE: Final = 1_000
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """How much a process does at once. `lease` is more than twice what a check may take with a refresh in it."""
+
+    at_once: int = 100
+    at_once_per_service: int = 64
+    lease: timedelta = timedelta(seconds=90)
+    poll_seconds: float = 0.5
+    drain_seconds: float = 5.0
+
+
+class HealthWorker:
+    """One a process."""
+
+    def __init__(
+        self,
+        units_of_work: UnitsOfWork,
+        catalogue: ServiceCatalogue,
+        checks: ScheduledChecks,
+        recorder: CheckRecorder,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float],
+        *,
+        limits: WorkerLimits = WorkerLimits(),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._units_of_work = units_of_work
+        self._services = [service.id for service in catalogue]
+        self._checks = checks
+        self._recorder = recorder
+        self._clock = clock
+        self._chance = chance
+        self._limits = limits
+        self._monotonic = monotonic
+        self._running: dict[asyncio.Task[None], DueCheck] = {}
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._clock_ahead: float | None = (
+            None  # of `monotonic`, in seconds; None: the schedule wasn't looked through yet
+        )
+
+    def hint(self) -> None:
+        """Something may be due: look at once, instead of within `poll_seconds`."""
+        self._woken.set()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Check what is due for as long as the block lasts.
+
+        After it nothing more is claimed; what runs has `drain_seconds` to end, and is given back where it doesn't.
+        """
+        self._stopping = False
+        async with self._recorder.recording():
+            claiming = asyncio.create_task(self._claim_until_stopped(), name="health checks: claims")
+            try:
+                yield
+            finally:
+                self._stopping = True
+                self.hint()
+                await asyncio.wait([claiming])
+                await self._drain()
+
+    async def _claim_until_stopped(self) -> None:
+        away, idle = False, True
+        while not self._stopping:
+            self._woken.clear()
+            try:
+                await self._mind_the_clock()
+                idle = not await self._claim(look_first=idle)
+                away = False
+            except ServiceUnavailable:
+                if not away:  # an outage is told once, not each second
+                    _log.warning("The database can't be reached; health checks wait for it.")
+                away = idle = True
+            except Exception:  # noqa: BLE001 - whatever it is, checking mustn't end by it
+                _log.exception("Due health checks couldn't be claimed.")
+                idle = True
+            if (idle or not self._has_room()) and not self._stopping:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), self._limits.poll_seconds)
+        except TimeoutError:
+            return
+
+    async def _claim(self, *, look_first: bool) -> int:
+        """Claim as much as there is room for, and begin with it; how many it were.
+
+        `look_first`: nothing was due a moment ago, so that a look may spare a transaction that writes.
+        """
+        now = self._clock()
+        if look_first and not await self._is_due(now):
+            return 0
+        claimed: list[DueCheck] = []
+        async with self._units_of_work.writing() as unit:
+            for service, limit in self._room().items():
+                claimed += await unit.due_checks.claim(service, now, now + self._limits.lease, limit)
+            await unit.commit()
+        for due in claimed:
+            self._begin(due)
+        return len(claimed)
+
+    async def _is_due(self, now: datetime) -> bool:
+        async with self._units_of_work.reading() as unit:
+            next_due = await unit.due_checks.next_due(self._services)
+        return next_due is not None and next_due <= now
+
+    def _room(self) -> dict[str, int]:
+        """How many more checks of each service there may be at once."""
+        limits, busy = self._limits, Counter(due.service for due in self._running.values())
+        left = limits.at_once - len(self._running)
+        room: dict[str, int] = {}
+        for service in sorted(self._services, key=lambda each: busy[each]):
+            free = min(left, limits.at_once_per_service - busy[service])
+            if free > 0:
+                room[service] = free
+        return room
+
+    def _has_room(self) -> bool:
+        """Whether there is room for a batch: a claim for each single check would be a transaction for each."""
+        return len(self._running) <= self._limits.at_once * 3 / 4
+
+    def _begin(self, due: DueCheck) -> None:
+        running = asyncio.create_task(self._check(due), name=f"health check of {due.connection_id}")
+        self._running[running] = due
+        running.add_done_callback(self._ended)
+
+    def _ended(self, running: asyncio.Task[None]) -> None:
+        del self._running[running]
+        if self._has_room():
+            self.hint()
+
+    async def _check(self, due: DueCheck) -> None:
+        try:
+            checked = await self._checks.check(due)
+        except ServiceUnavailable:
+            _log.warning("The health check of %s waits for the database.", due.connection_id)
+        except Exception:  # noqa: BLE001 - its lease ends, and it is checked again
+            _log.exception("The health check of %s failed.", due.connection_id)
+        else:
+            self._recorder.add(checked)
+
+    async def _mind_the_clock(self) -> None:
+        """Where the clock has been set back, what was checked by the wrong one would wait for it to catch up."""
+        ahead = self._clock().timestamp() - self._monotonic()
+        if self._clock_ahead is None or self._clock_ahead - ahead > CLOCK_SET_BACK.total_seconds():
+            while await self._bring_forward() == BROUGHT_FORWARD_AT_ONCE:
+                pass
+        self._clock_ahead = ahead
+
+    async def _bring_forward(self) -> int:
+        now = self._clock()
+        async with self._units_of_work.writing() as unit:
+            brought = await unit.due_checks.bring_forward(
+                now,
+                checked_after=now + CLOCK_SET_BACK,
+                at=lambda: now + BROUGHT_FORWARD_OVER * self._chance(),
+                limit=BROUGHT_FORWARD_AT_ONCE,
+            )
+            await unit.commit()
+        return brought
+
+    async def _drain(self) -> None:
+        if not self._running:
+            return
+        await asyncio.wait(self._running, timeout=self._limits.drain_seconds)
+        cut_off = dict(self._running)
+        for running in cut_off:
+            running.cancel()
+        if cut_off:
+            await asyncio.wait(cut_off)
+            await self._recorder.give_back(list(cut_off.values()))

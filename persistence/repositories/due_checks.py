@@ -1,0 +1,252 @@
+"""When connections are checked, as rows of `connection_health`: claimed by one process at a time, noted by many.
+
+Reached as `unit.due_checks`.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, select, tuple_, update
+
+from domain.entities.due_check import DueCheck, UnchangedCheck
+from domain.entities.health import HealthCheckTrigger, HealthStatus, Verdict
+from persistence.column_types import Identifier, Timestamp
+from persistence.repositories.given_rows import given_rows
+from persistence.repositories.service_connection_rows import rate_limit, rate_limit_values
+from persistence.repositories.service_credentials import credential_entity
+from persistence.tables import connection_health, health_checks, organizations, service_connections, service_credentials
+from persistence.transaction import Transaction
+
+_h, _c, _k = connection_health.c, service_connections.c, service_credentials.c
+_NOT_LEASED = {"lease": None, "leased_until": None}
+_KEY = tuple_(_h.organization_id, _h.connection_id)
+_RATE_LIMIT = tuple(rate_limit_values(None))
+
+
+class SqlDueCheckRepository:
+    """Implements DueCheckRepository."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def next_due(self, services: Sequence[str]) -> datetime | None:
+        """By one look into the index for each service."""
+        firsts = [
+            select(func.min(_h.next_check_at)).where(_h.service == service, _h.next_check_at.is_not(None))
+            for service in services
+        ]
+        found = [(await self._transaction.execute(first)).scalar_one() for first in firsts]
+        return min((at for at in found if at is not None), default=None)
+
+    async def claim(self, service: str, now: datetime, until: datetime, limit: int) -> Sequence[DueCheck]:
+        """All that one call claims is under one lease."""
+        lease = uuid4()
+        due = (
+            select(_h.organization_id, _h.connection_id)
+            .where(_h.service == service, _h.next_check_at <= now, _is_free(now))
+            .order_by(_h.next_check_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("due")  # evaluated once; as a subquery it could be again for each row, locking more than the limit
+        )
+        claimed = await self._transaction.execute(
+            update(connection_health)
+            .where(_KEY.in_(select(due.c.organization_id, due.c.connection_id)))
+            .values(lease=lease, leased_until=until)
+            .returning(_h.organization_id, _h.connection_id)
+        )
+        keys = claimed.all()
+        return await self._read(keys, lease) if keys else []
+
+    async def take(
+        self, organization_id: UUID, connection_id: UUID, lease: UUID, now: datetime, until: datetime
+    ) -> bool:
+        taken = await self._transaction.execute(
+            update(connection_health)
+            .where(_is(organization_id, connection_id), _is_free(now))
+            .values(lease=lease, leased_until=until)
+        )
+        return taken.rowcount == 1
+
+    async def is_leased(self, organization_id: UUID, connection_id: UUID, now: datetime) -> bool:
+        leased = select(_h.lease).where(_is(organization_id, connection_id), _h.leased_until > now)
+        return (await self._transaction.execute(leased)).scalar_one_or_none() is not None
+
+    async def holds(self, due: DueCheck) -> bool:
+        """To be asked when the connection is locked already, together with which its health is."""
+        held = select(_h.lease).where(_is(due.organization_id, due.connection_id))
+        return (await self._transaction.execute(held)).scalar_one_or_none() == due.lease
+
+    async def note_unchanged(self, checks: Sequence[UnchangedCheck]) -> int:
+        if not checks:
+            return 0
+        given = given_rows(
+            self._transaction,
+            {
+                **_leases([check.due for check in checks]),
+                "next_check_at": (Timestamp(), [check.next_check_at for check in checks]),
+                "started_at": (Timestamp(), [check.started_at for check in checks]),
+                "latency_ms": (_h.latency_ms.type, [check.latency_ms for check in checks]),
+                **_rate_limits(checks),
+            },
+        )
+        noted = await self._transaction.execute(
+            update(connection_health)
+            .where(_given(given))
+            .values(
+                checked_at=given.c.started_at,
+                next_check_at=given.c.next_check_at,
+                latency_ms=given.c.latency_ms,
+                **{name: given.c[name] for name in _RATE_LIMIT},
+                **_NOT_LEASED,
+            )
+            .returning(_h.organization_id, _h.connection_id)
+        )
+        kept = {(row.organization_id, row.connection_id) for row in noted}
+        await self._add_to_history(
+            [check for check in checks if (check.due.organization_id, check.due.connection_id) in kept]
+        )
+        return len(kept)
+
+    async def put_off(self, postponed: Sequence[tuple[DueCheck, datetime]]) -> None:
+        if not postponed:
+            return
+        moments = {"next_check_at": (Timestamp(), [at for _, at in postponed])}
+        given = given_rows(self._transaction, {**_leases([due for due, _ in postponed]), **moments})
+        await self._transaction.execute(
+            update(connection_health).where(_given(given)).values(next_check_at=given.c.next_check_at, **_NOT_LEASED)
+        )
+
+    async def release(self, organization_id: UUID, connection_id: UUID, lease: UUID) -> None:
+        await self._transaction.execute(
+            update(connection_health)
+            .where(_is(organization_id, connection_id), _h.lease == lease)
+            .values(**_NOT_LEASED)
+        )
+
+    async def bring_forward(
+        self, now: datetime, *, checked_after: datetime, at: Callable[[], datetime], limit: int
+    ) -> int:
+        ahead = await self._transaction.execute(
+            select(_h.organization_id, _h.connection_id)
+            .where(_h.checked_at > checked_after, _h.next_check_at.is_not(None))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        keys = ahead.all()
+        if keys:
+            given = given_rows(self._transaction, {**_keys(keys), "next_check_at": (Timestamp(), [at() for _ in keys])})
+            await self._transaction.execute(
+                update(connection_health)
+                .where(_h.organization_id == given.c.organization_id, _h.connection_id == given.c.connection_id)
+                .values(checked_at=now, next_check_at=given.c.next_check_at)
+            )
+        return len(keys)
+
+    async def _read(self, keys: Sequence[Row[Any]], lease: UUID) -> Sequence[DueCheck]:
+        given = given_rows(self._transaction, _keys(keys))
+        rows = await self._transaction.execute(
+            select(
+                service_credentials,
+                _c.service,
+                _c.account_id,
+                _c.settings,
+                _c.status_changed_at,
+                organizations.c.check_interval_seconds,
+                _h.next_check_at,
+                _h.finding,
+                _h.diagnosis_id,
+                _h.diagnosed_at,
+                *(_h[name] for name in _RATE_LIMIT),
+            )
+            .join_from(given, connection_health, _of(_h, given.c.organization_id, given.c.connection_id))
+            .join(
+                service_connections, and_(_c.organization_id == given.c.organization_id, _c.id == given.c.connection_id)
+            )
+            .join(service_credentials, _of(_k, given.c.organization_id, given.c.connection_id))
+            .join(organizations, organizations.c.id == given.c.organization_id)
+            .order_by(_h.next_check_at)
+        )
+        return [_due(row, lease) for row in rows]
+
+    async def _add_to_history(self, checks: Sequence[UnchangedCheck]) -> None:
+        if not checks:
+            return
+        given = given_rows(
+            self._transaction,
+            {
+                "organization_id": (Identifier(), [check.due.organization_id for check in checks]),
+                "id": (Identifier(), [check.id for check in checks]),
+                "connection_id": (Identifier(), [check.due.connection_id for check in checks]),
+                "started_at": (Timestamp(), [check.started_at for check in checks]),
+                "latency_ms": (health_checks.c.latency_ms.type, [check.latency_ms for check in checks]),
+                "diagnosis_id": (Identifier(), [check.diagnosis_id for check in checks]),
+            },
+        )
+        same = {
+            "status": HealthStatus.HEALTHY.value,
+            "verdict": Verdict.PASSED.value,
+            "trigger": HealthCheckTrigger.SCHEDULE.value,
+            "probes": [],
+        }
+        names = [*given.c.keys(), *same]
+        values = [*given.c, *(literal(value, health_checks.c[name].type) for name, value in same.items())]
+        await self._transaction.execute(insert(health_checks).from_select(names, select(*values)))
+
+
+def _is(organization_id: UUID, connection_id: UUID) -> ColumnElement[bool]:
+    return and_(_h.organization_id == organization_id, _h.connection_id == connection_id)
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(_h.lease.is_(None), _h.leased_until <= now)
+
+
+def _of(columns: Any, organization_id: ColumnElement[Any], connection_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    return and_(columns.organization_id == organization_id, columns.connection_id == connection_id)
+
+
+def _given(given: Any) -> ColumnElement[bool]:
+    """The rows that are given, where they are still the lease's."""
+    return and_(_of(_h, given.c.organization_id, given.c.connection_id), _h.lease == given.c.lease)
+
+
+def _keys(keys: Sequence[Row[Any]]) -> dict[str, Any]:
+    return {
+        "organization_id": (Identifier(), [key.organization_id for key in keys]),
+        "connection_id": (Identifier(), [key.connection_id for key in keys]),
+    }
+
+
+def _leases(dues: Sequence[DueCheck]) -> dict[str, Any]:
+    return {
+        "organization_id": (Identifier(), [due.organization_id for due in dues]),
+        "connection_id": (Identifier(), [due.connection_id for due in dues]),
+        "lease": (Identifier(), [due.lease for due in dues]),
+    }
+
+
+def _rate_limits(checks: Sequence[UnchangedCheck]) -> dict[str, Any]:
+    limits = [rate_limit_values(check.rate_limit) for check in checks]
+    return {name: (_h[name].type, [limit[name] for limit in limits]) for name in _RATE_LIMIT}
+
+
+def _due(row: Row[Any], lease: UUID) -> DueCheck:
+    return DueCheck(
+        organization_id=row.organization_id,
+        connection_id=row.connection_id,
+        service=row.service,
+        lease=lease,
+        due_at=row.next_check_at,
+        account_id=row.account_id,
+        settings=row.settings,
+        status_changed_at=row.status_changed_at,
+        interval=timedelta(seconds=row.check_interval_seconds),
+        rate_limit=rate_limit(row),
+        finding=row.finding,
+        diagnosis_id=row.diagnosis_id,
+        diagnosed_at=row.diagnosed_at,
+        credential=credential_entity(row),
+    )
