@@ -23,7 +23,7 @@ from gql.http.application import create_application
 from gql.http.graphql_request import GraphQLRequest
 from gql.schema import build_schema
 from gql.settings import Settings
-from gql.types.service import service_documents
+from gql.types.service import ServiceDocuments
 from persistence.database import Database
 from persistence.documents.reader import DocumentReader
 from persistence.event_reader import EventReader
@@ -59,7 +59,7 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
     request = body(PAGE, _VARIABLES)
     async with _Recording(tether.settings.database_url) as database, _Canned(tether.settings.database_url) as canned:
         reader, unread = (
-            _Reader(each, service_documents(tether.catalogue, tether.settings.public_url), tether.clock)
+            _Reader(each, ServiceDocuments(tether.catalogue, tether.settings.public_url, tether.board), tether.clock)
             for each in (database, canned)
         )
         real = create_application(replace(tether, documents=reader))
@@ -74,6 +74,7 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
             events=EventReader(tether.database),
             feed=tether.feed,
             catalogue=tether.catalogue,
+            board=tether.board,
             manager=tether.manager,
             repositories=tether.repositories,
             authorization_flows=tether.authorization_flows,
@@ -127,7 +128,9 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
 
 async def _of_database(tether: Tether, token: str) -> dict[str, float]:
     async with _Recording(tether.settings.database_url) as database:
-        reader = _Reader(database, service_documents(tether.catalogue, tether.settings.public_url), tether.clock)
+        reader = _Reader(
+            database, ServiceDocuments(tether.catalogue, tether.settings.public_url, tether.board), tether.clock
+        )
         application = create_application(replace(tether, documents=reader))
 
         async def run_of(part: str) -> Callable[[], Awaitable[Any]]:

@@ -6,6 +6,7 @@ finds is the answer, so that nobody's click makes a second call.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -16,12 +17,13 @@ from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
 from domain.entities.event import Actor
-from domain.entities.health import HealthCheck, HealthCheckTrigger
+from domain.entities.health import HealthCheck, HealthCheckTrigger, Verdict
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import Action, Viewer
 from domain.errors import CredentialUnreadable
 from domain.health_probes import Identify
 from domain.ports import UnitsOfWork
+from domain.service_board import ServiceBoard
 from domain.services.base import IdentityAnswer
 from domain.services.catalogue import ServiceCatalogue
 
@@ -43,6 +45,7 @@ class ChecksOnDemand:
         checks: ConnectionChecks,
         vault: CredentialVault,
         refresher: CredentialRefresher,
+        board: ServiceBoard,
         clock: Callable[[], datetime],
     ) -> None:
         self._units_of_work = units_of_work
@@ -51,6 +54,7 @@ class ChecksOnDemand:
         self._checks = checks
         self._vault = vault
         self._refresher = refresher
+        self._board = board
         self._clock = clock
 
     async def check(self, viewer: Viewer, connection_id: UUID) -> HealthCheck:
@@ -112,6 +116,10 @@ class ChecksOnDemand:
                 stored_end=asked_with.ends_at,
                 identify=self._identify(viewer, connection) if refreshes else None,
             )
+            if check.verdict is Verdict.FAILED and self._board.incident(connection.service) is not None:
+                check = replace(
+                    check, verdict=Verdict.INCONCLUSIVE
+                )  # it is the service: no count against the connection
             async with self._connection_units.writing(viewer, connection_id, Action.CHECK_HEALTH) as (unit, connection):
                 credential = await credential_of(unit, connection)
                 if credential.generation != asked_with.generation:
@@ -130,6 +138,8 @@ class ChecksOnDemand:
         service, actor = self._catalogue.get_connected(connection.service), Actor.of(viewer)
 
         async def identify(_: CredentialSecret) -> IdentityAnswer:
-            return await self._refresher.call(connection.organization_id, connection.id, service.identify, actor=actor)
+            return await self._refresher.call(
+                connection.organization_id, connection.id, service.identify, actor=actor, although_down=True
+            )
 
         return identify

@@ -14,6 +14,7 @@ from domain.entities.due_check import DueCheck, UnchangedCheck
 from domain.errors import ServiceUnavailable
 from domain.ports import UnitsOfWork
 from domain.scheduled_checks import Checked, ScheduledChecks
+from domain.service_breakers import ServiceBreakers
 
 BATCH: Final = 500
 NEWS_AT_ONCE: Final = 4
@@ -28,9 +29,10 @@ _log: Final = logging.getLogger(__name__)
 class CheckRecorder:
     """One a process."""
 
-    def __init__(self, units_of_work: UnitsOfWork, checks: ScheduledChecks) -> None:
+    def __init__(self, units_of_work: UnitsOfWork, checks: ScheduledChecks, breakers: ServiceBreakers) -> None:
         self._units_of_work = units_of_work
         self._checks = checks
+        self._breakers = breakers
         self._found: list[Checked] = []
         self._come = asyncio.Event()
         self._full = asyncio.Event()
@@ -84,6 +86,10 @@ class CheckRecorder:
             return
 
     async def _keep(self, found: Sequence[Checked]) -> None:
+        await self._until_kept(lambda: self._record(found))
+
+    async def _record(self, found: Sequence[Checked]) -> None:
+        found = await self._breakers.sift(found)
         unchanged: list[UnchangedCheck] = []
         news: list[Checked] = []
         for checked in found:

@@ -25,6 +25,7 @@ from domain.ports import UnitOfWork, UnitsOfWork
 from domain.refresh_flight import LEASE, RefreshFlight
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
 from domain.refresh_refusal import ENDED
+from domain.service_board import AGAIN_AFTER_SECONDS, ServiceBoard
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.service_fault import FaultKind, ServiceFault
 from domain.task_outcome import Again, Ended, Failed, TaskOutcome
@@ -49,13 +50,16 @@ class CredentialRefresher:
         chance: Callable[[], float] = random.random,
         *,
         lease: timedelta = LEASE,
+        board: ServiceBoard | None = None,
     ) -> None:
+        """`board`: the services that are down, which aren't called."""
         self._units_of_work = units_of_work
         self._catalogue = catalogue
         self._vault = vault
         self._clock = clock
         self._chance = chance
         self._lease = lease
+        self._board = board or ServiceBoard(units_of_work)
         self._flights: dict[UUID, asyncio.Task[RefreshOutcome]] = {}
 
     async def refresh(
@@ -87,17 +91,22 @@ class CredentialRefresher:
         call: Callable[[CredentialSecret], Awaitable[Answer | ServiceFault]],
         *,
         actor: Actor = SCHEDULER,
+        although_down: bool = False,
     ) -> Answer | ServiceFault:
         """Call a service with a connection's secret; where it is refused, refresh it and call once more.
 
         Where refreshing fails, the fault is that of the refresh: UNREACHABLE, say, speaks against no credential. Calls
-        nobody while the service has said that it takes no calls. Raises as `refresh` does.
+        nobody while the service has said that it takes no calls or is down, the latter unless `although_down`. Raises
+        as `refresh` does.
         """
         async with self._units_of_work.reading(organization_id) as unit:
             connection, credential = await _stored(unit, connection_id)
         limited = may_call(connection.service, connection.rate_limit, self._clock())
         if limited is not None:
             return limited
+        down = None if although_down else self._board.fault(connection.service)
+        if down is not None:
+            return down
         secret = self._vault.open(credential)
         if isinstance(secret, CredentialUnreadable):
             raise secret
@@ -133,6 +142,8 @@ class CredentialRefresher:
         now, due_from = self._clock(), refreshable_from(credential)
         if due_from is None or connection.status in ENDED:
             return Ended()
+        if self._board.fault(connection.service) is not None:
+            return Failed(now + timedelta(seconds=AGAIN_AFTER_SECONDS))
         if due_from > now:
             return Again(refresh_at(credential, self._chance) or due_from)  # it was refreshed on demand
         outcome = await self.refresh(

@@ -17,9 +17,11 @@ from typing import Final
 
 from domain.check_recorder import CheckRecorder
 from domain.entities.due_check import DueCheck
+from domain.entities.service_incident import ServiceIncident
 from domain.errors import ServiceUnavailable
 from domain.ports import UnitsOfWork
 from domain.scheduled_checks import ScheduledChecks
+from domain.service_breakers import ServiceBreakers
 from domain.services.catalogue import ServiceCatalogue
 
 CLOCK_SET_BACK: Final = timedelta(seconds=30)
@@ -35,7 +37,6 @@ class WorkerLimits:
     """How much a process does at once. `lease` is more than twice what a check may take with a refresh in it."""
 
     at_once: int = 100
-    at_once_per_service: int = 64
     lease: timedelta = timedelta(seconds=90)
     poll_seconds: float = 0.5
     drain_seconds: float = 5.0
@@ -50,6 +51,7 @@ class HealthWorker:
         catalogue: ServiceCatalogue,
         checks: ScheduledChecks,
         recorder: CheckRecorder,
+        breakers: ServiceBreakers,
         clock: Callable[[], datetime],
         chance: Callable[[], float],
         *,
@@ -60,6 +62,7 @@ class HealthWorker:
         self._services = [service.id for service in catalogue]
         self._checks = checks
         self._recorder = recorder
+        self._breakers = breakers
         self._clock = clock
         self._chance = chance
         self._limits = limits
@@ -98,6 +101,8 @@ class HealthWorker:
             self._woken.clear()
             try:
                 await self._mind_the_clock()
+                await self._breakers.look()
+                await self._probe()
                 idle = not await self._claim(look_first=idle)
                 away = False
             except ServiceUnavailable:
@@ -135,7 +140,7 @@ class HealthWorker:
 
     async def _is_due(self, now: datetime) -> bool:
         async with self._units_of_work.reading() as unit:
-            next_due = await unit.due_checks.next_due(self._services)
+            next_due = await unit.due_checks.next_due([each for each in self._services if each in self._room()])
         return next_due is not None and next_due <= now
 
     def _room(self) -> dict[str, int]:
@@ -144,7 +149,7 @@ class HealthWorker:
         left = limits.at_once - len(self._running)
         room: dict[str, int] = {}
         for service in sorted(self._services, key=lambda each: busy[each]):
-            free = min(left, limits.at_once_per_service - busy[service])
+            free = min(left, self._breakers.at_once(service) - busy[service])
             if free > 0:
                 room[service] = free
         return room
@@ -153,8 +158,16 @@ class HealthWorker:
         """Whether there is room for a batch: a claim for each single check would be a transaction for each."""
         return len(self._running) <= self._limits.at_once * 3 / 4
 
-    def _begin(self, due: DueCheck) -> None:
-        running = asyncio.create_task(self._check(due), name=f"health check of {due.connection_id}")
+    async def _probe(self) -> None:
+        """Where a service is down, have one connection of it ask now and then whether it is back."""
+        for service in filter(self._breakers.is_down, self._services):
+            taken = await self._breakers.take_probe(service)
+            if taken is not None:
+                incident, due = taken
+                self._begin(due, incident)
+
+    def _begin(self, due: DueCheck, incident: ServiceIncident | None = None) -> None:
+        running = asyncio.create_task(self._check(due, incident), name=f"health check of {due.connection_id}")
         self._running[running] = due
         running.add_done_callback(self._ended)
 
@@ -163,9 +176,12 @@ class HealthWorker:
         if self._has_room():
             self.hint()
 
-    async def _check(self, due: DueCheck) -> None:
+    async def _check(self, due: DueCheck, incident: ServiceIncident | None) -> None:
         try:
             checked = await self._checks.check(due)
+            self._breakers.observe(checked)
+            if incident is not None and not await self._breakers.probed(incident, checked):
+                return
         except ServiceUnavailable:
             _log.warning("The health check of %s waits for the database.", due.connection_id)
         except Exception:  # noqa: BLE001 - its lease ends, and it is checked again

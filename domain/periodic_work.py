@@ -23,6 +23,8 @@ def periodic_work(
     sync_repositories: Work,
     revoke_credential: Work,
     process_webhook: Work,
+    tell_service_down: Work,
+    tell_service_back: Work,
     forget_flows: Work,
     forget_deliveries: Work,
     forget_deleted_connections: Work,
@@ -36,6 +38,8 @@ def periodic_work(
         TaskKind.SYNC_REPOSITORIES: PlannedWork(sync_repositories, _seconds(60), 4, _HOURLY),
         TaskKind.REVOKE_CREDENTIAL: PlannedWork(revoke_credential, _seconds(60), 2),
         TaskKind.PROCESS_WEBHOOK: PlannedWork(process_webhook, _seconds(30), 8),
+        TaskKind.TELL_SERVICE_DOWN: PlannedWork(tell_service_down, _seconds(60), 1),
+        TaskKind.TELL_SERVICE_BACK: PlannedWork(tell_service_back, _seconds(60), 1),
         TaskKind.FORGET_FLOWS: PlannedWork(forget_flows, _seconds(60), 1, _EVERY_TEN_MINUTES, whole_server=True),
         TaskKind.FORGET_DELIVERIES: PlannedWork(forget_deliveries, _seconds(60), 1, _HOURLY, whole_server=True),
         TaskKind.FORGET_DELETED_CONNECTIONS: PlannedWork(

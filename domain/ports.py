@@ -31,6 +31,7 @@ from domain.work_ports import (
     AuthorizationFlowRepository,
     DeletedConnectionRepository,
     DueCheckRepository,
+    ServiceIncidentRepository,
     TaskRepository,
     WebhookDeliveryRepository,
 )
@@ -197,6 +198,8 @@ class UnitOfWork(Protocol):
     def tasks(self) -> TaskRepository: ...
     @property
     def due_checks(self) -> DueCheckRepository: ...
+    @property
+    def service_incidents(self) -> ServiceIncidentRepository: ...
     @property
     def deleted_connections(self) -> DeletedConnectionRepository: ...
     @property

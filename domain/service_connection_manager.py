@@ -37,6 +37,7 @@ from domain.idempotency import IdempotentCall
 from domain.periodic_work import tasks_for
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.refresh_outcome import NotRefreshable, RefreshFailed
+from domain.service_board import ServiceBoard
 from domain.service_failures import service_failure
 from domain.services.authorization import Grant
 from domain.services.catalogue import ServiceCatalogue
@@ -61,7 +62,10 @@ class ServiceConnectionManager:
         refresher: CredentialRefresher,
         clock: Callable[[], datetime],
         chance: Callable[[], float] = random.random,
+        *,
+        board: ServiceBoard | None = None,
     ) -> None:
+        """`board`: the services that are down."""
         self._units_of_work = units_of_work
         self._connection_units = ConnectionUnits(units_of_work)
         self._creation = ConnectionCreation(units_of_work)
@@ -70,7 +74,9 @@ class ServiceConnectionManager:
         self._vault = CredentialVault(encryption)
         revocations = CredentialRevocations(units_of_work, catalogue, self._vault, clock)
         self._deletion = ConnectionDeletion(revocations, catalogue, self._vault, clock)
-        self._checks_on_demand = ChecksOnDemand(units_of_work, catalogue, self._checks, self._vault, refresher, clock)
+        self._checks_on_demand = ChecksOnDemand(
+            units_of_work, catalogue, self._checks, self._vault, refresher, board or ServiceBoard(units_of_work), clock
+        )
         self._refresher = refresher
         self._clock = clock
         self._chance = chance

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain.entities.authorization_flow import AuthorizationFlow, FlowStage
 from domain.entities.due_check import DueCheck, UnchangedCheck
+from domain.entities.service_incident import ServiceIncident
 from domain.entities.task import Task, TaskKind
 from domain.entities.webhook_delivery import WebhookDelivery
 
@@ -79,8 +80,13 @@ class DueCheckRepository(Protocol):
     async def next_due(self, services: Sequence[str]) -> datetime | None:
         """When the first one of these services is due; it may be past. Leased ones count as well."""
 
-    async def claim(self, service: str, now: datetime, until: datetime, limit: int) -> Sequence[DueCheck]:
-        """Lease those of a service that are due, the longest due first; those that others have are left to them."""
+    async def claim(
+        self, service: str, now: datetime, until: datetime, limit: int, *, due_by: datetime | None = None
+    ) -> Sequence[DueCheck]:
+        """Lease those of a service that are due, the longest due first; those that others have are left to them.
+
+        `due_by`: those that are due by then; now, where it isn't given.
+        """
 
     async def take(
         self, organization_id: UUID, connection_id: UUID, lease: UUID, now: datetime, until: datetime
@@ -102,12 +108,39 @@ class DueCheckRepository(Protocol):
     async def release(self, organization_id: UUID, connection_id: UUID, lease: UUID) -> None:
         """Give one back as it is, if this lease still has it."""
 
+    async def spread(self, service: str, now: datetime, *, at: Callable[[], datetime], limit: int) -> int:
+        """Have those of a service that are due checked at such moments instead; how many it were, `limit` at most."""
+
     async def bring_forward(
         self, now: datetime, *, checked_after: datetime, at: Callable[[], datetime], limit: int
     ) -> int:
         """Have those checked at such moments that were checked after one to come: clocks have been set back since.
 
         How many it were, `limit` at most.
+        """
+
+
+class ServiceIncidentRepository(Protocol):
+    """Services that are or were down."""
+
+    async def open(self) -> Sequence[ServiceIncident]:
+        """Those that haven't ended."""
+
+    async def find(self, incident_id: UUID) -> ServiceIncident | None: ...
+
+    async def begin(self, incident: ServiceIncident) -> bool:
+        """False where there is one already, also where two are begun at once."""
+
+    async def take_probe(self, incident_id: UUID, now: datetime, next_probe_at: datetime) -> bool:
+        """Whether it is the caller who asks this time whether the service is back."""
+
+    async def end(self, incident_id: UUID, at: datetime) -> bool:
+        """False where it has ended already."""
+
+    async def affected(self, service: str, *, after: UUID | None, limit: int) -> Sequence[tuple[UUID, UUID, int]]:
+        """Organizations with connections that are checked, in the order of their ids, after `after`.
+
+        Each with one of these connections, and how many they are.
         """
 
 

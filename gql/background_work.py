@@ -14,10 +14,12 @@ from domain.credential_vault import CredentialVault
 from domain.entities.task import Task
 from domain.expiry_warning import ExpiryWarnings
 from domain.health_worker import HealthWorker
+from domain.incident_news import IncidentNews
 from domain.periodic_work import periodic_work
 from domain.retention import Retention, in_batches
 from domain.runner import Runner
 from domain.scheduled_checks import ScheduledChecks
+from domain.service_breakers import ServiceBreakers
 from domain.task_outcome import TaskOutcome
 from gql.bootstrap import Tether
 
@@ -50,6 +52,7 @@ def _runner(tether: Tether) -> Runner:
     units_of_work, catalogue, clock = tether.units_of_work, tether.catalogue, tether.clock
     vault = CredentialVault(tether.encryption)
     retention = Retention(units_of_work, clock)
+    news = IncidentNews(units_of_work, catalogue, clock)
 
     async def forget_flows(task: Task) -> TaskOutcome:
         await in_batches(lambda limit: tether.authorization_flows.forget_expired(clock(), limit))
@@ -63,6 +66,8 @@ def _runner(tether: Tether) -> Runner:
             sync_repositories=tether.repository_sync.sync_due,
             revoke_credential=CredentialRevocations(units_of_work, catalogue, vault, clock).revoke,
             process_webhook=tether.webhooks.run,
+            tell_service_down=news.tell_down,
+            tell_service_back=news.tell_back,
             forget_flows=forget_flows,
             forget_deliveries=retention.forget_deliveries,
             forget_deleted_connections=retention.forget_deleted_connections,
@@ -83,4 +88,6 @@ def _health_worker(tether: Tether) -> HealthWorker:
         clock,
         random.random,
     )
-    return HealthWorker(units_of_work, catalogue, checks, CheckRecorder(units_of_work, checks), clock, random.random)
+    breakers = ServiceBreakers(units_of_work, catalogue, tether.board, clock, random.random)
+    recorder = CheckRecorder(units_of_work, checks, breakers)
+    return HealthWorker(units_of_work, catalogue, checks, recorder, breakers, clock, random.random)

@@ -23,6 +23,7 @@ from domain.ports import UnitsOfWork
 from domain.repository_manager import RepositoryManager
 from domain.repository_sync import RepositorySync
 from domain.secret import Secret
+from domain.service_board import ServiceBoard
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.generic import GenericService
@@ -33,7 +34,7 @@ from domain.user_service import UserService
 from domain.webhook_processing import WebhookProcessing
 from gql.operator_error import OperatorError
 from gql.settings import Settings
-from gql.types.service import service_documents
+from gql.types.service import ServiceDocuments
 from persistence import migrations
 from persistence.database import Database
 from persistence.documents.reader import DocumentReader
@@ -54,6 +55,7 @@ class Tether:
     feed: EventFeed
     http: HttpClient
     catalogue: ServiceCatalogue
+    board: ServiceBoard
     key_provider: KeyProvider
     key_ring: KeyRing
     encryption: CredentialEncryption
@@ -88,15 +90,17 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
         key_provider = LocalKeyProvider(settings.encryption_key.key)
         key_ring = await _open_key_ring(units_of_work, key_provider)
         encryption = CredentialEncryption(key_ring)
+        board = ServiceBoard(units_of_work)
         async with (
             aclosing(HttpClient(allow=settings.outbound_allow)) as http,
             _kept_running(feed),
+            _kept_current(board),
             aclosing(UserService(units_of_work, _now)) as user_service,
             AsyncExitStack() as closing,
         ):
             catalogue = _catalogue(settings, http)
             health_checks = HealthCheckFactory(catalogue, _now)
-            refresher = CredentialRefresher(units_of_work, catalogue, CredentialVault(encryption), _now)
+            refresher = CredentialRefresher(units_of_work, catalogue, CredentialVault(encryption), _now, board=board)
             repository_sync = RepositorySync(units_of_work, catalogue, refresher, _now)
             closing.push_async_callback(refresher.aclose)
             yield Tether(
@@ -106,11 +110,14 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
                 feed=feed,
                 http=http,
                 catalogue=catalogue,
+                board=board,
                 key_provider=key_provider,
                 key_ring=key_ring,
                 encryption=encryption,
                 health_checks=health_checks,
-                manager=ServiceConnectionManager(units_of_work, catalogue, health_checks, encryption, refresher, _now),
+                manager=ServiceConnectionManager(
+                    units_of_work, catalogue, health_checks, encryption, refresher, _now, board=board
+                ),
                 refresher=refresher,
                 repositories=RepositoryManager(units_of_work, repository_sync, _now),
                 repository_sync=repository_sync,
@@ -125,7 +132,7 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
                 ),
                 webhooks=WebhookProcessing(units_of_work, catalogue, _now),
                 user_service=user_service,
-                documents=DocumentReader(database, service_documents(catalogue, settings.public_url), _now),
+                documents=DocumentReader(database, ServiceDocuments(catalogue, settings.public_url, board), _now),
                 clock=_now,
             )
 
@@ -214,6 +221,17 @@ async def _kept_running(feed: EventFeed) -> AsyncIterator[None]:
                 await asyncio.sleep(_FEED_RESTART_SECONDS)
 
     task = asyncio.create_task(run(), name="event feed")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@asynccontextmanager
+async def _kept_current(board: ServiceBoard) -> AsyncIterator[None]:
+    """Refreshes the board beside the block."""
+    task = asyncio.create_task(board.keep_current(), name="board of services")
     try:
         yield
     finally:

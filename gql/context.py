@@ -11,6 +11,7 @@ from domain.authorization_flows import AuthorizationFlows
 from domain.entities.user import Viewer
 from domain.errors import Unauthenticated
 from domain.repository_manager import RepositoryManager
+from domain.service_board import ServiceBoard
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
 from domain.user_service import UNAUTHENTICATED, UserService
@@ -30,6 +31,7 @@ class Context:
     events: EventReader
     feed: EventFeed
     catalogue: ServiceCatalogue
+    board: ServiceBoard
     manager: ServiceConnectionManager
     repositories: RepositoryManager
     authorization_flows: AuthorizationFlows

@@ -59,7 +59,8 @@ class Query:
     @strawberry.field(description="The catalogue: what can be connected, and how.")
     def services(self, info: Info) -> list[Service]:
         info.context.require_viewer()
-        return [service_of(service, info.context.public_url) for service in info.context.catalogue]
+        context = info.context
+        return [service_of(service, context.public_url, context.board) for service in context.catalogue]
 
 
 def _node_id(info: Info, text: str) -> tuple[Kind, UUID] | None:

@@ -224,6 +224,28 @@ Index(
     sqlite_where=text("next_check_at IS NOT NULL"),
 )
 
+service_incidents = Table(
+    "service_incidents",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("service", ordered_text(), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("started_at", Timestamp, nullable=False),
+    Column("next_probe_at", Timestamp, nullable=False),
+    Column("ended_at", Timestamp),
+)
+
+Index(
+    "uq_service_incidents_open",
+    service_incidents.c.service,
+    service_incidents.c.host,
+    unique=True,
+    postgresql_where=text("ended_at IS NULL"),
+    sqlite_where=text("ended_at IS NULL"),
+)
+
 service_credentials = Table(
     "service_credentials",
     metadata,

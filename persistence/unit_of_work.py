@@ -25,6 +25,7 @@ from persistence.repositories.repositories import SqlRepositoryRepository
 from persistence.repositories.repository_syncs import SqlRepositorySyncRepository
 from persistence.repositories.service_connections import SqlServiceConnectionRepository
 from persistence.repositories.service_credentials import SqlServiceCredentialRepository
+from persistence.repositories.service_incidents import SqlServiceIncidentRepository
 from persistence.repositories.tasks import SqlTaskRepository
 from persistence.repositories.tenant import Tenant
 from persistence.repositories.users import SqlUserRepository
@@ -126,6 +127,10 @@ class SqlUnitOfWork:
     @cached_property
     def due_checks(self) -> SqlDueCheckRepository:
         return SqlDueCheckRepository(self._transaction)
+
+    @cached_property
+    def service_incidents(self) -> SqlServiceIncidentRepository:
+        return SqlServiceIncidentRepository(self._transaction)
 
     @cached_property
     def deleted_connections(self) -> SqlDeletedConnectionRepository:

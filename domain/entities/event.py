@@ -28,6 +28,7 @@ class ConnectionEventType(StrEnum):
     REPOSITORIES_SYNCED = "REPOSITORIES_SYNCED"
     WEBHOOK_RECEIVED = "WEBHOOK_RECEIVED"
     COMMAND_RUN = "COMMAND_RUN"
+    SERVICE_STATUS_CHANGED = "SERVICE_STATUS_CHANGED"
     DELETED = "DELETED"
 
 
@@ -35,6 +36,7 @@ HEALTH_EVENT_TYPES = (
     ConnectionEventType.STATUS_CHANGED,
     ConnectionEventType.HEALTH_CHANGED,
     ConnectionEventType.HEALTH_CHECKED,
+    ConnectionEventType.SERVICE_STATUS_CHANGED,
 )
 """What the subscription `connectionHealth` carries."""
 

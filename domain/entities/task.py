@@ -16,6 +16,8 @@ class TaskKind(StrEnum):
     SYNC_REPOSITORIES = "SYNC_REPOSITORIES"  # subject: the connection
     REVOKE_CREDENTIAL = "REVOKE_CREDENTIAL"  # subject: the credential; payload: what is sealed of it
     PROCESS_WEBHOOK = "PROCESS_WEBHOOK"  # subject: the delivery
+    TELL_SERVICE_DOWN = "TELL_SERVICE_DOWN"  # subject: the incident
+    TELL_SERVICE_BACK = "TELL_SERVICE_BACK"  # subject: the incident
     FORGET_FLOWS = "FORGET_FLOWS"  # of the whole server, as the next ones
     FORGET_DELIVERIES = "FORGET_DELIVERIES"
     FORGET_DELETED_CONNECTIONS = "FORGET_DELETED_CONNECTIONS"

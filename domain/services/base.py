@@ -90,6 +90,10 @@ class Service(Protocol):
         """Those required that nothing granted covers (`repo` covers `public_repo`), in their order."""
 
     @property
+    def host(self) -> str:
+        """Whom calls go to: services of the same id on another host are another operator's choice."""
+
+    @property
     def authorization(self) -> Authorization | None:
         """How a browser links it; None where the operator has registered no client there."""
 

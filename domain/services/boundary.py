@@ -69,6 +69,11 @@ def clean_url(value: Json) -> str | None:
         return None
 
 
+def host_of(url: str) -> str:
+    """The host and port that an address of the operator's names."""
+    return urlsplit(url).netloc
+
+
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 _URL: Final = re.compile(r"https?://[\x21-\x7e]+", re.IGNORECASE)
 _TRANSPORT: Final = {

@@ -20,6 +20,7 @@ class StandardService:
     """Its settings are the scopes that a connection needs, where the service has any, and when to warn of the end."""
 
     name: str
+    host: str = ""
     scopes: Sequence[ServiceScope] = ()
     required_scopes_description = "The scopes that this connection needs; it is shown as degraded while one is missing."
     authorization: Authorization | None = None

@@ -104,6 +104,7 @@ class GraphQLView:
             events=self._events,
             feed=tether.feed,
             catalogue=tether.catalogue,
+            board=tether.board,
             manager=tether.manager,
             repositories=tether.repositories,
             authorization_flows=tether.authorization_flows,

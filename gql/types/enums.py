@@ -10,6 +10,7 @@ from domain.entities.connection_status import ConnectionStatus
 from domain.entities.credential import CredentialKind
 from domain.entities.event import ActorKind, ConnectionEventType
 from domain.entities.health import HealthCheckTrigger, HealthStatus, ProbeOutcome, Remedy
+from domain.entities.service_incident import ServiceStatus
 from domain.entities.user import Role
 from domain.services.authorization import AuthorizationMethod
 from gql.types.described import described
@@ -121,14 +122,26 @@ described(
         '{"method", "account", "previousAccount"}; the last is null for a new one.',
         ConnectionEventType.STATUS_CHANGED: "Its status changed; see `status`.",
         ConnectionEventType.HEALTH_CHANGED: 'Its health changed; see `health`. Data: {"from", "to"}.',
-        ConnectionEventType.HEALTH_CHECKED: "Its health was checked; see `health`.",
+        ConnectionEventType.HEALTH_CHECKED: "Its health was checked; see `health`. Of scheduled checks, "
+        "those are told that find something else than the one before.",
         ConnectionEventType.CREDENTIALS_ROTATED: 'It has a new credential. Data: {"generation", "fingerprint"}.',
         ConnectionEventType.CREDENTIALS_EXPIRING: "Its credential ends soon and can't be renewed by itself.",
         ConnectionEventType.REPOSITORIES_SYNCED: "All of its repositories were compared with the service's. "
         'Data: {"added", "updated", "removed", "unchanged"}.',
         ConnectionEventType.WEBHOOK_RECEIVED: "The service reported something.",
         ConnectionEventType.COMMAND_RUN: "A command was run through it.",
+        ConnectionEventType.SERVICE_STATUS_CHANGED: "Its service itself is down, or back: one event for all "
+        'connections to it. Data: {"service", "status", "code", "message", "startedAt", "endedAt", "connections"}, the '
+        "last of them how many are concerned.",
         ConnectionEventType.DELETED: 'It was deleted. Data: {"name", "service"}.',
+    },
+)
+described(
+    ServiceStatus,
+    "How a service is, for everybody.",
+    {
+        ServiceStatus.OPERATIONAL: "It answers.",
+        ServiceStatus.DOWN: "Most checks fail in the same way: it is the service, and not its connections.",
     },
 )
 described(

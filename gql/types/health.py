@@ -8,6 +8,7 @@ import strawberry
 from domain.entities.health import HealthCheckTrigger, HealthStatus, ProbeOutcome, Remedy
 from gql.types.pages import After, Before, Connection, First, Last, Node, answered_by_document
 from gql.types.scalars import JSON
+from gql.types.service import ServiceIncident
 
 
 @strawberry.type(description="One question that a check asks, and its answer.")
@@ -41,6 +42,10 @@ class ConnectionHealth:
     consecutive_failures: int = strawberry.field(description="How many checks in a row have failed.")
     probes: list[HealthProbe] = strawberry.field(
         description="The latest findings, in the order in which they were made."
+    )
+
+    incident: ServiceIncident | None = strawberry.field(
+        description="Set while the service itself is down: the rest is as it was before, and no check is made."
     )
 
     @strawberry.field(description="The checks that were made, latest first.")

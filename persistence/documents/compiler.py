@@ -69,6 +69,20 @@ class Scope:
     beside: str = ""
 
 
+Answer = Callable[[], str]
+"""Gives a JSON text for each call anew."""
+
+
+class CatalogueAnswers(Protocol):
+    """What is code or known to the process, and not in the database: services, each answer by the service's id."""
+
+    def services(self, selection: Selection) -> Mapping[str, Answer]:
+        """What is selected of each service."""
+
+    def incidents(self, selection: Selection) -> Mapping[str, Answer]:
+        """What is selected of each service's incident; `null` where it isn't down."""
+
+
 class Written(Protocol):
     """A field of a shape: it writes itself as JSON text."""
 
@@ -104,9 +118,9 @@ class ArgumentsOf:
 class Compiler:
     """Writes one statement. It lives for one compilation."""
 
-    def __init__(self, dialect: Dialect, variables: Any, services: Callable[[Selection], Mapping[str, str]]) -> None:
+    def __init__(self, dialect: Dialect, variables: Any, catalogue: CatalogueAnswers) -> None:
         self.dialect = dialect
-        self.services = services
+        self.catalogue = catalogue
         self.checks_cursors = False
         self.cost: Cost[Call] = Cost()
         self._variables = variables

@@ -145,14 +145,20 @@ def _counts(field: Selected, type_name: str, values: Sequence[str], column: str)
 
 
 def _service_counts(compiler: Compiler, field: Selected, row: str) -> list[str]:
-    asked = {part.key: compiler.services(part.below) for part in field.below["ServiceCount"] if part.name == "service"}
+    asked = {
+        part.key: compiler.catalogue.services(part.below)
+        for part in field.below["ServiceCount"]
+        if part.name == "service"
+    }
 
     def value(part: Selected, service: str) -> str:
         if part.name == "count":
             return f"count(*) filter (where {row}.service = {quoted(service)})"
-        return Literal(asked[part.key][service] if part.name == "service" else '"ServiceCount"')
+        if part.name == "service":
+            return compiler.bind(lambda call: asked[part.key][service](), Type.TEXT)
+        return Literal('"ServiceCount"')
 
-    services, selected = compiler.services({"Service": ()}), field.below["ServiceCount"]
+    services, selected = compiler.catalogue.services({"Service": ()}), field.below["ServiceCount"]
     return _listed([json_object((part.key, [value(part, service)]) for part in selected) for service in services])
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from domain.entities.identifiers import Kind
-from persistence.documents.compiler import Binder, Compiler, Scope, Shaped, Written
+from persistence.documents.compiler import Answer, Binder, CatalogueAnswers, Compiler, Scope, Shaped, Written
 from persistence.documents.dialects.dialect import Literal, Type, quoted
-from persistence.documents.selection import Selected
+from persistence.documents.selection import Selected, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +195,17 @@ class Probes:
 
 @dataclass(frozen=True, slots=True)
 class Catalogued:
-    """A service, which is code and not a row: each one's answer is worked out once, and chosen by the column."""
+    """A service, which is code and not a row, or its incident: what there is to answer is chosen by the column."""
 
+    type_name: str
     column: str
+    answers: Callable[[CatalogueAnswers, Selection], Mapping[str, Answer]]
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         compiler.cost.count()
         whens = " ".join(
-            f"when {quoted(service)} then {compiler.bind(_always(answer), Type.TEXT)}"  # large, so not in the SQL
-            for service, answer in compiler.services(field.below).items()
+            f"when {quoted(service)} then {compiler.bind(given(answer), Type.TEXT)}"  # large, so not in the SQL
+            for service, answer in self.answers(compiler.catalogue, field.below).items()
         )
         return f"case {scope.alias}.{self.column} {whens} else 'null' end"
 
@@ -218,5 +220,6 @@ class Computed:
         return self.writer(compiler, field, scope)
 
 
-def _always(text: str) -> Binder:
-    return lambda call: text
+def given(answer: Answer) -> Binder:
+    """A binder of what the catalogue answers."""
+    return lambda call: answer()

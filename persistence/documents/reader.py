@@ -6,7 +6,7 @@ Called by `gql/execution.py`. A second equal operation compiles nothing, also wi
 import asyncio
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from domain.entities.user import Viewer
 from domain.errors import BadUserInput
 from persistence.database import Database
-from persistence.documents.compiler import Compiler, Plan
+from persistence.documents.compiler import CatalogueAnswers, Compiler, Plan
 from persistence.documents.dialects import DIALECTS
 from persistence.documents.roots import Reference
 from persistence.documents.selection import Selection
@@ -35,12 +35,12 @@ class DocumentReader:
     def __init__(
         self,
         database: Database,
-        services: Callable[[Selection], Mapping[str, str]],
+        catalogue: CatalogueAnswers,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._dialect = DIALECTS[database.dialect_name]
-        self._services = services
+        self._catalogue = catalogue
         self._clock = clock
         self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
         self._plan_characters = 0
@@ -85,7 +85,7 @@ class DocumentReader:
         if plan is not None:
             self._plans.move_to_end(key)
             return plan
-        compiler = Compiler(self._dialect, variables, self._services)
+        compiler = Compiler(self._dialect, variables, self._catalogue)
         plan = compiler.plan(reference.writer(compiler, selection()))
         self.compiled += 1
         self._plans[key] = plan

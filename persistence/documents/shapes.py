@@ -225,6 +225,7 @@ _HEALTH: dict[str, Written] = {
         since_filter,
     ),
     "uptime": Computed(uptime),
+    "incident": Catalogued("ServiceIncident", "service", lambda catalogue, selection: catalogue.incidents(selection)),
 }
 
 CONNECTION: Shape = Shape(
@@ -232,7 +233,7 @@ CONNECTION: Shape = Shape(
     {
         "id": TypedId(Kind.CONNECTION),
         "organization": _ORGANIZATION,
-        "service": Catalogued("service"),
+        "service": Catalogued("Service", "service", lambda catalogue, selection: catalogue.services(selection)),
         "name": Text("name"),
         "status": Word("status"),
         "statusReason": Embedded("StatusReason", _STATUS_REASON, _NO_REASON),

@@ -40,12 +40,14 @@ class SqlDueCheckRepository:
         found = [(await self._transaction.execute(first)).scalar_one() for first in firsts]
         return min((at for at in found if at is not None), default=None)
 
-    async def claim(self, service: str, now: datetime, until: datetime, limit: int) -> Sequence[DueCheck]:
+    async def claim(
+        self, service: str, now: datetime, until: datetime, limit: int, *, due_by: datetime | None = None
+    ) -> Sequence[DueCheck]:
         """All that one call claims is under one lease."""
         lease = uuid4()
         due = (
             select(_h.organization_id, _h.connection_id)
-            .where(_h.service == service, _h.next_check_at <= now, _is_free(now))
+            .where(_h.service == service, _h.next_check_at <= (due_by or now), _is_free(now))
             .order_by(_h.next_check_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -126,22 +128,30 @@ class SqlDueCheckRepository:
             .values(**_NOT_LEASED)
         )
 
+    async def spread(self, service: str, now: datetime, *, at: Callable[[], datetime], limit: int) -> int:
+        overdue = and_(_h.service == service, _h.next_check_at <= now, _is_free(now))
+        return await self._reschedule(overdue, at, limit)
+
     async def bring_forward(
         self, now: datetime, *, checked_after: datetime, at: Callable[[], datetime], limit: int
     ) -> int:
-        ahead = await self._transaction.execute(
-            select(_h.organization_id, _h.connection_id)
-            .where(_h.checked_at > checked_after, _h.next_check_at.is_not(None))
-            .limit(limit)
-            .with_for_update(skip_locked=True)
+        ahead = and_(_h.checked_at > checked_after, _h.next_check_at.is_not(None))
+        return await self._reschedule(ahead, at, limit, checked_at=now)
+
+    async def _reschedule(
+        self, which: ColumnElement[bool], at: Callable[[], datetime], limit: int, **values: datetime
+    ) -> int:
+        found = await self._transaction.execute(
+            select(_h.organization_id, _h.connection_id).where(which).limit(limit).with_for_update(skip_locked=True)
         )
-        keys = ahead.all()
+        keys = found.all()
         if keys:
-            given = given_rows(self._transaction, {**_keys(keys), "next_check_at": (Timestamp(), [at() for _ in keys])})
+            moments = {"next_check_at": (Timestamp(), [at() for _ in keys])}
+            given = given_rows(self._transaction, {**_keys(keys), **moments})
             await self._transaction.execute(
                 update(connection_health)
-                .where(_h.organization_id == given.c.organization_id, _h.connection_id == given.c.connection_id)
-                .values(checked_at=now, next_check_at=given.c.next_check_at)
+                .where(_of(_h, given.c.organization_id, given.c.connection_id))
+                .values(next_check_at=given.c.next_check_at, **values)
             )
         return len(keys)
 

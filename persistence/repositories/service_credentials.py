@@ -34,7 +34,7 @@ class SqlServiceCredentialRepository:
 
     async def add(self, credential: ServiceCredential) -> None:
         self._own(credential.organization_id)
-        await self._transaction.execute(insert(service_credentials).values(_values(credential)))
+        await self._transaction.execute(insert(service_credentials).values(credential_values(credential)))
 
     async def save(self, credential: ServiceCredential, *, replaces_generation: int, lease: UUID | None = None) -> None:
         """A new generation ends every lease: it was taken to replace the old one."""
@@ -46,7 +46,7 @@ class SqlServiceCredentialRepository:
             statement = statement.where(_c.lease == lease)
         ends_lease = lease is not None or credential.generation != replaces_generation
         saved = await self._transaction.execute(
-            statement.values({**_values(credential), **(_NOT_LEASED if ends_lease else {})})
+            statement.values({**credential_values(credential), **(_NOT_LEASED if ends_lease else {})})
         )
         if saved.rowcount == 0:
             raise _refusal(await self.find(credential.connection_id), credential.id, replaces_generation, lease)
@@ -97,7 +97,7 @@ def _refusal(
     return VersionConflict(current.generation)
 
 
-def _values(credential: ServiceCredential) -> dict[str, Any]:
+def credential_values(credential: ServiceCredential) -> dict[str, Any]:
     return {
         "organization_id": credential.organization_id,
         "id": credential.id,

@@ -22,6 +22,7 @@ from domain.http import HttpClient
 from domain.key_ring import KeyRing, LocalKeyProvider, generate_key, parse_key
 from domain.repository_manager import RepositoryManager
 from domain.repository_sync import RepositorySync
+from domain.service_board import ServiceBoard
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.github import GitHub
@@ -29,7 +30,7 @@ from domain.services.slack import Slack
 from domain.user_service import UserService
 from gql.context import Context
 from gql.schema import TetherSchema, build_schema
-from gql.types.service import service_documents
+from gql.types.service import ServiceDocuments
 from persistence.database import Database
 from persistence.documents.reader import DocumentReader
 from persistence.event_feed import EventFeed
@@ -93,9 +94,10 @@ async def reading(database_url: str) -> AsyncIterator[Reading]:
             ]
         )
         schema = build_schema()
-        documents = DocumentReader(database, service_documents(catalogue, PUBLIC_URL), _clock)
+        units = SqlUnitsOfWork(database, lambda organization_id: None)
+        board = ServiceBoard(units)
+        documents = DocumentReader(database, ServiceDocuments(catalogue, PUBLIC_URL, board), _clock)
         feed = EventFeed(database)
-        units = SqlUnitsOfWork(database, feed.hint)
         provider = LocalKeyProvider(parse_key(generate_key()).key)
         encryption = CredentialEncryption(KeyRing([KeyRing.generate(provider)], provider))
         vault, health_checks = CredentialVault(encryption), HealthCheckFactory(catalogue, _clock)
@@ -109,6 +111,7 @@ async def reading(database_url: str) -> AsyncIterator[Reading]:
             "events": EventReader(database),
             "feed": feed,
             "catalogue": catalogue,
+            "board": board,
             "manager": manager,
             "repositories": RepositoryManager(units, RepositorySync(units, catalogue, refresher, _clock), _clock),
             "authorization_flows": AuthorizationFlows(

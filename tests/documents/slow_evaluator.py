@@ -261,6 +261,9 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Actor.apiKey": lambda asked, row: asked.one(
         "api_keys", id=row["actor_api_key_id"], organization_id=row["organization_id"]
     ),
+    "Service.status": lambda asked, service: "OPERATIONAL",
+    "Service.incident": lambda asked, service: None,
+    "ConnectionHealth.incident": lambda asked, health: None,
     "Service.webhookUrl": lambda asked, service: None,
 }
 _RESOLVERS.update((f"{type_name}.id", _typed_id(type_name)) for type_name in _PREFIXES)

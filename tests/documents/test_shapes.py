@@ -41,7 +41,7 @@ from persistence.tables import metadata
 from tests.documents.slow_evaluator import plain_schema
 
 _SUMMARY = {"ConnectionSummary", "StatusCount", "HealthCount", "ServiceCount"}  # counted, not stored
-_CATALOGUE = {"Service", "ServiceScope"}  # code
+_CATALOGUE = {"Service", "ServiceIncident", "ServiceScope"}  # code
 _ROOTS = {"Query"}
 # columns that may be null where the schema says non-null: others of the same row are null together with them
 _TOGETHER = {
@@ -134,7 +134,7 @@ def _check(schema: GraphQLSchema, written: Written, definition: GraphQLField, ta
             if isinstance(written, Word):
                 assert written.absent is column.nullable or written.column in {*_TOGETHER, *_TOGETHER.values()}
         case Catalogued():
-            assert named == "Service"
+            assert named == written.type_name
         case _:
             assert isinstance(written, Computed)
 

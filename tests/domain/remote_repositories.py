@@ -105,6 +105,7 @@ class Forge:
     repositories: RepositoryListing | None
     id: str = "forge"
     name: str = "Forge"
+    host: str = "forge.example"
     description: str = "Repositories."
     documentation_url: str = "https://forge.example/docs"
     authorization_methods: Sequence[AuthorizationMethod] = (AuthorizationMethod.TOKEN,)

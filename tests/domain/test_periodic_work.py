@@ -257,6 +257,8 @@ def test_the_table_names_every_kind_of_work() -> None:
         sync_repositories=work,
         revoke_credential=work,
         process_webhook=work,
+        tell_service_down=work,
+        tell_service_back=work,
         forget_flows=work,
         forget_deliveries=work,
         forget_deleted_connections=work,

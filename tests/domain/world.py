@@ -28,6 +28,8 @@ from domain.http import HttpClient
 from domain.key_ring import KeyRing, LocalKeyProvider
 from domain.scheduled_checks import ScheduledChecks
 from domain.secret import Secret
+from domain.service_board import ServiceBoard
+from domain.service_breakers import ServiceBreakers
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.github.service import GitHub
@@ -60,9 +62,11 @@ class World:
     catalogue: ServiceCatalogue
     encryption: CredentialEncryption
     manager: ServiceConnectionManager
+    refresher: CredentialRefresher
     scheduled: ScheduledChecks
     users: UserService
     clock: Clock
+    board: ServiceBoard
     viewers: dict[Role, Viewer] = field(default_factory=dict)
     organization_id: UUID = field(default_factory=uuid.uuid4)
 
@@ -98,13 +102,15 @@ class World:
 
     def worker(self, **limits: Any) -> HealthWorker:
         """What checks connections in one process."""
-        recorder = CheckRecorder(self.units, self.scheduled)
+        breakers = ServiceBreakers(self.units, self.catalogue, self.board, self.clock, lambda: 0.5)
+        recorder = CheckRecorder(self.units, self.scheduled, breakers)
         limits = {"poll_seconds": 0.02, **limits}
         return HealthWorker(
             self.units,
             self.catalogue,
             self.scheduled,
             recorder,
+            breakers,
             self.clock,
             lambda: 0.5,
             limits=WorkerLimits(**limits),
@@ -142,14 +148,19 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
     encryption = CredentialEncryption(KeyRing([KeyRing.generate(provider)], provider))
     async with Database(database_url) as database:
         units = SqlUnitsOfWork(database, lambda organization_id: None)
-        refresher = CredentialRefresher(units, catalogue, CredentialVault(encryption), clock, lambda: 0.5)
+        board = ServiceBoard(units)
+        refresher = CredentialRefresher(units, catalogue, CredentialVault(encryption), clock, lambda: 0.5, board=board)
         health_checks = HealthCheckFactory(catalogue, clock)
-        manager = ServiceConnectionManager(units, catalogue, health_checks, encryption, refresher, clock, lambda: 0.5)
+        manager = ServiceConnectionManager(
+            units, catalogue, health_checks, encryption, refresher, clock, lambda: 0.5, board=board
+        )
         scheduled = ScheduledChecks(
             units, catalogue, health_checks, CredentialVault(encryption), refresher, clock, lambda: 0.5
         )
         users = UserService(units, clock)
-        world = World(database, units, sandbox, catalogue, encryption, manager, scheduled, users, clock)
+        world = World(
+            database, units, sandbox, catalogue, encryption, manager, refresher, scheduled, users, clock, board
+        )
         await users.issue_api_key("acme", "owner@example.com", Role.OWNER)
         async with units.reading() as unit:
             organization = await unit.organizations.find_by_slug("acme")

@@ -8,7 +8,7 @@ from domain.http import HttpClient, HttpFault
 from domain.services.authorization import AuthorizationMethod
 from domain.services.authorization_code import AuthorizationCode
 from domain.services.base import IdentityAnswer, Revocation
-from domain.services.boundary import malformed_token, transport_fault
+from domain.services.boundary import host_of, malformed_token, transport_fault
 from domain.services.generic.answers import read_identity
 from domain.services.generic.description import GenericServiceDescription
 from domain.services.service_fault import ServiceFault
@@ -28,6 +28,7 @@ class GenericService(StandardService):
         self.description = description.description
         self.documentation_url = description.documentation_url
         self.scopes = description.scopes
+        self.host = host_of(description.identity_url)
         self._http = http
         self._description = description
         self._clock = clock

@@ -10,7 +10,7 @@ from domain.http import HttpClient
 from domain.secret import Secret
 from domain.services.authorization import AuthorizationMethod
 from domain.services.base import IdentityAnswer, Revocation
-from domain.services.boundary import malformed_token
+from domain.services.boundary import host_of, malformed_token
 from domain.services.github.answers import read_identity
 from domain.services.github.api import SERVICE_ID, SERVICE_NAME, GitHubApi
 from domain.services.github.app import AppTokens, GitHubApp
@@ -65,6 +65,7 @@ class GitHub(StandardService):
         webhook_secrets: Sequence[Secret] = (),
         fresh_token_delays_seconds: Sequence[float] = FRESH_TOKEN_DELAYS_SECONDS,
     ) -> None:
+        self.host = host_of(api_url)
         self._api = GitHubApi(http, api_url, web_url, clock)
         self._app_tokens = AppTokens(app, clock)
         self._installation_tokens = InstallationTokens(self._api, self._app_tokens)

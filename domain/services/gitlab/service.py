@@ -10,7 +10,7 @@ from domain.secret import Secret
 from domain.services.authorization import AuthorizationMethod
 from domain.services.authorization_code import AuthorizationCode
 from domain.services.base import Identified, IdentityAnswer, Revocation
-from domain.services.boundary import malformed_token, transport_fault
+from domain.services.boundary import host_of, malformed_token, transport_fault
 from domain.services.gitlab.answers import ID, NAME, of_credential, rate_limit, read_account, read_token_facts
 from domain.services.gitlab.events import account_key
 from domain.services.gitlab.repositories import GitLabProjects
@@ -43,6 +43,7 @@ class GitLab(StandardService):
         client: OAuthClient | None = None,
         webhook_secrets: Sequence[Secret] = (),
     ) -> None:
+        self.host = host_of(api_url)
         self._http = http
         self._api_url = api_url.rstrip("/")
         self._web_url = web_url.rstrip("/")

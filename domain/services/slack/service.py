@@ -8,6 +8,7 @@ from domain.http import HttpClient
 from domain.secret import Secret
 from domain.services.authorization import AuthorizationMethod
 from domain.services.base import IdentityAnswer, Revocation
+from domain.services.boundary import host_of
 from domain.services.oauth_client import OAuthClient
 from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.slack.answers import SERVICE_ID, SERVICE_NAME, classify, read_identity
@@ -42,6 +43,7 @@ class Slack(StandardService):
         client: OAuthClient | None = None,
         signing_secrets: Sequence[Secret] = (),
     ) -> None:
+        self.host = host_of(api_url)
         self._api = WebApi(http, api_url)
         self._web_url = web_url.rstrip("/")
         self._clock = clock

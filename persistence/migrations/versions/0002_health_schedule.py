@@ -57,6 +57,25 @@ def upgrade() -> None:
         ),
         postgresql_with={"fillfactor": 50},
     )
+    op.create_table(
+        "service_incidents",
+        sa.Column("id", Identifier, primary_key=True),
+        sa.Column("service", ordered_text(), nullable=False),
+        sa.Column("host", sa.Text, nullable=False),
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("started_at", Timestamp, nullable=False),
+        sa.Column("next_probe_at", Timestamp, nullable=False),
+        sa.Column("ended_at", Timestamp),
+        sa.Index(
+            "uq_service_incidents_open",
+            "service",
+            "host",
+            unique=True,
+            postgresql_where=sa.text("ended_at IS NULL"),
+            sqlite_where=sa.text("ended_at IS NULL"),
+        ),
+    )
     op.execute(
         f"INSERT INTO connection_health (organization_id, connection_id, service, {', '.join(_MOVED.values())}) "
         f"SELECT organization_id, id, service, {', '.join(_MOVED)} FROM service_connections"
@@ -87,6 +106,7 @@ def downgrade() -> None:
     )
     op.execute(f"UPDATE service_connections SET {moved}")
     op.drop_table("connection_health")
+    op.drop_table("service_incidents")
     op.create_index(
         "ix_service_connections_by_health_checked_order",
         "service_connections",

@@ -1,0 +1,51 @@
+"""Thousands of connections at once, each with a token that the sandbox knows, as checks leave them. For tests of what
+many of them do to a worker.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import insert
+
+from domain.credential_secrets import TokenSecret
+from domain.credential_vault import CredentialVault
+from domain.entities.connection_status import ConnectionStatus
+from domain.entities.health import ExternalAccount, HealthStatus, Identity
+from domain.entities.identifiers import new_id
+from domain.entities.service_connection import ServiceConnection
+from domain.secret import Secret
+from domain.services.authorization import Grant
+from persistence.repositories.service_connection_rows import health_values, values
+from persistence.repositories.service_credentials import credential_values
+from persistence.tables import connection_health, service_connections, service_credentials
+from tests.domain.world import World
+
+
+async def connect_many(world: World, token: Secret, count: int, *, service: str = "github") -> list[UUID]:
+    """Connections of the world's organization, all by that token, all due for a check now."""
+    now, vault = world.clock(), CredentialVault(world.encryption)
+    account = ExternalAccount("583231", "acme-bot")
+    connections, credentials = [], []
+    for number in range(count):
+        connection = ServiceConnection.create(
+            id=new_id(),
+            organization_id=world.organization_id,
+            service=service,
+            name=f"{service} {number}",
+            labels={},
+            settings={},
+            required_scopes=(),
+            created_by=None,
+            now=now - timedelta(days=1),
+        )
+        connection.status = ConnectionStatus.ACTIVE
+        connection.external_account = account
+        connection.health.status = HealthStatus.HEALTHY
+        connection.health.next_check_at = now
+        connections.append(connection)
+        credentials.append(vault.create(connection, Grant(TokenSecret(token)), Identity(account), now))
+    async with world.database.engine.begin() as database:
+        await database.execute(insert(service_connections), [values(each) for each in connections])
+        await database.execute(insert(connection_health), [health_values(each) for each in connections])
+        await database.execute(insert(service_credentials), [credential_values(each) for each in credentials])
+    return [each.id for each in connections]
