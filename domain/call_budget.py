@@ -20,12 +20,19 @@ def may_call(service_id: str, limit: ServiceRateLimit | None, now: datetime) -> 
     again_at = takes_calls_again_at(limit)
     if again_at is None or not now < again_at <= now + LONGEST_WAIT:
         return None
+    return limited_until(service_id, again_at, now, limit)
+
+
+def limited_until(
+    service_id: str, again_at: datetime, now: datetime, limit: ServiceRateLimit | None = None
+) -> ServiceFault:
+    """The fault of a call that isn't made, since the service takes none before that moment."""
     return ServiceFault(
         FaultKind.RATE_LIMITED,
         f"{service_id}_rate_limited",
         f"The service takes no more calls of this credential before {again_at:%H:%M:%S} UTC, so it wasn't asked.",
         Remedy.WAIT,
-        retry_after_seconds=ceil((again_at - now).total_seconds()),
+        retry_after_seconds=max(1, ceil((again_at - now).total_seconds())),
         rate_limit=limit,
     )
 

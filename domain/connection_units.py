@@ -73,4 +73,12 @@ async def save_findings(
 ) -> None:
     """Store it with what has happened to it, or with what was found where that is nothing to tell of."""
     await unit.connections.save(connection, keep_version=all(event.type in _FINDINGS for event in events))
+    await share_wait(unit, connection)
     await unit.events.append(events, actor)
+
+
+async def share_wait(unit: UnitOfWork, connection: ServiceConnection) -> None:
+    """Where the service has said that it takes no calls, let that be so for all connections of the same account."""
+    limit, account = connection.rate_limit, connection.external_account
+    if limit is not None and limit.blocked_until is not None and account is not None:
+        await unit.call_budgets.block(connection.service, account.id, limit.blocked_until)

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from domain.call_budget import may_call
+from domain.call_budgets import CallBudgets, budget_key
 from domain.credential_schedule import refresh_at, refreshable_from
 from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
@@ -51,8 +52,9 @@ class CredentialRefresher:
         *,
         lease: timedelta = LEASE,
         board: ServiceBoard | None = None,
+        budgets: CallBudgets | None = None,
     ) -> None:
-        """`board`: the services that are down, which aren't called."""
+        """`board`: the services that are down, which aren't called. `budgets`: what all may call."""
         self._units_of_work = units_of_work
         self._catalogue = catalogue
         self._vault = vault
@@ -60,6 +62,7 @@ class CredentialRefresher:
         self._chance = chance
         self._lease = lease
         self._board = board or ServiceBoard(units_of_work)
+        self._budgets = budgets or CallBudgets(units_of_work, catalogue, clock)
         self._flights: dict[UUID, asyncio.Task[RefreshOutcome]] = {}
 
     async def refresh(
@@ -102,6 +105,9 @@ class CredentialRefresher:
         async with self._units_of_work.reading(organization_id) as unit:
             connection, credential = await _stored(unit, connection_id)
         limited = may_call(connection.service, connection.rate_limit, self._clock())
+        if limited is None:
+            service = self._catalogue.get_connected(connection.service)
+            limited = await self._budgets.take(budget_key(service, connection.external_account))
         if limited is not None:
             return limited
         down = None if although_down else self._board.fault(connection.service)

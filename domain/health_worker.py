@@ -134,7 +134,7 @@ class HealthWorker:
             for service, limit in self._room().items():
                 claimed += await unit.due_checks.claim(service, now, now + self._limits.lease, limit)
             await unit.commit()
-        for due in claimed:
+        for due in await self._checks.affordable(claimed):
             self._begin(due)
         return len(claimed)
 

@@ -29,6 +29,7 @@ def periodic_work(
     forget_deliveries: Work,
     forget_deleted_connections: Work,
     forget_idempotency_keys: Work,
+    forget_call_budgets: Work,
 ) -> Mapping[TaskKind, PlannedWork]:
     """The table. What has no next turn is put where its reason arises: a new credential, a deletion, a webhook."""
     return {
@@ -48,6 +49,7 @@ def periodic_work(
         TaskKind.FORGET_IDEMPOTENCY_KEYS: PlannedWork(
             forget_idempotency_keys, _seconds(60), 1, _HOURLY, whole_server=True
         ),
+        TaskKind.FORGET_CALL_BUDGETS: PlannedWork(forget_call_budgets, _seconds(60), 1, _HOURLY, whole_server=True),
     }
 
 

@@ -29,6 +29,7 @@ from domain.people_ports import (
 )
 from domain.work_ports import (
     AuthorizationFlowRepository,
+    CallBudgetRepository,
     DeletedConnectionRepository,
     DueCheckRepository,
     ServiceIncidentRepository,
@@ -198,6 +199,8 @@ class UnitOfWork(Protocol):
     def tasks(self) -> TaskRepository: ...
     @property
     def due_checks(self) -> DueCheckRepository: ...
+    @property
+    def call_budgets(self) -> CallBudgetRepository: ...
     @property
     def service_incidents(self) -> ServiceIncidentRepository: ...
     @property

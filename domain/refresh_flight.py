@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from domain.call_budget import limit_after, may_call
+from domain.connection_units import share_wait
 from domain.credential_revocation import CredentialRevocations
 from domain.credential_secrets import OAuthSecret
 from domain.credential_vault import CredentialVault
@@ -215,6 +216,7 @@ class RefreshFlight:
             connection = await unit.connections.get(self._connection_id)
             connection.learn_rate_limit(limit_after(fault, connection.rate_limit, now), now)
             await unit.connections.save(connection, keep_version=True)
+            await share_wait(unit, connection)
             if fault.kind not in _LEAVES_OPEN:
                 await unit.credentials.release(connection.id, self._lease)
             await unit.commit()

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from domain.connection_units import share_wait
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import CredentialSecret
 from domain.entities.event import SCHEDULER, Actor
@@ -224,6 +225,7 @@ class RepositorySync:
             if told:
                 current.check_soon(now)
             await unit.connections.save(current, keep_version=True)
+            await share_wait(unit, current)
             await unit.commit()
 
 

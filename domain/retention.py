@@ -11,6 +11,7 @@ from domain.task_outcome import TaskOutcome
 DELIVERIES_KEPT: Final = timedelta(days=30)
 DELETED_CONNECTIONS_KEPT: Final = timedelta(days=30)
 IDEMPOTENCY_KEYS_KEPT: Final = timedelta(hours=24)
+CALL_BUDGETS_KEPT: Final = timedelta(hours=1)
 BATCH: Final = 500
 CONNECTIONS_AT_ONCE: Final = 5
 """Each has as many checks as were made of it: thousands."""
@@ -33,6 +34,11 @@ class Retention:
         await in_batches(self._forget_idempotency_keys)
         return None
 
+    async def forget_call_budgets(self, task: Task) -> TaskOutcome:
+        """Those that have been full for a while, as ones that nobody knows are."""
+        await in_batches(self._forget_call_budgets)
+        return None
+
     async def forget_deleted_connections(self, task: Task) -> TaskOutcome:
         """Their repositories, checks and account; the events stay."""
         await in_batches(self._forget_deleted_connections, CONNECTIONS_AT_ONCE)
@@ -48,6 +54,12 @@ class Retention:
         async with self._units_of_work.writing() as unit:
             before = self._clock() - DELETED_CONNECTIONS_KEPT
             forgotten = await unit.deleted_connections.forget(before, limit)
+            await unit.commit()
+        return forgotten
+
+    async def _forget_call_budgets(self, limit: int) -> int:
+        async with self._units_of_work.writing() as unit:
+            forgotten = await unit.call_budgets.forget(self._clock() - CALL_BUDGETS_KEPT, limit)
             await unit.commit()
         return forgotten
 

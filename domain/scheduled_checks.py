@@ -10,18 +10,20 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from domain.call_budget import may_call
+from domain.call_budgets import CallBudgets, budget_key
 from domain.connection_checks import ConnectionChecks
 from domain.connection_units import credential_of, save_findings
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
+from domain.entities.call_budget import BudgetKey
 from domain.entities.due_check import DueCheck, UnchangedCheck
 from domain.entities.event import SCHEDULER
-from domain.entities.health import HealthCheck, HealthCheckTrigger, rate_limit_after
+from domain.entities.health import ExternalAccount, HealthCheck, HealthCheckTrigger, rate_limit_after
 from domain.errors import CredentialUnreadable, NotFound
 from domain.health import Diagnosis, HealthCheckFactory, HealthSubject
 from domain.ports import UnitsOfWork
-from domain.schedule import after_pass
+from domain.schedule import JITTER, after_pass
 from domain.services.base import IdentityAnswer
 from domain.services.catalogue import ServiceCatalogue
 
@@ -52,6 +54,7 @@ class ScheduledChecks:
         health_checks: HealthCheckFactory,
         vault: CredentialVault,
         refresher: CredentialRefresher,
+        budgets: CallBudgets,
         clock: Callable[[], datetime],
         chance: Callable[[], float],
     ) -> None:
@@ -61,8 +64,30 @@ class ScheduledChecks:
         self._checks = ConnectionChecks(catalogue, health_checks, clock, chance)
         self._vault = vault
         self._refresher = refresher
+        self._budgets = budgets
         self._clock = clock
         self._chance = chance
+
+    async def affordable(self, dues: Sequence[DueCheck]) -> Sequence[DueCheck]:
+        """Those whose accounts have a call left in their budgets; the others are put off. Raises ServiceUnavailable."""
+        keys = {due.connection_id: self._budget_key(due) for due in dues}
+        refused = await self._budgets.take_all(key for key in keys.values() if key is not None)
+        if not refused:
+            return dues
+        again_at = {id_: refused[key] for id_, key in keys.items() if key is not None and key in refused}
+        async with self._units_of_work.writing() as unit:
+            spread = [
+                (due, again_at[due.connection_id] + due.interval * JITTER * self._chance())
+                for due in dues
+                if due.connection_id in again_at
+            ]
+            await unit.due_checks.put_off(spread)
+            await unit.commit()
+        return [due for due in dues if due.connection_id not in again_at]
+
+    def _budget_key(self, due: DueCheck) -> BudgetKey | None:
+        account = None if due.account_id is None else ExternalAccount(due.account_id, "")
+        return budget_key(self._catalogue.get_connected(due.service), account)
 
     async def check(self, due: DueCheck) -> Checked:
         """Ask the service. A credential that is refused and can be refreshed is, and then asked about again.

@@ -3,12 +3,13 @@
 Properties of UnitOfWork in `domain/ports.py`, which says what the verbs mean; implemented in `persistence/`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from domain.entities.authorization_flow import AuthorizationFlow, FlowStage
+from domain.entities.call_budget import Block, BudgetKey, CallAllowance
 from domain.entities.due_check import DueCheck, UnchangedCheck
 from domain.entities.service_incident import ServiceIncident
 from domain.entities.task import Task, TaskKind
@@ -118,6 +119,21 @@ class DueCheckRepository(Protocol):
 
         How many it were, `limit` at most.
         """
+
+
+class CallBudgetRepository(Protocol):
+    """What is left of the calls that services take, for accounts of all organizations."""
+
+    async def take(
+        self, wanted: Mapping[BudgetKey, tuple[CallAllowance, int, int]], now: datetime
+    ) -> Mapping[BudgetKey, Block]:
+        """Take calls from each budget: the last number where so many are left, else the first, or none."""
+
+    async def block(self, service: str, holder: str, until: datetime) -> None:
+        """Have nobody call for this account before that moment."""
+
+    async def forget(self, full_before: datetime, limit: int) -> int:
+        """Remove those of which nothing was taken since; how many it were."""
 
 
 class ServiceIncidentRepository(Protocol):

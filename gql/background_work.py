@@ -72,6 +72,7 @@ def _runner(tether: Tether) -> Runner:
             forget_deliveries=retention.forget_deliveries,
             forget_deleted_connections=retention.forget_deleted_connections,
             forget_idempotency_keys=retention.forget_idempotency_keys,
+            forget_call_budgets=retention.forget_call_budgets,
         ),
         clock,
     )
@@ -85,6 +86,7 @@ def _health_worker(tether: Tether) -> HealthWorker:
         tether.health_checks,
         CredentialVault(tether.encryption),
         tether.refresher,
+        tether.budgets,
         clock,
         random.random,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from domain.authorization_flows import AuthorizationFlows
+from domain.call_budgets import CallBudgets
 from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
@@ -56,6 +57,7 @@ class Tether:
     http: HttpClient
     catalogue: ServiceCatalogue
     board: ServiceBoard
+    budgets: CallBudgets
     key_provider: KeyProvider
     key_ring: KeyRing
     encryption: CredentialEncryption
@@ -100,7 +102,10 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
         ):
             catalogue = _catalogue(settings, http)
             health_checks = HealthCheckFactory(catalogue, _now)
-            refresher = CredentialRefresher(units_of_work, catalogue, CredentialVault(encryption), _now, board=board)
+            budgets = CallBudgets(units_of_work, catalogue, _now)
+            refresher = CredentialRefresher(
+                units_of_work, catalogue, CredentialVault(encryption), _now, board=board, budgets=budgets
+            )
             repository_sync = RepositorySync(units_of_work, catalogue, refresher, _now)
             closing.push_async_callback(refresher.aclose)
             yield Tether(
@@ -111,6 +116,7 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
                 http=http,
                 catalogue=catalogue,
                 board=board,
+                budgets=budgets,
                 key_provider=key_provider,
                 key_ring=key_ring,
                 encryption=encryption,

@@ -224,6 +224,19 @@ Index(
     sqlite_where=text("next_check_at IS NOT NULL"),
 )
 
+call_budgets = Table(
+    "call_budgets",
+    metadata,
+    Column("service", ordered_text(), nullable=False),
+    Column("host", ordered_text(), nullable=False),
+    Column("holder", ordered_text(), nullable=False),  # the account at the service
+    Column("full_at", Timestamp, nullable=False),  # when all calls that may be made at once are there again
+    Column("blocked_until", Timestamp),
+    PrimaryKeyConstraint("service", "host", "holder"),
+    Index(None, "full_at"),
+    postgresql_with={"fillfactor": 50},
+)
+
 service_incidents = Table(
     "service_incidents",
     metadata,

@@ -13,6 +13,7 @@ from persistence.database import Database
 from persistence.driver_errors import translating_errors
 from persistence.repositories.api_keys import SqlApiKeyRepository
 from persistence.repositories.authorization_flows import SqlAuthorizationFlowRepository
+from persistence.repositories.call_budgets import SqlCallBudgetRepository
 from persistence.repositories.connection_events import SqlConnectionEventRepository
 from persistence.repositories.data_keys import SqlDataKeyRepository
 from persistence.repositories.deleted_connections import SqlDeletedConnectionRepository
@@ -127,6 +128,10 @@ class SqlUnitOfWork:
     @cached_property
     def due_checks(self) -> SqlDueCheckRepository:
         return SqlDueCheckRepository(self._transaction)
+
+    @cached_property
+    def call_budgets(self) -> SqlCallBudgetRepository:
+        return SqlCallBudgetRepository(self._transaction)
 
     @cached_property
     def service_incidents(self) -> SqlServiceIncidentRepository:

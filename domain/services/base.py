@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.credential_secrets import CredentialSecret
+from domain.entities.call_budget import CallAllowance
 from domain.entities.health import Identity, Json, ServiceRateLimit
 from domain.services.authorization import Authorization, AuthorizationMethod
 from domain.services.repository_listing import RepositoryListing
@@ -92,6 +93,10 @@ class Service(Protocol):
     @property
     def host(self) -> str:
         """Whom calls go to: services of the same id on another host are another operator's choice."""
+
+    @property
+    def allowance(self) -> CallAllowance:
+        """How many calls it takes for one account."""
 
     @property
     def authorization(self) -> Authorization | None:

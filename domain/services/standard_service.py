@@ -6,6 +6,7 @@ A service derives from it and says only what is its own.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from domain.credential_secrets import CredentialSecret, GitHubAppSecret, OAuthSecret, TokenSecret
+from domain.entities.call_budget import CallAllowance
 from domain.entities.health import Json
 from domain.secret import Secret
 from domain.services.authorization import Authorization
@@ -21,6 +22,7 @@ class StandardService:
 
     name: str
     host: str = ""
+    allowance = CallAllowance(per_hour=3_600, at_once=60)
     scopes: Sequence[ServiceScope] = ()
     required_scopes_description = "The scopes that this connection needs; it is shown as degraded while one is missing."
     authorization: Authorization | None = None

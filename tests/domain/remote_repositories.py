@@ -14,6 +14,7 @@ from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import CredentialSecret, TokenSecret
 from domain.credential_vault import CredentialVault
+from domain.entities.call_budget import CallAllowance
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import SCHEDULER
 from domain.entities.health import ExternalAccount, Identity, Json, ServiceRateLimit
@@ -106,6 +107,7 @@ class Forge:
     id: str = "forge"
     name: str = "Forge"
     host: str = "forge.example"
+    allowance: CallAllowance = field(default_factory=lambda: CallAllowance(3_600, 60))
     description: str = "Repositories."
     documentation_url: str = "https://forge.example/docs"
     authorization_methods: Sequence[AuthorizationMethod] = (AuthorizationMethod.TOKEN,)

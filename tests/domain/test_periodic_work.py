@@ -263,6 +263,7 @@ def test_the_table_names_every_kind_of_work() -> None:
         forget_deliveries=work,
         forget_deleted_connections=work,
         forget_idempotency_keys=work,
+        forget_call_budgets=work,
     )
     assert table.keys() == set(TaskKind)
 

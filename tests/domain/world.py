@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from domain.address_guard import OutboundAllow
+from domain.call_budgets import CallBudgets
 from domain.check_recorder import CheckRecorder
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
@@ -148,14 +149,16 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
     encryption = CredentialEncryption(KeyRing([KeyRing.generate(provider)], provider))
     async with Database(database_url) as database:
         units = SqlUnitsOfWork(database, lambda organization_id: None)
-        board = ServiceBoard(units)
-        refresher = CredentialRefresher(units, catalogue, CredentialVault(encryption), clock, lambda: 0.5, board=board)
+        board, budgets = ServiceBoard(units), CallBudgets(units, catalogue, clock)
+        refresher = CredentialRefresher(
+            units, catalogue, CredentialVault(encryption), clock, lambda: 0.5, board=board, budgets=budgets
+        )
         health_checks = HealthCheckFactory(catalogue, clock)
         manager = ServiceConnectionManager(
             units, catalogue, health_checks, encryption, refresher, clock, lambda: 0.5, board=board
         )
         scheduled = ScheduledChecks(
-            units, catalogue, health_checks, CredentialVault(encryption), refresher, clock, lambda: 0.5
+            units, catalogue, health_checks, CredentialVault(encryption), refresher, budgets, clock, lambda: 0.5
         )
         users = UserService(units, clock)
         world = World(

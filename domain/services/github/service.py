@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from domain.credential_secrets import CredentialSecret, GitHubAppSecret, OAuthSecret, TokenSecret
+from domain.entities.call_budget import CallAllowance
 from domain.http import HttpClient
 from domain.secret import Secret
 from domain.services.authorization import AuthorizationMethod
@@ -38,6 +39,7 @@ class GitHub(StandardService):
     `webhook_secrets` are several while the secret is changed.
     """
 
+    allowance = CallAllowance(per_hour=5_000, at_once=500)  # the least of its limits, and 900 points a minute
     id = SERVICE_ID
     name = SERVICE_NAME
     documentation_url = (

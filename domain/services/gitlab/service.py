@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from domain.credential_secrets import CredentialSecret, OAuthSecret
+from domain.entities.call_budget import CallAllowance
 from domain.entities.health import Identity
 from domain.http import HttpAnswer, HttpClient, HttpFault
 from domain.secret import Secret
@@ -27,6 +28,7 @@ class GitLab(StandardService):
     operator's choice, not a tenant's. Of webhook secrets there are two while one is being replaced.
     """
 
+    allowance = CallAllowance(per_hour=36_000, at_once=600)  # a third of what GitLab.com takes from a person
     id = ID
     name = NAME
     description = "Projects, issues and merge requests on GitLab, through OAuth or a personal access token."

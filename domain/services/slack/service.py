@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from domain.credential_secrets import CredentialSecret, OAuthSecret
+from domain.entities.call_budget import CallAllowance
 from domain.http import HttpClient
 from domain.secret import Secret
 from domain.services.authorization import AuthorizationMethod
@@ -26,6 +27,7 @@ class Slack(StandardService):
     It has no repositories: `channels` are their counterpart.
     """
 
+    allowance = CallAllowance(per_hour=6_000, at_once=100)  # auth.test may be called some hundred times a minute
     id = SERVICE_ID
     name = SERVICE_NAME
     documentation_url = "https://docs.slack.dev/authentication/tokens/"

@@ -58,6 +58,17 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 50},
     )
     op.create_table(
+        "call_budgets",
+        sa.Column("service", ordered_text(), nullable=False),
+        sa.Column("host", ordered_text(), nullable=False),
+        sa.Column("holder", ordered_text(), nullable=False),
+        sa.Column("full_at", Timestamp, nullable=False),
+        sa.Column("blocked_until", Timestamp),
+        sa.PrimaryKeyConstraint("service", "host", "holder"),
+        sa.Index(None, "full_at"),
+        postgresql_with={"fillfactor": 50},
+    )
+    op.create_table(
         "service_incidents",
         sa.Column("id", Identifier, primary_key=True),
         sa.Column("service", ordered_text(), nullable=False),
@@ -107,6 +118,7 @@ def downgrade() -> None:
     op.execute(f"UPDATE service_connections SET {moved}")
     op.drop_table("connection_health")
     op.drop_table("service_incidents")
+    op.drop_table("call_budgets")
     op.create_index(
         "ix_service_connections_by_health_checked_order",
         "service_connections",
