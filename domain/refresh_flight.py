@@ -1,7 +1,8 @@
 """RefreshFlight: one refresh of one credential, alone among all processes. Made by CredentialRefresher.
 
-The credential is leased, the service asked with no transaction open, and its answer stored where generation and lease
-are still those it was leased with. Refresh tokens work once: asking twice, or losing an answer, loses the connection.
+The credential is leased, the service asked with no transaction open, and its answer stored where the generation is
+still the one it was leased with, and the lease nobody else's. Refresh tokens work once: asking twice, or losing an
+answer, loses the connection.
 """
 
 import asyncio
@@ -175,7 +176,7 @@ class RefreshFlight:
                 return self._refreshed(credential)  # reconnected meanwhile; or stored by us, and we weren't told
             replaced, now = credential.generation, self._clock()
             self._vault.replace(credential, _completed(grant, leased), None, now)
-            await unit.credentials.save(credential, replaces_generation=replaced, lease=self._lease)
+            await self._save(unit, credential, replaced, connection)
             following = refresh_task(credential, self._chance)
             if following is not None:
                 await unit.tasks.put(following)
@@ -184,6 +185,23 @@ class RefreshFlight:
             await unit.events.append([rotated], self._actor)
             await unit.commit()
         return Refreshed(credential.generation, grant.secret)
+
+    async def _save(
+        self, unit: UnitOfWork, credential: ServiceCredential, replaced: int, connection: ServiceConnection
+    ) -> None:
+        """By the lease, even one that is long over: as long as nobody else has it, nothing else can be stored.
+
+        Whoever took it over and gave it back has got nothing from the service. Raises LeaseLost where somebody has it,
+        or has found with it that the connection is at its end.
+        """
+        try:
+            await unit.credentials.save(credential, replaces_generation=replaced, lease=self._lease)
+        except LeaseLost:
+            now = self._clock()
+            taken = await unit.credentials.lease(connection.id, self._lease, generation=replaced, now=now, until=now)
+            if taken is not LeaseOutcome.TAKEN or connection.status in ENDED:
+                raise
+            await unit.credentials.save(credential, replaces_generation=replaced, lease=self._lease)
 
     async def _end(self, leased: _Leased, fault: ServiceFault, interrupted: bool) -> RefreshOutcome:
         """The service refuses the refresh token. Unless somebody has a newer one, the connection ends by that."""

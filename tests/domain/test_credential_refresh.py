@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -24,9 +24,10 @@ from domain.entities.task import Task, TaskKind
 from domain.errors import NotFound, ServiceUnavailable
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
-from domain.ports import UnitOfWork
+from domain.ports import LeaseOutcome, UnitOfWork
 from domain.refresh_flight import LEASE
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
+from domain.refresh_refusal import under_way
 from domain.secret import Secret
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.authorization import Grant
@@ -131,6 +132,15 @@ class Refreshing:
             await unit.commit()
         assert task.subject_id == connection.id
         return task
+
+    async def take_over(self, connection: ServiceConnection, lease: UUID) -> None:
+        """As another process does, once the time of the lease is over."""
+        self.world.clock.advance(seconds=LEASE.total_seconds())
+        now = self.world.clock()
+        async with self.world.units.writing(connection.organization_id) as unit:
+            outcome = await unit.credentials.lease(connection.id, lease, generation=1, now=now, until=now + LEASE)
+            await unit.commit()
+        assert outcome is LeaseOutcome.TAKEN_OVER
 
     async def withdraw(self, connection: ServiceConnection) -> None:
         """The person takes the grant back at the service, which ends all of its tokens."""
@@ -358,6 +368,68 @@ async def test_what_the_service_gave_waits_for_the_database(refreshing: Refreshi
     assert units.failures == 0
     assert isinstance(await refreshing.identify(connection), Identified)
     assert await refreshing.asked() == (1, 0)
+
+
+async def test_a_lease_that_ran_out_while_nobody_took_it_loses_nothing(refreshing: Refreshing) -> None:
+    connection = await refreshing.link()
+
+    async def take_long() -> None:
+        refreshing.world.clock.advance(seconds=2 * LEASE.total_seconds())
+
+    refreshing.service.interpose(take_long)
+    outcome = await refreshing.refresh(connection)
+    assert isinstance(outcome, Refreshed)
+    assert outcome.generation == 2
+    assert isinstance(await refreshing.identify(connection), Identified)
+    assert await refreshing.asked() == (1, 0)
+
+
+async def test_a_lease_that_was_taken_over_and_given_back_loses_nothing(refreshing: Refreshing) -> None:
+    connection = await refreshing.link()
+    other = uuid4()
+
+    async def be_taken_over_for_a_while() -> None:
+        await refreshing.take_over(connection, other)
+        async with refreshing.world.units.writing(connection.organization_id) as unit:
+            await unit.credentials.release(connection.id, other)
+            await unit.commit()
+
+    refreshing.service.interpose(be_taken_over_for_a_while)
+    outcome = await refreshing.refresh(connection)
+    assert isinstance(outcome, Refreshed)
+    assert isinstance(await refreshing.identify(connection), Identified)
+    assert await refreshing.asked() == (1, 0)
+
+
+async def test_what_a_slow_process_brings_is_refused_where_another_has_its_lease(refreshing: Refreshing) -> None:
+    connection = await refreshing.link()
+
+    async def be_taken_over() -> None:
+        await refreshing.take_over(connection, uuid4())
+
+    refreshing.service.interpose(be_taken_over)
+    outcome = await refreshing.refresh(connection)
+    assert isinstance(outcome, RefreshFailed)
+    assert outcome.fault == under_way()
+    assert (await refreshing.links.credential(connection)).generation == 1
+    assert await refreshing.asked() == (1, 0)
+
+
+async def test_what_a_slow_process_brings_is_refused_where_another_has_ended_the_connection(
+    refreshing: Refreshing,
+) -> None:
+    connection = await refreshing.link()
+    slow = refreshing.service
+
+    async def be_overtaken() -> None:
+        slow.interpose(None)  # for the other one
+        refreshing.world.clock.advance(seconds=LEASE.total_seconds())
+        assert isinstance(await refreshing.refresh(connection), RefreshFailed)
+
+    slow.interpose(be_overtaken)
+    assert isinstance(await refreshing.refresh(connection), RefreshFailed)
+    assert (await refreshing.links.stored(connection)).status is ConnectionStatus.EXPIRED
+    assert (await refreshing.links.credential(connection)).generation == 1
 
 
 async def test_who_joins_a_refresh_that_ends_with_what_they_have_seen_refused_gets_a_newer_one(
