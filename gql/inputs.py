@@ -96,7 +96,10 @@ class UpdateConnectionInput:
 @strawberry.input(description="A status to set.")
 class UpdateConnectionStatusInput:
     connection_id: strawberry.ID = strawberry.field(description="Of which connection.")
-    status: ConnectionStatus = strawberry.field(description="One of its `availableStatuses`.")
+    status: ConnectionStatus = strawberry.field(
+        description="One of its `availableStatuses`; or INACTIVE for one that the service suspends, which then stays "
+        "paused after the suspension."
+    )
     reason: str | None = strawberry.field(default=None, description="Why, for the others of the team.")
     expected_version: int | None = strawberry.field(default=None, description=_EXPECTED_VERSION)
     dry_run: bool = strawberry.field(default=False, description="Only see whether it could be done.")

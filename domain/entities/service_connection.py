@@ -31,6 +31,7 @@ FAILURES_BEFORE_ERROR = 3
 PAUSED = "PAUSED"
 """The code of an INACTIVE that a member asked for; with any other, it is the service that suspends the connection."""
 
+_PAUSED_BY_A_MEMBER = "Paused by a member."
 _S = ConnectionStatus
 
 
@@ -141,12 +142,14 @@ class ServiceConnection:
 
     def set_status(self, to: ConnectionStatus, *, reason: str | None, now: datetime) -> list[EventDraft]:
         """A member's wish. Raises InvalidTransition where the machine has no such step for members."""
+        if to is _S.INACTIVE and self.suspended:
+            return self._pause_besides(reason, now)
         if to is self.status:
             return []
         allowed = allowed_for_members(self.status)
         if to not in allowed:
             raise InvalidTransition(self.status, to, allowed, refusal(self.status, to, allowed))
-        code, message = (PAUSED, "Paused by a member.") if to is _S.INACTIVE else ("RESUMED", "Resumed by a member.")
+        code, message = (PAUSED, _PAUSED_BY_A_MEMBER) if to is _S.INACTIVE else ("RESUMED", "Resumed by a member.")
         if to is _S.ACTIVE:
             self.health.consecutive_failures = 0
         self.health.next_check_at = now if to is _S.ACTIVE else None
@@ -271,6 +274,12 @@ class ServiceConnection:
         self.deleted_at = self.updated_at = now
         self.health.next_check_at = None
         return [self._draft(ConnectionEventType.DELETED, now, data={"name": self.name, "service": self.service})]
+
+    def _pause_besides(self, reason: str | None, now: datetime) -> list[EventDraft]:
+        """What the service suspends is paused by a member too. No step: but it is their pause now, and outlasts it."""
+        self.status_reason = StatusReason(PAUSED, reason or _PAUSED_BY_A_MEMBER, Remedy.NONE)
+        self.health.next_check_at, self.updated_at = None, now
+        return [self._draft(ConnectionEventType.UPDATED, now, data={"changed": ["statusReason"]})]
 
     def _knows_later_than(self, check: HealthCheck, now: datetime) -> bool:
         """Whether a check that began after this one has been recorded: then this one is history, not news.

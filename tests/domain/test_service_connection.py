@@ -223,6 +223,24 @@ def test_the_end_of_a_suspension_is_not_the_end_of_a_members_pause() -> None:
     assert connection.health.next_check_at is None
 
 
+def test_a_members_pause_outlasts_the_suspension_during_which_it_was_asked_for() -> None:
+    connection = a_connection(Status.ACTIVE)
+    report(connection, Status.INACTIVE, told_at=START)
+
+    [draft] = connection.set_status(Status.INACTIVE, reason="Holidays.", now=START)
+    assert (draft.type, draft.data, draft.status_change) == (Type.UPDATED, {"changed": ["statusReason"]}, None)
+    assert connection.status_reason == StatusReason("PAUSED", "Holidays.", Remedy.NONE)
+    assert connection.set_status(Status.INACTIVE, reason=None, now=START) == []
+
+    assert report(connection, Status.ACTIVE, told_at=START + timedelta(minutes=1)) == []
+    check = a_check(Verdict.PASSED, at=START + timedelta(minutes=2))
+    assert [draft.status_change for draft in record(connection, check)] == [None, None]
+    assert (connection.status, connection.checkable) == (Status.INACTIVE, False)
+
+    connection.set_status(Status.ACTIVE, reason=None, now=START + timedelta(minutes=3))
+    assert connection.status is Status.ACTIVE
+
+
 def test_a_report_that_another_has_overtaken_changes_nothing() -> None:
     connection = a_connection(Status.ACTIVE)
     report(connection, Status.ACTIVE, told_at=START + timedelta(seconds=1))
@@ -416,6 +434,7 @@ class StatusMachine(RuleBasedStateMachine):
         self.connection = a_connection()
         self.now = START
         self.failures_in_a_row = 0
+        self.paused = False  # by a member, whatever the service does
 
     @rule(verdict=st.sampled_from(Verdict), account=st.sampled_from([ACME, GLOBEX, None]))
     def check(self, verdict: Verdict, account: ExternalAccount | None) -> None:
@@ -468,6 +487,7 @@ class StatusMachine(RuleBasedStateMachine):
         if to is before or to in allowed_for_members(before):
             self.took(before, self.connection.set_status(to, reason=None, now=self.now), Cause.MEMBER)
             assert self.connection.status is to
+            self.paused = to is Status.INACTIVE
             if to is Status.ACTIVE and before is not to:
                 self.failures_in_a_row = 0
         else:
@@ -496,8 +516,11 @@ class StatusMachine(RuleBasedStateMachine):
         assert self.connection.health.consecutive_failures == self.failures_in_a_row
 
     @invariant()
-    def what_a_member_paused_is_not_due(self) -> None:
-        if self.connection.status is Status.INACTIVE and not self.connection.suspended:
+    def what_a_member_paused_stays_so_and_is_not_due(self) -> None:
+        """Until a member resumes it, or the service withdraws the grant."""
+        self.paused = self.paused and self.connection.status is not Status.REVOKED
+        assert self.paused == (self.connection.status is Status.INACTIVE and not self.connection.suspended)
+        if self.paused:
             assert self.connection.health.next_check_at is None
 
     @invariant()
