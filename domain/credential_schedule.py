@@ -34,15 +34,24 @@ def refreshable_from(credential: ServiceCredential) -> datetime | None:
 
 
 def warning_at(credential: ServiceCredential, now: datetime) -> datetime | None:
-    """When its end is to be warned of next: now, where the first moment for it is over. None after the last one."""
-    if credential.refreshable or credential.expires_at is None or credential.expires_at <= now:
-        return None
-    return max(now, credential.expires_at - WARNED_AHEAD[0])
+    """When its end is to be warned of next: now, where the first moment for it is over. None after the last one.
+
+    The end of one that can be refreshed is that of its refresh token.
+    """
+    end = credential.ends_at
+    return None if end is None or end <= now else max(now, end - WARNED_AHEAD[0])
+
+
+def first_warning_at(credential: ServiceCredential, now: datetime) -> datetime | None:
+    """The same for an end that was told just now: a refresh that comes before it may put it off, and has to be seen."""
+    at, end = warning_at(credential, now), credential.ends_at
+    if at is None or end is None or not credential.refreshable or credential.expires_at is None:
+        return at
+    return max(at, credential.expires_at) if credential.expires_at < end else at
 
 
 def next_warning_at(credential: ServiceCredential, now: datetime) -> datetime | None:
     """The first moment after now."""
-    if credential.refreshable or credential.expires_at is None:
-        return None
-    moments = (credential.expires_at - ahead for ahead in WARNED_AHEAD)
+    end = credential.ends_at
+    moments = () if end is None else (end - ahead for ahead in WARNED_AHEAD)
     return next((moment for moment in moments if moment > now), None)

@@ -1,4 +1,4 @@
-"""ExpiryWarnings: tells an organization that a credential ends soon which can't be refreshed. Run by the runner."""
+"""ExpiryWarnings: tells an organization that a credential ends soon, and no refresh helps. Run by the runner."""
 
 import logging
 from collections.abc import Callable
@@ -33,12 +33,12 @@ class ExpiryWarnings:
             if credential is None:
                 raise NotFound.connection()
             now = self._clock()
-            at = warning_at(credential, now)
-            if at is None or credential.expires_at is None or connection.status in _ENDED:
+            at, end = warning_at(credential, now), credential.ends_at
+            if at is None or end is None or connection.status in _ENDED:
                 return Ended()
             if at > now:
                 return Again(at)  # it was put for an earlier credential
-            days_left = -((now - credential.expires_at) // _DAY)
+            days_left = -((now - end) // _DAY)
             next_at = next_warning_at(credential, now)
             kept = (
                 await unit.tasks.finish(task) if next_at is None else await unit.tasks.repeat(task, next_at, attempts=0)
@@ -47,8 +47,6 @@ class ExpiryWarnings:
                 _log.warning("The warning of %s is another process's: the lease had ended.", connection.id)
                 return Settled()
             await unit.connections.save(connection, keep_version=True)
-            await unit.events.append(
-                [connection.credentials_expiring(credential.expires_at, days_left, now)], SCHEDULER
-            )
+            await unit.events.append([connection.credentials_expiring(end, days_left, now)], SCHEDULER)
             await unit.commit()
         return Settled()

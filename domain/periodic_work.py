@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from domain.credential_schedule import refresh_at, warning_at
+from domain.credential_schedule import first_warning_at, refresh_at
 from domain.entities.credential import ServiceCredential
 from domain.entities.identifiers import new_id
 from domain.entities.task import Task, TaskKind
@@ -63,7 +63,7 @@ def tasks_for(
     """
     moments = {
         TaskKind.REFRESH_CREDENTIAL: refresh_at(credential, chance),
-        TaskKind.WARN_OF_EXPIRY: warning_at(credential, now),
+        TaskKind.WARN_OF_EXPIRY: first_warning_at(credential, now),
         TaskKind.SYNC_REPOSITORIES: None if service.repositories is None else now,
     }
     return [_task(kind, credential, at) for kind, at in moments.items() if at is not None]
@@ -73,6 +73,12 @@ def refresh_task(credential: ServiceCredential, chance: Callable[[], float]) -> 
     """The next refresh of one that was just refreshed; None where none is needed."""
     at = refresh_at(credential, chance)
     return None if at is None else _task(TaskKind.REFRESH_CREDENTIAL, credential, at)
+
+
+def warning_task(credential: ServiceCredential, now: datetime) -> Task | None:
+    """The warning of an end that a refresh has brought; None where none is known."""
+    at = first_warning_at(credential, now)
+    return None if at is None else _task(TaskKind.WARN_OF_EXPIRY, credential, at)
 
 
 def _task(kind: TaskKind, credential: ServiceCredential, due_at: datetime) -> Task:

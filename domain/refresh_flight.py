@@ -22,7 +22,7 @@ from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor, ConnectionEventType
 from domain.entities.service_connection import ServiceConnection
 from domain.errors import CredentialUnreadable, LeaseLost, NotFound, ServiceUnavailable, VersionConflict
-from domain.periodic_work import refresh_task
+from domain.periodic_work import refresh_task, warning_task
 from domain.ports import LeaseOutcome, UnitOfWork, UnitsOfWork
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
 from domain.refresh_refusal import ENDED, no_client, reconnect_needed, refusal_check, under_way
@@ -174,12 +174,15 @@ class RefreshFlight:
             credential = await self._credential(unit)
             if credential.generation != leased.credential.generation:
                 return self._refreshed(credential)  # reconnected meanwhile; or stored by us, and we weren't told
-            replaced, now = credential.generation, self._clock()
+            replaced, ended, now = credential.generation, credential.ends_at, self._clock()
             self._vault.replace(credential, _completed(grant, leased), None, now)
             await self._save(unit, credential, replaced, connection)
             following = refresh_task(credential, self._chance)
             if following is not None:
                 await unit.tasks.put(following)
+            warning = None if credential.ends_at == ended else warning_task(credential, now)
+            if warning is not None:
+                await unit.tasks.put_at(warning)
             rotated = connection.credentials_rotated(credential.generation, credential.fingerprint, now)
             await unit.connections.save(connection, keep_version=True)
             await unit.events.append([rotated], self._actor)

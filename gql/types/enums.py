@@ -116,8 +116,9 @@ described(
     "What happened to a connection. Each says what `ConnectionEvent.data` holds.",
     {
         ConnectionEventType.CREATED: 'It was created. Data: {"name", "service"}.',
-        ConnectionEventType.UPDATED: "Its name, labels, settings or the choice of a repository were changed. Data: "
-        '{"changed": ["name", …]}; of a repository, {"changed": ["repositories"], "repository", "selected"}.',
+        ConnectionEventType.UPDATED: "Its name, labels, settings or the choice of a repository were changed, or a "
+        'member paused what the service suspends. Data: {"changed": ["name", …]}; of a repository, {"changed": '
+        '["repositories"], "repository", "selected"}; of such a pause, {"changed": ["statusReason"]}.',
         ConnectionEventType.AUTHORIZED: "It was authorized in the browser. Data: "
         '{"method", "account", "previousAccount"}; the last is null for a new one.',
         ConnectionEventType.STATUS_CHANGED: "Its status changed; see `status`.",
@@ -125,7 +126,8 @@ described(
         ConnectionEventType.HEALTH_CHECKED: "Its health was checked; see `health`. Of scheduled checks, "
         "those are told that find something else than the one before.",
         ConnectionEventType.CREDENTIALS_ROTATED: 'It has a new credential. Data: {"generation", "fingerprint"}.',
-        ConnectionEventType.CREDENTIALS_EXPIRING: "Its credential ends soon and can't be renewed by itself.",
+        ConnectionEventType.CREDENTIALS_EXPIRING: "Its credential, or the refresh token by which that is "
+        'renewed, ends soon: only reconnecting helps. Data: {"expiresAt", "days"}.',
         ConnectionEventType.REPOSITORIES_SYNCED: "All of its repositories were compared with the service's. "
         'Data: {"added", "updated", "removed", "unchanged"}.',
         ConnectionEventType.WEBHOOK_RECEIVED: "The service reported something.",

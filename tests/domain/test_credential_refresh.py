@@ -19,6 +19,7 @@ from domain.credential_vault import CredentialVault
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import SCHEDULER, ConnectionEventType
 from domain.entities.health import HealthStatus, Remedy, ServiceRateLimit
+from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
 from domain.errors import NotFound, ServiceUnavailable
@@ -187,6 +188,21 @@ async def test_a_refresh_puts_the_next_one_ahead_of_the_new_end(refreshing: Refr
     assert following is not None
     assert credential.expires_at is not None
     assert timedelta(minutes=48) <= credential.expires_at - following.due_at <= timedelta(minutes=72)
+
+
+async def test_a_refresh_that_brings_a_new_end_puts_its_warning_off(refreshing: Refreshing) -> None:
+    connection, world = await refreshing.link(), refreshing.world
+    async with world.units.writing() as unit:
+        kind, now = TaskKind.WARN_OF_EXPIRY, world.clock()
+        await unit.tasks.put(Task(new_id(), kind, connection.id, connection.organization_id, now))
+        await unit.commit()
+    await refreshing.refresh(connection)
+    credential = await refreshing.links.credential(connection)
+    async with world.units.reading() as unit:
+        warning = await unit.tasks.find(TaskKind.WARN_OF_EXPIRY, connection.id)
+    assert warning is not None
+    assert credential.refresh_expires_at is not None
+    assert warning.due_at == credential.refresh_expires_at - timedelta(days=7)
 
 
 async def test_all_who_need_a_refresh_at_once_share_one(refreshing: Refreshing) -> None:

@@ -77,9 +77,12 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _DAY = timedelta(days=1)
 
 
-def credential(*, refreshable: bool, expires_at: datetime | None, rotated_at: datetime = NOW) -> ServiceCredential:
+def credential(
+    *, refreshable: bool, expires_at: datetime | None, refresh_expires_at: datetime | None = None
+) -> ServiceCredential:
     made = stored_credential(service_connection(new_id()))
-    made.refreshable, made.expires_at, made.rotated_at = refreshable, expires_at, rotated_at
+    made.refreshable, made.expires_at, made.rotated_at = refreshable, expires_at, NOW
+    made.refresh_expires_at = refresh_expires_at
     return made
 
 
@@ -119,11 +122,25 @@ async def test_a_new_credential_has_the_tasks_that_its_kind_and_service_call_for
     end = NOW + 30 * _DAY
     assert due(slack, refreshable=False, expires_at=end) == {TaskKind.WARN_OF_EXPIRY: end - 7 * _DAY}
     assert due(slack, refreshable=False, expires_at=NOW + 2 * _DAY) == {TaskKind.WARN_OF_EXPIRY: NOW}
+    hour = timedelta(hours=1)
+    for ends_in, warned_in in ((180 * _DAY, 173 * _DAY), (5 * _DAY, hour), (hour / 2, timedelta(0))):
+        linked = due(slack, refreshable=True, expires_at=NOW + hour, refresh_expires_at=NOW + ends_in)
+        assert linked[TaskKind.WARN_OF_EXPIRY] == NOW + warned_in
 
 
 async def test_the_end_of_a_credential_is_warned_of_seven_days_and_one_day_ahead_once_each(world: World) -> None:
     """By a process of its own each time, as after restarts, and with the task put again and again meanwhile."""
     connection = await ending(world, world.clock() + 30 * _DAY)
+    for _ in range(62):
+        await warning_turn(world)
+        world.clock.advance(hours=12)
+    assert await days_told(world, connection) == [7, 1]
+    assert await warning_task(world, connection) is None
+
+
+async def test_the_end_of_a_refresh_token_is_warned_of_alike(world: World) -> None:
+    now = world.clock()
+    connection = await ending(world, now + timedelta(hours=8), refresh_expires_at=now + 30 * _DAY)
     for _ in range(62):
         await warning_turn(world)
         world.clock.advance(hours=12)
@@ -268,11 +285,14 @@ def test_the_table_names_every_kind_of_work() -> None:
     assert table.keys() == set(TaskKind)
 
 
-async def ending(world: World, expires_at: datetime) -> ServiceConnection:
-    """A connection by a token that ends then."""
+async def ending(
+    world: World, expires_at: datetime, *, refresh_expires_at: datetime | None = None
+) -> ServiceConnection:
+    """A connection by a token that ends then, or by one that can be refreshed until `refresh_expires_at`."""
     connection = service_connection(world.organization_id, f"ends {new_id()}")
     made = stored_credential(connection)
-    made.expires_at = expires_at
+    made.expires_at, made.refresh_expires_at = expires_at, refresh_expires_at
+    made.refreshable = refresh_expires_at is not None
     async with world.units.writing(world.organization_id) as unit:
         await unit.connections.add(connection)
         await unit.credentials.add(made)
