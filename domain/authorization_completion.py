@@ -68,7 +68,7 @@ class AuthorizationCompletion:
             flow = await unit.authorization_flows.find(code_hash=one_time_hash(code))
         if flow is None:
             raise _unknown_code()
-        if (viewer.user_id, viewer.api_key_id) != (flow.user_id, flow.api_key_id):
+        if not flow.was_begun_by(viewer):
             await self._abandoned.forget(flow)
             raise _unknown_code()
         grant = open_grant(self._vault, flow)

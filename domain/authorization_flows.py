@@ -1,11 +1,13 @@
 """AuthorizationFlows: connecting a service in the browser, from authorizeConnection to completeAuthorization.
 
 Called by these two mutations, by `gql/http/authorization.py` for the browser's part, and by the runner, which has
-expired flows forgotten. Who began a flow has to finish it: a link that is sent to somebody else gains nothing.
+expired flows forgotten. Who began a flow has to finish it, by the code or by being signed in where the browser comes
+back: a link that is sent to somebody else gains nothing.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -13,7 +15,7 @@ from uuid import UUID
 from domain.abandoned_grants import AbandonedGrants
 from domain.authorization import authorize
 from domain.authorization_completion import AuthorizationCompletion
-from domain.authorization_journey import Arrival, AuthorizationJourney, Departure
+from domain.authorization_journey import Arrival, AuthorizationJourney, Connected, Departure
 from domain.connection_checks import ConnectionChecks
 from domain.credential_vault import CredentialVault
 from domain.entities.authorization_flow import AuthorizationFlow, FlowStage
@@ -22,9 +24,11 @@ from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.text import clean_labels, clean_name
 from domain.entities.user import Action, Viewer
-from domain.errors import InvalidInput, NotFound
+from domain.errors import DomainError, InvalidInput, NotFound, ServiceUnavailable
+from domain.flow_failure import fault_at_completion
 from domain.one_time_tokens import new_one_time_token, one_time_hash
 from domain.ports import UnitOfWork, UnitsOfWork
+from domain.secret import Secret
 from domain.services.authorization import AuthorizationMethod
 from domain.services.base import Service
 from domain.services.catalogue import ServiceCatalogue
@@ -32,6 +36,8 @@ from domain.services.settings import accepted_settings
 
 FLOW_LIFETIME: Final = timedelta(minutes=10)
 """From authorizeConnection to the way back."""
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +131,26 @@ class AuthorizationFlows:
         """A browser takes the link."""
         return await self._journey.start(token)
 
-    async def come_back(self, service_id: str, query: Mapping[str, str], proofs: Mapping[str, str]) -> Arrival:
-        """A browser comes back from the service."""
-        return await self._journey.come_back(service_id, query, proofs)
+    async def come_back(
+        self, service_id: str, query: Mapping[str, str], proofs: Mapping[str, str], viewer: Viewer | None = None
+    ) -> Arrival:
+        """A browser comes back from the service. Where the `viewer` who is signed in there began, that completes it.
+
+        For anybody else's session it ends with a completion code, as without one.
+        """
+        arrival = await self._journey.come_back(service_id, query, proofs)
+        code, flow = arrival.outcome, arrival.flow
+        if viewer is None or not isinstance(code, Secret) or flow is None or not flow.was_begun_by(viewer):
+            return arrival
+        try:
+            connection = await self.complete(viewer, code.reveal())
+        except ServiceUnavailable:
+            return arrival  # Tether's own trouble leaves the code good: it is for whoever can wait
+        except DomainError as error:
+            failure = fault_at_completion(error)
+            _log.warning("The authorization flow %s at %s ended: %s.", flow.id, flow.service, failure.code)
+            return replace(arrival, outcome=failure)
+        return replace(arrival, outcome=Connected(connection.id, connection.name))
 
     async def complete(self, viewer: Viewer, code: str) -> ServiceConnection:
         """Who began shows the completion code. Raises as `AuthorizationCompletion.complete` says."""

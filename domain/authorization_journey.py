@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from domain.abandoned_grants import AbandonedGrants
 from domain.credential_vault import CredentialVault
@@ -60,16 +61,25 @@ class Departure:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """Where a browser ends: at `return_to` (None: here), with a completion code or with a failure.
+class Connected:
+    """The connection that is there, or is back."""
 
-    `reference` names the proof that has served its purpose.
+    connection_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where a browser ends: at `return_to` (None: here), with a completion code, a failure, or all done.
+
+    `reference` names the proof that has served its purpose. `flow` is what the completion code is of.
     """
 
-    outcome: Secret | FlowFailure
+    outcome: Secret | FlowFailure | Connected
     return_to: str | None = None
     popup: bool = False
     reference: str | None = None
+    flow: AuthorizationFlow | None = field(default=None, repr=False)
 
 
 class AuthorizationJourney:
@@ -196,7 +206,7 @@ class AuthorizationJourney:
 
 def _arrival(flow: AuthorizationFlow, outcome: Secret | FlowFailure) -> Arrival:
     served = flow.stage in {FlowStage.RETURNED, FlowStage.EXCHANGED}
-    return Arrival(outcome, flow.return_to, flow.popup, _reference(flow) if served else None)
+    return Arrival(outcome, flow.return_to, flow.popup, _reference(flow) if served else None, flow)
 
 
 def _reference(flow: AuthorizationFlow) -> str:

@@ -1,12 +1,13 @@
 """FlowFailure: how an authorization flow ends without a credential: a stable code and words, for `returnTo` or a page.
 
-Made by AuthorizationJourney, shown by `gql/http/authorization.py`.
+Made by AuthorizationJourney and AuthorizationFlows, shown by `gql/http/authorization.py`.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from domain.errors import AccountMismatch, DomainError, Forbidden, InvalidInput, NameTaken, NotFound, ServiceFailure
 from domain.services.base import Service
 from domain.services.service_fault import FaultKind, ServiceFault
 
@@ -24,6 +25,9 @@ class FailureCode(StrEnum):
     SERVICE_RATE_LIMITED = "service_rate_limited"
     SERVICE_REFUSED = "service_refused"
     OPERATOR_MISCONFIGURED = "operator_misconfigured"
+    ACCOUNT_MISMATCH = "account_mismatch"
+    NAME_TAKEN = "name_taken"
+    NOT_ALLOWED = "not_allowed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,38 @@ def fault_at_exchange(fault: ServiceFault) -> FlowFailure:
     return FlowFailure(_CODE_OF_FAULT[fault.kind], fault.message)
 
 
+def fault_at_completion(error: DomainError) -> FlowFailure:
+    """For a completion that brought no connection. Raises what is nobody's at the browser."""
+    match error:
+        case ServiceFailure():
+            return FlowFailure(_CODE_OF_FAILURE[error.failure_code], error.message)
+        case AccountMismatch():
+            return _ACCOUNT_MISMATCH
+        case NameTaken():
+            return _NAME_TAKEN
+        case InvalidInput():
+            return EXPIRED  # it was taken, or forgotten, in the moment since it came
+        case NotFound() | Forbidden():
+            return _NOT_ALLOWED
+    raise error
+
+
+_ACCOUNT_MISMATCH: Final = FlowFailure(
+    FailureCode.ACCOUNT_MISMATCH,
+    "Another account has agreed than the one that the connection is of. Begin again, signed in as that one.",
+)
+_NAME_TAKEN: Final = FlowFailure(
+    FailureCode.NAME_TAKEN, "Other connections have this name and all that are like it. Begin again with another one."
+)
+_NOT_ALLOWED: Final = FlowFailure(
+    FailureCode.NOT_ALLOWED, "The connection is deleted meanwhile, or your role no longer reaches to make one."
+)
+_CODE_OF_FAILURE: Final = {
+    "SERVICE_UNREACHABLE": FailureCode.SERVICE_UNREACHABLE,
+    "SERVICE_RATE_LIMITED": FailureCode.SERVICE_RATE_LIMITED,
+    "SERVICE_REFUSED": FailureCode.SERVICE_REFUSED,
+    "CREDENTIAL_REFUSED": FailureCode.SERVICE_REFUSED,
+}
 _CODE_OF_ERROR: Final = {
     "access_denied": FailureCode.DENIED,
     "server_error": FailureCode.SERVICE_UNREACHABLE,

@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from domain.entities.health import Json
+from domain.entities.user import Viewer
 
 
 class FlowStage(StrEnum):
@@ -50,3 +51,7 @@ class AuthorizationFlow:
     code_hash: bytes | None = field(default=None, repr=False)
     sealed_verifier: str | None = field(default=None, repr=False)
     sealed_grant: str | None = field(default=None, repr=False)
+
+    def was_begun_by(self, viewer: Viewer) -> bool:
+        """Whether it is this very user with this very key."""
+        return (viewer.user_id, viewer.api_key_id) == (self.user_id, self.api_key_id)

@@ -23,6 +23,7 @@ from gql.http.authorization import authorization_routes
 from gql.http.graphiql import FRONT_END, GraphiQL
 from gql.http.graphql_view import GraphQLView
 from gql.http.health import health_routes
+from gql.http.sign_in import signed_in_at_callback
 from gql.http.start_page import start_page_routes
 from gql.http.webhooks import webhook_routes
 from gql.schema import build_schema
@@ -43,7 +44,7 @@ def create_application(
             Route("/graphql", view),
             WebSocketRoute("/graphql", view),
             *graphiql.routes(),
-            *authorization_routes(tether),
+            *authorization_routes(tether, lambda request: signed_in_at_callback(request, tether)),
             *start_page_routes(tether, schema),
             *webhook_routes(tether, wake_runner),
             *health_routes(tether),

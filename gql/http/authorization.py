@@ -16,7 +16,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from domain.authorization_journey import Arrival, Departure
+from domain.authorization_journey import Arrival, Connected, Departure
+from domain.entities.identifiers import Kind, typed_id
+from domain.entities.user import Viewer
 from domain.errors import ServiceUnavailable
 from domain.flow_failure import FailureCode, FlowFailure
 from domain.secret import Secret
@@ -27,7 +29,15 @@ MESSAGE_TYPE: Final = "tether:authorization"
 """The `type` of what a popup tells its opener."""
 
 
-def authorization_routes(tether: Tether) -> list[BaseRoute]:
+SignedIn = Callable[[Request], Awaitable[Viewer | None]]
+"""Who is signed in in the browser that comes back; None for nobody. Raises ServiceUnavailable.
+
+Every kind of session that there is answers here. It must be one that no other site, and nobody on the way, can put
+into a browser: whoever could would have others connect their accounts to what is his.
+"""
+
+
+def authorization_routes(tether: Tether, signed_in: SignedIn) -> list[BaseRoute]:
     """/oauth/start/{token} and /oauth/callback/{service}."""
     flows = tether.authorization_flows
     cookies = FlowCookies(secure=tether.settings.public_url.startswith("https://"))
@@ -42,7 +52,8 @@ def authorization_routes(tether: Tether) -> list[BaseRoute]:
 
     async def callback(request: Request) -> Response:
         service, query = request.path_params["service"], dict(request.query_params)
-        arrival = await flows.come_back(service, query, cookies.proofs(request))
+        viewer = await signed_in(request)
+        arrival = await flows.come_back(service, query, cookies.proofs(request), viewer)
         response = _landing(arrival)
         cookies.take_back(response, arrival)
         return response
@@ -121,17 +132,21 @@ def _landing(arrival: Arrival) -> Response:
     """Where a browser's way ends: at `returnTo`, at its opener, or here."""
     outcome = arrival.outcome
     if arrival.return_to is None:
-        return _completion_page(outcome) if isinstance(outcome, Secret) else _failure_page(outcome)
+        return _final_page(outcome)
     told = _told(outcome)
     onward = f"{arrival.return_to}?{urlencode(told, quote_via=quote)}"
     return _popup(arrival.return_to, onward, told) if arrival.popup else RedirectResponse(onward, 303)
 
 
-def _told(outcome: Secret | FlowFailure) -> dict[str, str]:
+def _told(outcome: Secret | FlowFailure | Connected) -> dict[str, str]:
     """What `returnTo` gets in its query, in the words of OAuth."""
-    if isinstance(outcome, Secret):
-        return {"code": outcome.reveal()}
-    return {"error": outcome.code.value, "error_description": outcome.message}
+    match outcome:
+        case Secret():
+            return {"code": outcome.reveal()}
+        case Connected():
+            return {"connection": typed_id(Kind.CONNECTION, outcome.connection_id)}
+        case FlowFailure():
+            return {"error": outcome.code.value, "error_description": outcome.message}
 
 
 def _popup(return_to: str, onward: str, told: dict[str, str]) -> Response:
@@ -141,6 +156,17 @@ def _popup(return_to: str, onward: str, told: dict[str, str]) -> Response:
     message = json.dumps({"data": data, "origin": f"{address.scheme}://{address.netloc}"}).replace("<", "\\u003c")
     words = escape(told.get("error_description", "Almost done: this window closes by itself."))
     return _page("Back from the service", _POPUP.substitute(words=words, onward=escape(onward), message=message))
+
+
+def _final_page(outcome: Secret | FlowFailure | Connected) -> Response:
+    match outcome:
+        case Secret():
+            return _completion_page(outcome)
+        case Connected():
+            words = f"<p><strong>{escape(outcome.name)}</strong> is connected. You can close this page.</p>"
+            return _page("Connected", words)
+        case FlowFailure():
+            return _failure_page(outcome)
 
 
 def _completion_page(code: Secret) -> Response:
@@ -168,6 +194,6 @@ def _page(title: str, content: str, status: int = 200) -> Response:
     return HTMLResponse(html, status, {"Content-Security-Policy": page_policy(html)})
 
 
-_MESSAGE_KEYS: Final = {"error_description": "errorDescription"}
+_MESSAGE_KEYS: Final = {"connection": "connectionId", "error_description": "errorDescription"}
 _PAGE: Final = Template(Path(__file__).with_name("authorization.html").read_text("utf-8"))
 _POPUP: Final = Template(Path(__file__).with_name("authorization_popup.html").read_text("utf-8"))

@@ -1,6 +1,9 @@
-"""Authorizing a service in a real browser: a popup that tells its opener, and the page where there is no `returnTo`."""
+"""Authorizing a service in a real browser: a popup that tells its opener, the page where there is no `returnTo`, and
+the whole way for somebody who is signed in at GraphiQL.
+"""
 
 import asyncio
+import json
 import tempfile
 from collections.abc import AsyncIterator
 
@@ -8,11 +11,13 @@ import pytest
 
 from domain.entities.user import Role
 from domain.key_ring import generate_key
+from gql.sample import FOUNDER, SLUG
 from persistence import migrations
 from tests.browser.accessibility import violations
 from tests.browser.chromium import Page
+from tests.browser.graphiql import open_graphiql
 from tests.gql.authorizing import authorizing_tether, begin, complete
-from tests.gql.server import TetherServer
+from tests.gql.server import TetherServer, running_tether
 from tests.sandbox_server import running_sandbox
 
 pytestmark = pytest.mark.anyio
@@ -30,19 +35,29 @@ AGREE = """(() => {
 })()"""
 
 
+BEGIN = """fetch("/graphql", {
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify({
+    query: "mutation ($input: AuthorizeConnectionInput!) { authorizeConnection(input: $input) { authorizationUrl } }",
+    variables: { input: INPUT },
+  }),
+}).then(response => response.json()).then(answer => answer.data.authorizeConnection.authorizationUrl)"""
+
+
 @pytest.fixture
 async def server() -> AsyncIterator[TetherServer]:
-    """Browsers may be sent on to the sandbox's front page, which plays the application."""
+    """It signs GraphiQL in. Browsers may be sent on to the sandbox's front page, which plays the application."""
     with tempfile.TemporaryDirectory(prefix="tether-browser-") as folder:
         database_url = f"sqlite+aiosqlite:///{folder}/tether.db"
         await asyncio.to_thread(migrations.upgrade, database_url)
-        async with (
-            running_sandbox() as sandbox,
-            authorizing_tether(
-                database_url, sandbox, generate_key(development=True), TETHER_RETURN_TO=f"{sandbox.url}/"
-            ) as running,
-        ):
-            yield running
+        key = generate_key(development=True)
+        async with running_sandbox() as sandbox:
+            async with running_tether(database_url, sandbox, key) as first:
+                await first.token(SLUG, FOUNDER, Role.OWNER)
+            returning = {"TETHER_RETURN_TO": f"{sandbox.url}/"}
+            async with authorizing_tether(database_url, sandbox, key, **returning) as running:
+                yield running
 
 
 async def test_a_popup_tells_its_opener_the_code_and_closes(page: Page, server: TetherServer) -> None:
@@ -67,6 +82,40 @@ async def test_without_an_opener_the_popup_goes_on_by_itself(page: Page, server:
     await page.until(f"location.href.startsWith('{server.sandbox.url}/?code=')")
     code = await page.evaluate("new URLSearchParams(location.search).get('code')")
     assert await complete(client, code, "status") == {"status": "ACTIVE"}
+
+
+@pytest.mark.usefixtures("built")
+async def test_who_is_signed_in_at_graphiql_connects_without_a_code(page: Page, server: TetherServer) -> None:
+    await open_graphiql(page, server.url)
+    await page.goto(await begin_signed_in(page, server, name="From the browser"))
+    await page.click("[value=authorize]")
+    await page.until("document.querySelector('h1')?.textContent === 'Connected'")
+
+    assert "From the browser is connected." in await page.evaluate("document.body.innerText")
+    [connection] = await server.rows("service_connections")
+    assert connection["status"] == "ACTIVE"
+    assert await violations(page) == []
+
+
+@pytest.mark.usefixtures("built")
+async def test_who_is_signed_in_at_graphiql_comes_back_to_the_application_with_the_connection(
+    page: Page, server: TetherServer
+) -> None:
+    await open_graphiql(page, server.url)
+    await page.goto(await begin_signed_in(page, server, returnTo=f"{server.sandbox.url}/"))
+    await page.click("[value=authorize]")
+    await page.until(f"location.href.startsWith('{server.sandbox.url}/?connection=conn_')")
+
+    [connection] = await server.rows("service_connections")
+    arrived = await page.evaluate("new URLSearchParams(location.search).get('connection')")
+    assert (arrived, connection["status"]) == (f"conn_{connection['id']}", "ACTIVE")
+
+
+async def begin_signed_in(page: Page, server: TetherServer, **members: str) -> str:
+    """authorizeConnection as the page itself calls it, by its cookie; the link."""
+    given = {"organizationId": await server.organization_id(), "service": "github", **members}
+    url: str = await page.evaluate(BEGIN.replace("INPUT", json.dumps(given)))
+    return url
 
 
 @pytest.mark.usefixtures("built")  # the checker comes with the front end's packages
