@@ -125,10 +125,28 @@ class RepositorySyncRepository(Protocol):
 
     async def find(self, connection_id: UUID) -> RepositorySyncState | None: ...
 
+    async def is_current(self, state: RepositorySyncState) -> bool:
+        """Whether nobody has saved it since it was found or saved."""
+
     async def save(self, state: RepositorySyncState) -> None:
-        """Add or replace it."""
+        """Add or replace it, with all of its pages: for where a listing begins or ends."""
+
+    async def save_last_page(self, state: RepositorySyncState) -> None:
+        """Keep what adding a page has changed. It costs the same however many pages there are."""
+
+    async def save_distrust(self, state: RepositorySyncState) -> None:
+        """Keep that the etag of the page that comes next is forgotten."""
 
     async def remove(self, connection_id: UUID) -> None: ...
+
+    async def want(self, connection_id: UUID, since: datetime) -> None:
+        """Note that a listing is wanted that begins then or later, if any has begun before."""
+
+    async def wanted(self, connection_id: UUID) -> datetime | None:
+        """The latest such moment; None where nothing is wanted."""
+
+    async def satisfy(self, connection_id: UUID, since: datetime) -> None:
+        """Note that what was wanted until then is done."""
 
 
 class HealthCheckRepository(Protocol):

@@ -6,7 +6,6 @@ work on the same listing; a page counts for the first who stores it.
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,6 +34,9 @@ from domain.task_outcome import Again, Ended, Failed, TaskOutcome
 MOST_CONFIRMATIONS: Final = 2
 """How often a listing is repeated at once, because something may have been missed. Then the next sync decides."""
 
+TURN_SECONDS: Final = 20.0
+"""After which a sync gives its place to others that wait. A page that was asked for by then is still taken."""
+
 PageAnswer = RepositoryPage | PageUnchanged | ServiceFault
 
 
@@ -61,11 +63,14 @@ class RepositorySync:
         catalogue: ServiceCatalogue,
         refresher: CredentialRefresher,
         clock: Callable[[], datetime],
+        *,
+        turn_seconds: float = TURN_SECONDS,
     ) -> None:
         self._units_of_work = units_of_work
         self._catalogue = catalogue
         self._refresher = refresher
         self._clock = clock
+        self._turn_seconds = turn_seconds
 
     async def run(
         self, organization_id: UUID, connection_id: UUID, actor: Actor, *, since: datetime, seconds: float
@@ -97,27 +102,43 @@ class RepositorySync:
                 return stage.report.after(earlier)
 
     async def sync_due(self, task: Task) -> TaskOutcome:
-        """For tasks of the kind SYNC_REPOSITORIES."""
+        """For tasks of the kind SYNC_REPOSITORIES. What takes longer than a turn goes on in the next one, which is due
+        at once, after all that was due before.
+        """
         if task.organization_id is None:
             raise AssertionError("a connection is an organization's")
         async with self._units_of_work.reading(task.organization_id) as unit:
             connection = await unit.connections.find(task.subject_id)
+            wanted = await unit.repository_syncs.wanted(task.subject_id)
         if connection is None:
             return Ended()
         if not connection.checkable:
             return None
+        since = wanted or task.due_at
         try:
             outcome = await self.run(
-                task.organization_id, task.subject_id, SCHEDULER, since=task.due_at, seconds=math.inf
+                task.organization_id, task.subject_id, SCHEDULER, since=since, seconds=self._turn_seconds
             )
         except InvalidInput:
             return Ended()
         except ServiceFailure:
             return None  # the operator may bring the service back
-        if isinstance(outcome, SyncReport) or outcome.fault.remedy is not Remedy.WAIT:
+        if isinstance(outcome, SyncReport):
+            return await self._turn_ended(connection, since, complete=outcome.complete)
+        if outcome.fault.remedy is not Remedy.WAIT:
             return None
         again_at = self._clock() + outcome.wait
         return Again(again_at) if outcome.fault.kind is FaultKind.RATE_LIMITED else Failed(again_at)
+
+    async def _turn_ended(self, connection: ServiceConnection, since: datetime, *, complete: bool) -> TaskOutcome:
+        """`since` stays what it was through all turns: by each turn's own moment, the listing would begin anew."""
+        async with self._units_of_work.writing(connection.organization_id) as unit:
+            if complete:
+                await unit.repository_syncs.satisfy(connection.id, since)
+            else:
+                await unit.repository_syncs.want(connection.id, since)
+            await unit.commit()
+        return None if complete else Again(self._clock())
 
     def _listing(self, service: Service) -> RepositoryListing:
         if service.repositories is None:
@@ -130,9 +151,9 @@ class RepositorySync:
             self._listing(self._catalogue.get_connected(connection.service))
             state = await unit.repository_syncs.find(connection_id)
             state = state or RepositorySyncState(organization_id, connection_id)
-            state.begin(self._clock())
-            await unit.repository_syncs.save(state)
-            await unit.commit()
+            if state.begin(self._clock()):
+                await unit.repository_syncs.save(state)
+                await unit.commit()
         return _Stage(connection, state)
 
     async def _ask(self, listing: RepositoryListing, stage: _Stage, actor: Actor) -> PageAnswer:
@@ -160,17 +181,17 @@ class RepositorySync:
         asked = stage.state
         async with self._units_of_work.writing(asked.organization_id) as unit:
             connection = await unit.connections.get(asked.connection_id)
-            state = await unit.repository_syncs.find(asked.connection_id)
-            if state is None or not state.same_place(asked):
+            if not await unit.repository_syncs.is_current(asked):
+                state = await unit.repository_syncs.find(asked.connection_id)
                 return replace(stage, connection=connection, state=state or _nothing_begun(asked), ended=None)
-            await self._add_page(unit, state, answer, asked_at)
-            stage = replace(stage, connection=connection, state=state, ended=None)
-            if state.complete:
-                stage = await self._complete(unit, stage, actor)
+            stage = replace(stage, connection=connection, ended=None)
+            await self._add_page(unit, asked, answer, asked_at)
+            if asked.complete:
+                stage = await self._complete(unit, stage)
+                await unit.repository_syncs.save(asked)
             connection.learn_rate_limit(answer.rate_limit, self._clock())
             await unit.connections.save(connection, keep_version=True)
             await unit.credentials.mark_used(connection.id, asked_at)
-            await unit.repository_syncs.save(state)
             if stage.ended is not None:
                 counts = stage.ended
                 synced = connection.repositories_synced(
@@ -192,15 +213,18 @@ class RepositorySync:
             added, updated = await apply_page(unit, state, answer.repositories, moment)
             ids = tuple(remote.external_id for remote in answer.repositories)
             state.add(SyncedPage(state.at, answer.etag, answer.next, ids), added=added, updated=updated)
+            await unit.repository_syncs.save_last_page(state)
             return
         if state.known is None:
             raise AssertionError("only a page that was asked for by its etag can be unchanged")
         if await confirm_page(unit, state, state.known.external_ids, moment):
             state.add(state.known, added=0, updated=0)
+            await unit.repository_syncs.save_last_page(state)
         else:
             state.distrust()
+            await unit.repository_syncs.save_distrust(state)
 
-    async def _complete(self, unit: UnitOfWork, stage: _Stage, actor: Actor) -> _Stage:
+    async def _complete(self, unit: UnitOfWork, stage: _Stage) -> _Stage:
         """Remove what is gone for certain; where that isn't known, list once more."""
         state, now = stage.state, self._clock()
         gone = await unseen(unit, state)

@@ -156,6 +156,7 @@ class WebhookProcessing:
                     if not complete and service.repositories is not None:
                         sync = Task(new_id(), TaskKind.SYNC_REPOSITORIES, connection.id, organization_id, now)
                         await unit.tasks.put(sync)
+                        await unit.repository_syncs.want(connection.id, now)  # one that is running says too little
                 else:
                     events += _apply(effect, connection, service, told_at, now)
             if message.effects:

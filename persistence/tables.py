@@ -314,14 +314,31 @@ repository_syncs = Table(
     Column("organization_id", Identifier, nullable=False),
     Column("connection_id", Identifier, nullable=False),
     Column("started_at", Timestamp),
-    json_column("pages"),
-    json_column("previous"),
     Column("added", Integer, nullable=False),
     Column("updated", Integer, nullable=False),
     Column("unchanged", Integer, nullable=False),
     Column("completed_at", Timestamp),
+    Column("revision", BigInteger, nullable=False),
+    Column("wanted_since", Timestamp),  # somebody needs a listing that begins then or later
     PrimaryKeyConstraint("organization_id", "connection_id"),
     ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
+)
+
+repository_sync_pages = Table(
+    "repository_sync_pages",
+    metadata,
+    Column("organization_id", Identifier, nullable=False),
+    Column("connection_id", Identifier, nullable=False),
+    Column("previous", Boolean, nullable=False),  # of the last complete listing, rather than of the running one
+    Column("position", Integer, nullable=False),
+    Column("at", Text),
+    Column("etag", Text),
+    Column("next", Text),
+    json_column("external_ids"),
+    PrimaryKeyConstraint("organization_id", "connection_id", "previous", "position"),
+    ForeignKeyConstraint(
+        ["organization_id", "connection_id"], ["repository_syncs.organization_id", "repository_syncs.connection_id"]
+    ),
 )
 
 health_checks = Table(

@@ -28,7 +28,8 @@ class SyncedPage:
 class RepositorySyncState:
     """`previous` are the pages of the last complete listing, `pages` those of the one that is running.
 
-    `started_at` is the running one's; None where none is. The counts are of that one, or of the last.
+    `started_at` is the running one's; None where none is. The counts are of that one, or of the last. `revision` grows
+    each time that it is saved.
     """
 
     organization_id: UUID
@@ -40,6 +41,12 @@ class RepositorySyncState:
     updated: int = 0
     unchanged: int = 0
     completed_at: datetime | None = None
+    revision: int = 0
+    seen: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    """The ids on the pages so far."""
+
+    def __post_init__(self) -> None:
+        self.seen.update(id_ for page in self.pages for id_ in page.external_ids)
 
     @property
     def at(self) -> str | None:
@@ -57,11 +64,6 @@ class RepositorySyncState:
         return bool(self.pages) and self.at is None
 
     @property
-    def seen(self) -> frozenset[str]:
-        """The ids on the pages so far."""
-        return frozenset(id_ for page in self.pages for id_ in page.external_ids)
-
-    @property
     def certain(self) -> bool:
         """Whether what is on none of the pages is gone.
 
@@ -70,26 +72,18 @@ class RepositorySyncState:
         """
         return len(self.pages) == 1 or _ids(self.pages) == _ids(self.previous)
 
-    def same_place(self, other: "RepositorySyncState") -> bool:
-        """Whether a page that was asked for as that one says is the page that comes next here."""
-        return (self.started_at, len(self.pages), self.at, self.known) == (
-            other.started_at,
-            len(other.pages),
-            other.at,
-            other.known,
-        )
-
-    def begin(self, now: datetime) -> None:
-        """Go on with the listing that is running, or begin one.
+    def begin(self, now: datetime) -> bool:
+        """Go on with the listing that is running, or begin one: then it is True.
 
         It begins without etags once a day, and after one that was given up, whose pages have brought later news.
         """
         if self.started_at is not None and now - self.started_at < LONGEST_LISTING:
-            return
+            return False
         if self.started_at is not None or self.completed_at is None or self.completed_at.date() != now.date():
             self.previous = [replace(page, etag=None) for page in self.previous]
-        self.pages, self.started_at = [], now
+        self._clear(now)
         self.added = self.updated = self.unchanged = 0
+        return True
 
     def distrust(self) -> None:
         """Forget the etag of the page that comes next: something else has changed what it was."""
@@ -98,18 +92,25 @@ class RepositorySyncState:
     def add(self, page: SyncedPage, *, added: int, updated: int) -> None:
         """Take the page that came next, which brought so much."""
         self.pages.append(page)
+        self.seen.update(page.external_ids)
         self.added += added
         self.updated += updated
         self.unchanged = max(0, len(self.seen) - self.added - self.updated)
 
     def list_again(self, now: datetime) -> None:
         """Begin a listing that confirms this one. What was counted still counts."""
-        self.previous, self.pages, self.started_at = _with_good_etags(self.pages), [], now
+        self.previous = _with_good_etags(self.pages)
+        self._clear(now)
 
     def end(self, now: datetime) -> None:
         """The listing is done."""
-        self.previous, self.pages, self.started_at = _with_good_etags(self.pages), [], None
+        self.previous = _with_good_etags(self.pages)
+        self._clear(None)
         self.completed_at = now
+
+    def _clear(self, started_at: datetime | None) -> None:
+        self.pages, self.started_at = [], started_at
+        self.seen.clear()
 
 
 def _ids(pages: Iterable[SyncedPage]) -> list[frozenset[str]]:

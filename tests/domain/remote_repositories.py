@@ -146,11 +146,11 @@ class Syncing:
     def clock(self) -> datetime:
         return datetime.now(UTC) + self.ahead
 
-    def process(self, service: Service | None = None) -> RepositorySync:
+    def process(self, service: Service | None = None, *, turn_seconds: float = 60) -> RepositorySync:
         """A process of its own, as far as syncs go, in which the service may be another than one with `remote`."""
         catalogue = ServiceCatalogue([service or Forge(self.remote)])
         refresher = CredentialRefresher(self.units, catalogue, self.vault, self.clock)
-        return RepositorySync(self.units, catalogue, refresher, self.clock)
+        return RepositorySync(self.units, catalogue, refresher, self.clock, turn_seconds=turn_seconds)
 
     async def sync(
         self,
@@ -164,11 +164,11 @@ class Syncing:
             self.connection.organization_id, self.connection.id, SCHEDULER, since=since, seconds=seconds
         )
 
-    async def sync_due(self, service: Service | None = None) -> TaskOutcome:
+    async def sync_due(self, service: Service | None = None, *, turn_seconds: float = 60) -> TaskOutcome:
         """The runner's turn with a task that is due just now."""
         connection = self.connection
         task = Task(new_id(), TaskKind.SYNC_REPOSITORIES, connection.id, connection.organization_id, self.clock())
-        return await self.process(service).sync_due(task)
+        return await self.process(service, turn_seconds=turn_seconds).sync_due(task)
 
     async def rows(self) -> dict[str, Repository]:
         """The repositories that are kept, by the service's ids."""

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import NoneType
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from domain.credential_secrets import CredentialSecret
 from domain.entities.connection_status import ConnectionStatus
@@ -412,6 +413,61 @@ async def test_the_runners_turn_lists_everything_and_comes_again_as_usual(world:
 
     assert await world.sync_due() is None
     assert await world.told() == set(world.remote.now)
+
+
+async def test_a_sync_that_takes_longer_than_its_turn_goes_on_in_the_next_and_reads_each_page_once(
+    world: Syncing,
+) -> None:
+    world.remote.put(*ids(8))
+
+    with world.remote.counting() as calls:
+        for _ in range(2):
+            told = await world.sync_due(turn_seconds=0)
+            assert isinstance(told, Again)
+            assert timedelta(0) <= world.clock() - told.at < timedelta(seconds=5)
+        assert await world.sync_due(turn_seconds=0) is None
+
+    assert calls == [(None, False), ("3", False), ("6", False)]
+    assert await world.told() == set(world.remote.now)
+
+
+async def test_a_listing_is_begun_anew_for_what_was_heard_between_two_of_its_turns(world: Syncing) -> None:
+    world.remote.put(*ids(5))
+    assert isinstance(await world.sync_due(turn_seconds=0), Again)
+    world.remote.rename("r0", "acme/other")
+    async with world.units.writing(world.connection.organization_id) as unit:
+        await unit.repository_syncs.want(world.connection.id, world.clock())
+        await unit.commit()
+
+    while await world.sync_due(turn_seconds=0) is not None:
+        pass
+
+    assert await world.told() == set(world.remote.now)
+    async with world.units.reading(world.connection.organization_id) as unit:
+        assert await unit.repository_syncs.wanted(world.connection.id) is None
+
+
+async def test_a_page_costs_as_many_statements_and_rows_however_many_there_were(
+    world: Syncing, database: Database
+) -> None:
+    world.remote.put(*ids(60))
+    written: list[int] = []
+
+    def count(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        if "repository_sync" in statement and not statement.startswith("SELECT"):
+            written.append(len(parameters) if many else 1)
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", count)
+    since, pages = world.clock(), []
+    for _ in range(19):
+        written.clear()
+        report = await world.sync(seconds=0, since=since)
+        assert isinstance(report, SyncReport)
+        assert not report.complete
+        pages.append(sum(written))
+    event.remove(database.engine.sync_engine, "before_cursor_execute", count)
+
+    assert set(pages[1:]) == {2}  # how far it has come, and the page
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The contract of RepositorySyncRepository, on both databases."""
 
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -32,6 +34,62 @@ async def test_a_sync_is_added_then_replaced_then_removed(units: SqlUnitsOfWork,
         await unit.repository_syncs.remove(connection.id)
         assert await unit.repository_syncs.find(connection.id) is None
         assert await unit.repository_syncs.find(other.id) == others
+
+
+async def test_a_page_is_added_and_an_etag_forgotten_without_writing_the_others(
+    units: SqlUnitsOfWork, acme: UUID
+) -> None:
+    connection = await stored_connection(units, acme)
+    state = RepositorySyncState(acme, connection.id, NOW, previous=[FIRST, LAST])
+    async with units.writing(acme) as unit:
+        await unit.repository_syncs.save(state)
+        state.distrust()
+        await unit.repository_syncs.save_distrust(state)
+        found = await unit.repository_syncs.find(connection.id)
+        assert found == state
+        assert found.previous == [replace(FIRST, etag=None), LAST]
+        for page in (FIRST, LAST):
+            state.add(page, added=1, updated=0)
+            await unit.repository_syncs.save_last_page(state)
+            assert await unit.repository_syncs.find(connection.id) == state
+        assert state.complete
+        state.end(NOW)
+        await unit.repository_syncs.save(state)
+        ended = await unit.repository_syncs.find(connection.id)
+    assert ended == state
+    assert (ended.pages, ended.previous, ended.seen) == ([], [FIRST, LAST], set())
+
+
+async def test_whoever_has_an_older_state_can_tell(units: SqlUnitsOfWork, acme: UUID) -> None:
+    connection = await stored_connection(units, acme)
+    mine = RepositorySyncState(acme, connection.id, NOW)
+    async with units.writing(acme) as unit:
+        assert not await unit.repository_syncs.is_current(replace(mine, revision=1))
+        await unit.repository_syncs.save(mine)
+        theirs = await unit.repository_syncs.find(connection.id)
+        assert theirs is not None
+        assert await unit.repository_syncs.is_current(mine)
+        theirs.add(FIRST, added=0, updated=0)
+        await unit.repository_syncs.save_last_page(theirs)
+        assert not await unit.repository_syncs.is_current(mine)
+        assert await unit.repository_syncs.is_current(theirs)
+
+
+async def test_what_is_wanted_is_the_latest_moment_until_it_is_satisfied(units: SqlUnitsOfWork, acme: UUID) -> None:
+    connection, later = await stored_connection(units, acme), NOW + timedelta(minutes=1)
+    async with units.writing(acme) as unit:
+        await unit.repository_syncs.want(connection.id, NOW)
+        assert await unit.repository_syncs.wanted(connection.id) is None  # there is no listing that says too little
+        state = RepositorySyncState(acme, connection.id, NOW)
+        await unit.repository_syncs.save(state)
+        for since in (later, NOW):
+            await unit.repository_syncs.want(connection.id, since)
+            await unit.repository_syncs.save(state)
+            assert await unit.repository_syncs.wanted(connection.id) == later
+        await unit.repository_syncs.satisfy(connection.id, NOW)
+        assert await unit.repository_syncs.wanted(connection.id) == later
+        await unit.repository_syncs.satisfy(connection.id, later)
+        assert await unit.repository_syncs.wanted(connection.id) is None
 
 
 async def test_another_organizations_sync_is_out_of_reach(units: SqlUnitsOfWork, acme: UUID, globex: UUID) -> None:
