@@ -22,7 +22,10 @@ from gql.sample import FOUNDER, SLUG, founder_token
 from gql.settings import Environment, Settings
 
 SHUTDOWN_TIMEOUT_SECONDS = 5
-"""How long running requests may go on after the server was told to stop. A second signal ends them at once."""
+"""How long running requests may go on after the server was told to stop. A second signal ends them at once.
+
+The runner's DRAIN_SECONDS and the refresher's CLOSING_SECONDS follow: it all ends within 20 seconds.
+"""
 
 WEBSOCKET_MESSAGE_BYTES = 64 * 1024
 
@@ -43,8 +46,13 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         work = BackgroundWork(tether)
         application = create_application(tether, wake_runner=work.hint)
         server = _Server(server_config(application), greeting=_greeting(tether, listener))
+
+        def stop() -> None:
+            work.stop()
+            server.stop()
+
         for signal_number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(signal_number, server.stop)
+            asyncio.get_running_loop().add_signal_handler(signal_number, stop)
         async with work.working():
             await server.serve(sockets=[listener])
 

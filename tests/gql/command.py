@@ -23,7 +23,7 @@ class Finished:
 
 async def run_tether(*arguments: str, environ: Mapping[str, str] | None = None) -> Finished:
     """Run it to its end."""
-    process = await _start(arguments, environ or {})
+    process = await start_tether(arguments, environ or {})
     return await _end(process, environ or {})
 
 
@@ -39,7 +39,7 @@ class ServingProcess:
 @asynccontextmanager
 async def tether_serve(environ: Mapping[str, str]) -> AsyncIterator[ServingProcess]:
     """Serves on a free port until SIGTERM, at the latest at the end of the block; it must end well and log nothing."""
-    process = await _start(["serve", "--port", "0"], environ)
+    process = await start_tether(["serve", "--port", "0"], environ)
     assert process.stdout is not None
     last_line = b"Signed in as:" if environ.get("TETHER_ENVIRONMENT") == "development" else b"GraphiQL:"
     greeting = b""
@@ -57,11 +57,22 @@ async def tether_serve(environ: Mapping[str, str]) -> AsyncIterator[ServingProce
     assert finished == Finished(0, "", ""), finished
 
 
-async def _start(arguments: list[str] | tuple[str, ...], environ: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def start_tether(
+    arguments: list[str] | tuple[str, ...], environ: Mapping[str, str]
+) -> asyncio.subprocess.Process:
+    """For who ends it themselves."""
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "gql", *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environ
     )
+
+
+async def url_when_listening(process: asyncio.subprocess.Process) -> str:
+    """Where a `tether serve` answers, once it does."""
+    assert process.stdout is not None
+    async with asyncio.timeout(_DEADLINE_SECONDS):
+        line = await process.stdout.readline()
+    return line.decode().strip().removeprefix("Tether runs at ")
 
 
 async def _end(process: asyncio.subprocess.Process, environ: Mapping[str, str]) -> Finished:
