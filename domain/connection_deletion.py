@@ -12,8 +12,10 @@ from uuid import UUID
 
 from domain.connection_units import save
 from domain.credential_revocation import CredentialRevocations, Entrusted
+from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
 from domain.entities.credential import ServiceCredential
+from domain.entities.repository import RepositoryCounts
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import Viewer
 from domain.errors import CredentialUnreadable
@@ -23,7 +25,7 @@ from domain.services.catalogue import ServiceCatalogue
 
 
 class SecretFate(StrEnum):
-    """What becomes of a deleted connection's secret at its service. Tether has forgotten it in any case."""
+    """What becomes, or would become, of a deleted connection's secret at its service. Tether forgets it in any case."""
 
     REVOKED = "REVOKED"
     NOT_REVOCABLE = "NOT_REVOCABLE"  # only whoever made it can
@@ -34,14 +36,15 @@ class SecretFate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A connection that is gone, or would be: then `secret` is None."""
+    """A connection that is gone, or would be: then `secret` is what would most likely become of it."""
 
     organization_id: UUID
-    secret: SecretFate | None = None
+    secret: SecretFate
+    repositories: RepositoryCounts
 
 
 class ConnectionDeletion:
-    """In two steps: `store` in a unit of work, then `revoke` with none open."""
+    """In two steps: `store` in a unit of work, then `revoke` with none open. `foresee` says what they would come to."""
 
     def __init__(
         self,
@@ -57,17 +60,17 @@ class ConnectionDeletion:
 
     async def store(self, unit: UnitOfWork, viewer: Viewer, connection: ServiceConnection) -> Entrusted | SecretFate:
         """End the connection, with everything that was to be done for it. Commits the unit."""
-        credential = await unit.credentials.find(connection.id)
-        secret = None if credential is None else self._vault.open(credential)
+        secret = await self._secret(unit, connection)
         await unit.tasks.remove(connection.id)
         await unit.repository_syncs.remove(connection.id)
         await unit.credentials.remove(connection.id)
         stored: Entrusted | SecretFate = SecretFate.UNKNOWN
-        if credential is not None and secret is not None and not isinstance(secret, CredentialUnreadable):
+        if secret is not None:
+            credential, opened = secret
             stored = SecretFate.IN_USE
             if not await self._serves_others(unit, connection, credential):
                 stored = await self._revocations.entrust(
-                    unit, connection.organization_id, credential.id, connection.service, secret
+                    unit, connection.organization_id, credential.id, connection.service, opened
                 )
         await save(unit, viewer, connection, connection.delete(self._clock()))
         return stored
@@ -83,11 +86,34 @@ class ConnectionDeletion:
                 return SecretFate.NOT_REVOCABLE
         return SecretFate.PENDING
 
+    async def foresee(self, unit: UnitOfWork, connection: ServiceConnection) -> SecretFate:
+        """What would become of the secret, if the service does as it is asked. Nobody is, and nothing is stored."""
+        secret, service = await self._secret(unit, connection), self._catalogue.find(connection.service)
+        if secret is None:
+            return SecretFate.UNKNOWN
+        credential, opened = secret
+        if await self._serves_others(unit, connection, credential):
+            return SecretFate.IN_USE
+        if service is None:
+            return SecretFate.PENDING
+        return SecretFate.REVOKED if service.revokes(opened) else SecretFate.NOT_REVOCABLE
+
+    async def _secret(
+        self, unit: UnitOfWork, connection: ServiceConnection
+    ) -> tuple[ServiceCredential, CredentialSecret] | None:
+        """The connection's credential and what is sealed in it; None where that doesn't open."""
+        credential = await unit.credentials.find(connection.id)
+        opened = None if credential is None else self._vault.open(credential)
+        if credential is None or opened is None or isinstance(opened, CredentialUnreadable):
+            return None
+        return credential, opened
+
     async def _serves_others(
         self, unit: UnitOfWork, connection: ServiceConnection, credential: ServiceCredential
     ) -> bool:
         """Whether revoking it would end more than this connection."""
-        if await unit.organizations.credential_held(connection.service, credential.fingerprint):
+        organizations, fingerprint = unit.organizations, credential.fingerprint
+        if await organizations.credential_held(connection.service, fingerprint, besides=connection.id):
             return True
         service, key = self._catalogue.find(connection.service), connection.webhook_key
         if service is None or not service.revocation_spreads or key is None:

@@ -25,8 +25,8 @@ class OrganizationRepository(Protocol):
     async def owning_repository(self, repository_id: UUID) -> UUID | None:
         """The id of the organization that a repository belongs to; None where its connection is deleted, too."""
 
-    async def credential_held(self, service: str, fingerprint: str) -> bool:
-        """Whether a connection of any organization lives by the credential with this fingerprint."""
+    async def credential_held(self, service: str, fingerprint: str, *, besides: UUID | None = None) -> bool:
+        """Whether a connection of any organization, `besides` this one, lives by the credential of this fingerprint."""
 
     async def connections_reached(self, service: str, webhook_keys: Sequence[str]) -> Sequence[tuple[UUID, UUID]]:
         """Whom a webhook is about: (organization, connection) of the living ones with one of these keys."""

@@ -178,12 +178,17 @@ class ServiceConnectionManager:
     async def delete_connection(
         self, viewer: Viewer, connection_id: UUID, *, expected_version: int | None = None, dry_run: bool = False
     ) -> Deletion:
-        """End the connection, forget its secret at once, and revoke it at the service; its history stays."""
+        """End the connection, forget its secret at once, and revoke it at the service; its history stays.
+
+        A dry run says what would come of it.
+        """
         async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
+            repositories = await unit.repositories.count(connection_id)
             if dry_run:
-                return Deletion(connection.organization_id)
+                foreseen = await self._deletion.foresee(unit, connection)
+                return Deletion(connection.organization_id, foreseen, repositories)
             stored = await self._deletion.store(unit, viewer, connection)
-        return Deletion(connection.organization_id, await self._deletion.revoke(stored))
+        return Deletion(connection.organization_id, await self._deletion.revoke(stored), repositories)
 
     async def check_connection_health(self, viewer: Viewer, connection_id: UUID) -> HealthCheck:
         """Ask the service how the connection is, now. Whatever it answers is a finding, not an error."""

@@ -109,7 +109,9 @@ class UpdateConnectionStatusInput:
 class DeleteConnectionInput:
     connection_id: strawberry.ID = strawberry.field(description="Which one.")
     expected_version: int | None = strawberry.field(default=None, description=_EXPECTED_VERSION)
-    dry_run: bool = strawberry.field(default=False, description="Only see whether it could be done.")
+    dry_run: bool = strawberry.field(
+        default=False, description="Only see whether it could be done, and to what effect."
+    )
 
 
 @strawberry.input(description="A connection to check now.")

@@ -14,6 +14,7 @@ from domain.repository_sync_outcome import SyncReport, SyncStopped
 from gql import arguments, inputs, payloads
 from gql.context import Info
 from gql.types.scalars import URL
+from gql.types.service_connection import ConnectionImpact
 from gql.user_errors import user_error_of
 
 Outcome = TypeVar("Outcome", bound=payloads.Payload)
@@ -137,6 +138,9 @@ class Mutation:
                 deleted=None if input.dry_run else connection_id,
                 organization_id=deletion.organization_id,
                 revocation=deletion.secret,
+                impact=ConnectionImpact(
+                    repositories=deletion.repositories.total, selected_repositories=deletion.repositories.selected
+                ),
             )
 
         return await _outcome(payloads.DeleteConnectionPayload, deleted())

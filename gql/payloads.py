@@ -15,7 +15,7 @@ from gql.types.health import HealthCheck
 from gql.types.organization import Organization
 from gql.types.repository import Repository
 from gql.types.scalars import URL
-from gql.types.service_connection import ServiceConnection
+from gql.types.service_connection import ConnectionImpact, ServiceConnection
 from gql.user_errors import UserError
 from persistence.documents import roots
 
@@ -89,7 +89,13 @@ class DeleteConnectionPayload(Payload):
     deleted: strawberry.Private[UUID | None] = None
     organization_id: strawberry.Private[UUID | None] = None
     revocation: SecretFate | None = strawberry.field(
-        default=None, description="What becomes of the secret at the service; null if nothing was deleted."
+        default=None,
+        description="What becomes of the secret at the service or, in a dry run, would become of it if the service "
+        "does as it is asked; null if there are `userErrors`.",
+    )
+    impact: ConnectionImpact | None = strawberry.field(
+        default=None,
+        description="What is forgotten with the connection, or would be in a dry run; null if there are `userErrors`.",
     )
 
     @strawberry.field(description="The id of the connection that is gone; null if none is.")

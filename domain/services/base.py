@@ -117,5 +117,8 @@ class Service(Protocol):
     async def identify(self, secret: CredentialSecret) -> IdentityAnswer:
         """Ask the service whose this credential is. Never raises for what the service does."""
 
+    def revokes(self, secret: CredentialSecret) -> bool:
+        """Whether `revoke` would have the service forget this credential, rather than find it NOT_REVOCABLE."""
+
     async def revoke(self, secret: CredentialSecret) -> Revocation | ServiceFault:
         """Have the service forget the credential. One that it no longer knows is REVOKED."""

@@ -48,6 +48,9 @@ class StandardService:
         """What these scopes allow; more than themselves where scopes contain each other."""
         return granted
 
+    def revokes(self, secret: CredentialSecret) -> bool:
+        return False
+
     async def revoke(self, secret: CredentialSecret) -> Revocation | ServiceFault:
         return Revocation.NOT_REVOCABLE
 

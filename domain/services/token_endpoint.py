@@ -62,6 +62,11 @@ class TokenEndpoint:
         form = {"grant_type": "refresh_token", "refresh_token": secret.refresh_token.reveal()}
         return await self._grant(form, secret.refresh_token)
 
+    @property
+    def revokes(self) -> bool:
+        """Whether the service takes tokens back."""
+        return self.revocation_url is not None
+
     async def revoke(self, secret: OAuthSecret) -> Revocation | ServiceFault:
         """Give both tokens back, the one that makes others first. A service without an endpoint for it: NOT_REVOCABLE.
 

@@ -39,7 +39,8 @@ described(
 )
 described(
     SecretFate,
-    "What becomes of a deleted connection's secret at its service. Tether has forgotten it in any case.",
+    "What becomes, or in a dry run would become, of a deleted connection's secret at its service. Tether forgets it in "
+    "any case.",
     {
         SecretFate.REVOKED: "The service has forgotten it, too.",
         SecretFate.NOT_REVOCABLE: "Only whoever made it can revoke it: a personal token, or an app's installation.",

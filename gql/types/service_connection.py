@@ -39,6 +39,12 @@ class ServiceRateLimit:
     blocked_until: datetime | None = strawberry.field(description="The service told us to keep away until then.")
 
 
+@strawberry.type(description="What there is only through a connection, and goes with it.")
+class ConnectionImpact:
+    repositories: int = strawberry.field(description="Repositories that it reaches.")
+    selected_repositories: int = strawberry.field(description="Those of them that the team has selected.")
+
+
 @strawberry.type(description="A team's link to one account at one outside service.")
 class ServiceConnection(Node):
     organization: LazyOrganization = strawberry.field(description="Whose it is.")
@@ -57,6 +63,7 @@ class ServiceConnection(Node):
     required_scopes: list[str] = strawberry.field(description="What it needs, by the service or its settings.")
     missing_scopes: list[str] = strawberry.field(description="What it needs and may not.")
     rate_limit: ServiceRateLimit | None = strawberry.field(description="Its quota; null where the service told none.")
+    impact: ConnectionImpact = strawberry.field(description="What goes with it when it is deleted.")
     labels: JSON = strawberry.field(description='The team\'s own marks, such as {"team": "platform"}.')
     settings: JSON = strawberry.field(description="Its settings: see `Service.settingsSchema`.")
     version: int = strawberry.field(

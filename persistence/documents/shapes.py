@@ -11,6 +11,7 @@ from domain.entities.identifiers import Kind
 from persistence.documents.compiler import Compiler, Scope, Written
 from persistence.documents.computed import (
     available_statuses,
+    connection_impact,
     connection_summary,
     cursor_of_event,
     event_cursor,
@@ -287,6 +288,7 @@ CONNECTION: Shape = Shape(
             _newest_event_first,
             event_filter,
         ),
+        "impact": Computed(connection_impact),
         "labels": Raw("labels"),
         "settings": Raw("settings"),
         "version": Number("version"),

@@ -51,7 +51,7 @@ class SqlOrganizationRepository:
         )
         return found.scalar_one_or_none()
 
-    async def credential_held(self, service: str, fingerprint: str) -> bool:
+    async def credential_held(self, service: str, fingerprint: str, *, besides: UUID | None = None) -> bool:
         of_its_connection = and_(
             service_connections.c.organization_id == service_credentials.c.organization_id,
             service_connections.c.id == service_credentials.c.connection_id,
@@ -61,6 +61,8 @@ class SqlOrganizationRepository:
             .join_from(service_credentials, service_connections, of_its_connection)
             .where(service_credentials.c.fingerprint == fingerprint, service_connections.c.service == service)
         )
+        if besides is not None:
+            held = held.where(service_connections.c.id != besides)
         return bool((await self._transaction.execute(select(held.exists()))).scalar_one())
 
     async def connections_reached(self, service: str, webhook_keys: Sequence[str]) -> Sequence[tuple[UUID, UUID]]:

@@ -187,6 +187,11 @@ def _available_statuses(asked: Asked, connection: Row) -> list[str]:
     return _MAY_SET.get(connection["status"], []) if able else []
 
 
+def _impact(asked: Asked, connection: Row) -> Row:
+    rows = asked.rows("repositories", connection_id=connection["id"])
+    return {"repositories": len(rows), "selected_repositories": sum(row["selected"] for row in rows)}
+
+
 def _event_cursor(asked: Asked, organization: Row) -> Any:
     counter = asked.one("event_counters", organization_id=organization["id"])
     return counter and f"evt~{organization['id']}~{counter['epoch']}~{counter['sequence']}"
@@ -244,6 +249,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "ServiceConnection.events": lambda asked, row, **given: events_page(
         asked, row["organization_id"], asked.rows("connection_events", connection_id=row["id"]), given
     ),
+    "ServiceConnection.impact": _impact,
     "ServiceConnection.createdBy": _of("users", "created_by"),
     "ConnectionHealth.checks": _checks,
     "HealthCheck.probes": _probes_of_check,

@@ -40,7 +40,13 @@ from persistence.probe_column import PROBE_MEMBERS
 from persistence.tables import metadata
 from tests.documents.slow_evaluator import plain_schema
 
-_SUMMARY = {"ConnectionSummary", "StatusCount", "HealthCount", "ServiceCount"}  # counted, not stored
+_SUMMARY = {  # counted, not stored
+    "ConnectionSummary",
+    "StatusCount",
+    "HealthCount",
+    "ServiceCount",
+    "ConnectionImpact",
+}
 _CATALOGUE = {"Service", "ServiceIncident", "ServiceScope"}  # code
 _ROOTS = {"Query"}
 # columns that may be null where the schema says non-null: others of the same row are null together with them

@@ -129,6 +129,9 @@ class Forge:
     async def identify(self, secret: CredentialSecret) -> IdentityAnswer:
         raise AssertionError("nobody asks whose it is")
 
+    def revokes(self, secret: CredentialSecret) -> bool:
+        return False
+
     async def revoke(self, secret: CredentialSecret) -> Revocation | ServiceFault:
         return Revocation.NOT_REVOCABLE
 

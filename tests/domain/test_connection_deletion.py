@@ -41,6 +41,10 @@ class Linked:
             stored = await self.deletion.store(unit, self.world.admin, connection)
         return await self.deletion.revoke(stored)
 
+    async def foresee(self) -> SecretFate:
+        async with self.world.units.reading(self.connection.organization_id) as unit:
+            return await self.deletion.foresee(unit, self.connection)
+
     async def is_good(self, secret: OAuthSecret) -> bool:
         return isinstance(await self.service.identify(secret), Identified)
 
@@ -57,6 +61,8 @@ async def linked(world: World) -> AsyncIterator[Linked]:
 
 async def test_it_is_revoked_at_once(linked: Linked) -> None:
     secret = await linked.links.secret(linked.connection)
+    assert await linked.is_good(secret)
+    assert await linked.foresee() is SecretFate.REVOKED
     assert await linked.is_good(secret)
     assert await linked.delete() is SecretFate.REVOKED
     assert not await linked.is_good(secret)
@@ -94,6 +100,7 @@ async def test_what_another_connection_lives_by_stays(linked: Linked) -> None:
         theirs.fingerprint = mine.fingerprint
         await unit.credentials.save(theirs, replaces_generation=theirs.generation)
         await unit.commit()
+    assert await linked.foresee() is SecretFate.IN_USE
     assert await linked.delete() is SecretFate.IN_USE
     assert await linked.is_good(secret)
 
@@ -105,6 +112,7 @@ async def test_a_secret_that_does_not_open_cannot_be_revoked(linked: Linked) -> 
         credential.sealed = f"{credential.sealed[:-4]}AAAA"
         await unit.credentials.save(credential, replaces_generation=credential.generation)
         await unit.commit()
+    assert await linked.foresee() is SecretFate.UNKNOWN
     assert await linked.delete() is SecretFate.UNKNOWN
     assert await world.rows("tasks") == []
 

@@ -175,18 +175,20 @@ async def test_update_connection_status_pauses_and_resumes_and_a_dry_run_does_ne
 async def test_delete_connection_forgets_the_secret_frees_the_name_and_keeps_the_history(server: TetherServer) -> None:
     client = await server.member(Role.ADMIN)
     created = await server.connect(client, name="Code")
-    deleted = "deletedConnectionId organization { slug connections { totalCount } }"
+    deleted = "deletedConnectionId organization { slug connections { totalCount } } revocation"
 
     tried = await client.mutate("deleteConnection", deleted, connectionId=created["id"], dryRun=True)
     assert tried == {
         "deletedConnectionId": None,
         "organization": {"slug": "acme", "connections": {"totalCount": 1}},
+        "revocation": "NOT_REVOCABLE",
         "userErrors": [],
     }
     done = await client.mutate("deleteConnection", deleted, connectionId=created["id"], expectedVersion=1)
     assert done == {
         "deletedConnectionId": created["id"],
         "organization": {"slug": "acme", "connections": {"totalCount": 0}},
+        "revocation": "NOT_REVOCABLE",
         "userErrors": [],
     }
     assert await server.rows("service_credentials") == []

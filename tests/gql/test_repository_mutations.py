@@ -93,6 +93,27 @@ async def test_several_pages_are_followed_and_what_is_as_it_was_costs_no_quota(s
     assert calls == ["/user"] + ["/user/repos"] * 6
 
 
+async def test_what_goes_with_a_connection_is_told_before_and_when_it_is_deleted(server: TetherServer) -> None:
+    client = await server.member(Role.ADMIN)
+    token = await server.credential("github", repositories=repositories(3))
+    connection = await server.connect(client, token=token)
+    await client.mutate("syncRepositories", COUNTS, connectionId=connection["id"])
+    first = (await stored(client, connection["id"]))["repositories"]["nodes"][0]
+    await client.mutate("updateRepository", "repository { id }", repositoryId=first["id"], selected=True)
+
+    impact = {"repositories": 3, "selectedRepositories": 1}
+    query = (
+        "query ($id: ID!) { node(id: $id) { ... on ServiceConnection { impact { repositories kind: __typename } } } }"
+    )
+    assert (await client.data(query, id=connection["id"]))["node"] == {
+        "impact": {"repositories": 3, "kind": "ConnectionImpact"}
+    }
+    selection = "impact { repositories selectedRepositories } revocation"
+    for dry_run in (True, False):
+        told = await client.mutate("deleteConnection", selection, connectionId=connection["id"], dryRun=dry_run)
+        assert told == {"impact": impact, "revocation": "NOT_REVOCABLE", "userErrors": []}
+
+
 async def test_renamed_and_gone_ones_are_followed_and_the_selection_stays(server: TetherServer) -> None:
     client = await server.member(Role.ADMIN)
     token = await server.credential("github", repositories=repositories(4))

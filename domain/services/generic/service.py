@@ -59,6 +59,9 @@ class GenericService(StandardService):
             return transport_fault(self.id, self.name, answer)
         return read_identity(answer, self._description, self._clock())
 
+    def revokes(self, secret: CredentialSecret) -> bool:
+        return self._endpoint.revokes and isinstance(secret, OAuthSecret)
+
     async def revoke(self, secret: CredentialSecret) -> Revocation | ServiceFault:
         """Of an OAuth grant. A token that a person has made stays theirs."""
         return await self._endpoint.revoke(secret) if isinstance(secret, OAuthSecret) else Revocation.NOT_REVOCABLE

@@ -109,6 +109,9 @@ class GitHub(StandardService):
             case OAuthSecret(access_token=token):
                 return await self._identify_user(token, is_grant=True)
 
+    def revokes(self, secret: CredentialSecret) -> bool:
+        return self.authorization is not None and isinstance(secret, OAuthSecret)
+
     async def revoke(self, secret: CredentialSecret) -> Revocation | ServiceFault:
         """Only what our client was granted can be ended by us; an installation belongs to who has installed the app."""
         match secret:

@@ -89,6 +89,9 @@ class GitLab(StandardService):
         latency_ms = user.latency_ms + answer.latency_ms
         return Identified(identity, rate_limit(answer.headers) or rate_limit(user.headers), latency_ms)
 
+    def revokes(self, secret: CredentialSecret) -> bool:
+        return self._endpoint is not None and self._endpoint.revokes and isinstance(secret, OAuthSecret)
+
     async def revoke(self, secret: CredentialSecret) -> Revocation | ServiceFault:
         """Of an OAuth grant. A personal access token stays its person's, who may use it elsewhere."""
         if self._endpoint is None or not isinstance(secret, OAuthSecret):

@@ -63,6 +63,9 @@ class Slack(StandardService):
         answer = await self._api.call("auth.test", secret, {}, idempotent=True)
         return answer if isinstance(answer, ServiceFault) else read_identity(answer, self._web_url, self._clock())
 
+    def revokes(self, secret: CredentialSecret) -> bool:
+        return isinstance(secret, OAuthSecret)
+
     async def revoke(self, secret: CredentialSecret) -> Revocation | ServiceFault:
         """`POST auth.revoke` for what Slack gave to our app. A token made by hand is its maker's to end."""
         if not isinstance(secret, OAuthSecret):

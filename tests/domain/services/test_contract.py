@@ -409,8 +409,10 @@ async def test_a_token_that_a_person_has_made_is_left_to_the_person_or_forgotten
 ) -> None:
     await sandbox.put_token(token.reveal(), service=case.id)
 
+    revokes = service.revokes(TokenSecret(token))
     answer = await service.revoke(TokenSecret(token))
 
+    assert revokes is (answer is Revocation.REVOKED)
     forgotten = isinstance(await service.identify(TokenSecret(token)), ServiceFault)
     assert answer is (Revocation.REVOKED if forgotten else Revocation.NOT_REVOCABLE)
 

@@ -158,7 +158,9 @@ async def test_what_cannot_be_revoked_is_told(
 ) -> None:
     without = GenericService(http, replace(description, revocation_url=None), now)
 
+    assert not without.revokes(OAuthSecret(token))
     assert await without.revoke(OAuthSecret(token)) is Revocation.NOT_REVOCABLE
+    assert not GenericService(http, description, now).revokes(TokenSecret(token))
     assert await GenericService(http, description, now).revoke(TokenSecret(token)) is Revocation.NOT_REVOCABLE
 
 

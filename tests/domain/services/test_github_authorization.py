@@ -252,10 +252,12 @@ async def test_revoking_ends_both_tokens_and_is_done_with_the_unknown(
 ) -> None:
     secret = oauth(await journey.grant(person))
 
+    assert github.revokes(secret)
     assert await github.revoke(secret) is Revocation.REVOKED
     assert fault(await github.identify(secret)).kind is FaultKind.CREDENTIAL_REFUSED
     assert fault(await journey.authorization.refresh(secret)).code == "github_refresh_refused"
     assert await github.revoke(secret) is Revocation.REVOKED
+    assert not github.revokes(TokenSecret(Secret("somebodys")))
     assert await github.revoke(TokenSecret(Secret("somebodys"))) is Revocation.NOT_REVOCABLE
 
 
@@ -346,6 +348,7 @@ async def test_an_app_that_asks_no_authorization_is_the_operators_matter(app_jou
 async def test_an_installation_is_left_to_its_owner(with_app: GitHub, app_journey: Journey, person: str) -> None:
     grant = await app_journey.grant(person)
 
+    assert not with_app.revokes(grant.secret)
     assert await with_app.revoke(grant.secret) is Revocation.NOT_REVOCABLE
     assert isinstance(await with_app.identify(grant.secret), Identified)
 

@@ -263,6 +263,7 @@ async def test_forgetting_it_ends_the_kept_token_and_leaves_the_installation(
     token = await github.bearer(installed)
     assert isinstance(token, Secret)
 
+    assert not github.revokes(installed)
     assert await github.revoke(installed) is Revocation.NOT_REVOCABLE
     assert [call.path for call in await sandbox.calls(token.reveal())] == ["/installation/token"]
     with pytest.raises(ValueError, match="404"):

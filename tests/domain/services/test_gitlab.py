@@ -224,6 +224,7 @@ async def test_a_wrong_client_secret_is_the_operators_matter(
 async def test_revoking_ends_the_grant_and_may_be_done_twice(gitlab: GitLab) -> None:
     grant = await granted(gitlab)
 
+    assert gitlab.revokes(grant.secret)
     assert await gitlab.revoke(grant.secret) is Revocation.REVOKED
     assert await gitlab.revoke(grant.secret) is Revocation.REVOKED
 
@@ -234,6 +235,7 @@ async def test_revoking_ends_the_grant_and_may_be_done_twice(gitlab: GitLab) -> 
 async def test_a_persons_own_token_is_left_to_them(gitlab: GitLab, token: Secret, sandbox: SandboxServer) -> None:
     await sandbox.put_token(token.reveal(), service="gitlab")
 
+    assert not gitlab.revokes(TokenSecret(token))
     assert await gitlab.revoke(TokenSecret(token)) is Revocation.NOT_REVOCABLE
     assert isinstance(await gitlab.identify(TokenSecret(token)), Identified)
 
@@ -257,6 +259,7 @@ async def test_without_a_client_it_is_linked_by_token_only(http: HttpClient) -> 
 
     assert gitlab.authorization is None
     assert gitlab.authorization_methods == (AuthorizationMethod.TOKEN,)
+    assert not gitlab.revokes(OAuthSecret(Secret("a")))
     assert await gitlab.revoke(OAuthSecret(Secret("a"))) is Revocation.NOT_REVOCABLE
 
 

@@ -244,6 +244,7 @@ async def test_a_slack_that_is_down_speaks_neither_against_the_code_nor_against_
 async def test_what_our_app_was_given_is_given_back_and_a_second_time_is_no_failure(rotating: App) -> None:
     secret = await rotating.oauth_secret()
 
+    assert rotating.slack.revokes(secret)
     assert await rotating.slack.revoke(secret) is Revocation.REVOKED
     assert await rotating.slack.revoke(secret) is Revocation.REVOKED
 
@@ -258,6 +259,7 @@ async def test_the_refresh_token_ends_too_where_the_access_token_has_expired(rot
     secret = await rotating.oauth_secret()
     await rotating.sandbox.put_token("ended", service="slack", behaviour="expired")
 
+    assert rotating.slack.revokes(replace(secret, access_token=Secret("ended")))
     assert await rotating.slack.revoke(replace(secret, access_token=Secret("ended"))) is Revocation.REVOKED
 
     assert isinstance(await rotating.authorization.refresh(secret), ServiceFault)
@@ -267,6 +269,7 @@ async def test_a_token_that_somebody_made_by_hand_is_left_alone(rotating: App) -
     token = f"canary-{secrets.token_hex(8)}"
     await rotating.sandbox.put_token(token, service="slack")
 
+    assert not rotating.slack.revokes(TokenSecret(Secret(token)))
     assert await rotating.slack.revoke(TokenSecret(Secret(token))) is Revocation.NOT_REVOCABLE
     assert await rotating.sandbox.calls(token) == []
 
