@@ -1,7 +1,8 @@
 """Many credentials that end at once, and several processes that refresh them, some of which are killed meanwhile.
 
 Run small by test_refresh_storm.py, and as large as wanted by hand:
-`python -m tests.domain.refresh_storm 10000 --kills 5`.
+`python -m tests.domain.refresh_storm 10000 --kills 5`, and with `--on-demand` for processes that all call with the same
+refused tokens at once, so that no task's lease stands between them, but the credential's own only.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -58,6 +59,8 @@ class Aftermath:
     reuses: int
     killed: int
     seconds: float
+    answered: int = 0
+    """How many calls on demand have worked in the end, of all processes together."""
 
 
 class Storm:
@@ -100,6 +103,27 @@ class Storm:
         seconds = time.monotonic() - begun
         await self._stop()
         return await self._look(seconds)
+
+    async def refuse_access_tokens(self) -> None:
+        """From now on each call is refused, until its credential is refreshed."""
+        room = asyncio.Semaphore(LINKED_AT_ONCE)
+
+        async def one(connection: ServiceConnection) -> None:
+            async with room:
+                secret = await self._links.secret(connection)
+                await self._sandbox.put_token(secret.access_token.reveal(), service="github", behaviour="expired")
+
+        await asyncio.gather(*map(one, self._connections))
+
+    async def rage_on_demand(self, processes: int) -> Aftermath:
+        """Have all processes call with all of the credentials at once."""
+        await asyncio.gather(*(self._start() for _ in range(processes)))
+        begun = time.monotonic()
+        outputs = await asyncio.gather(*(worker.communicate(b"") for worker in self._workers))
+        seconds = time.monotonic() - begun
+        if any(worker.returncode for worker in self._workers):
+            raise RuntimeError("workers have failed")
+        return replace(await self._look(seconds), answered=sum(int(output) for output, _ in outputs))
 
     async def _start(self) -> None:
         worker = await asyncio.create_subprocess_exec(
@@ -169,7 +193,14 @@ class Storm:
 
 
 async def storm(
-    database_url: str, *, credentials: int, processes: int, kills: int, lease_seconds: float, at_once: int = 16
+    database_url: str,
+    *,
+    credentials: int,
+    processes: int,
+    kills: int = 0,
+    lease_seconds: float,
+    at_once: int = 16,
+    on_demand: bool = False,
 ) -> Aftermath:
     """The whole of it."""
     key, clock = os.urandom(32), Clock()
@@ -195,9 +226,13 @@ async def storm(
             client_secret=links.client.client_secret.reveal(),
             lease_seconds=lease_seconds,
             at_once=at_once,
+            on_demand_of=str(organization.id) if on_demand else None,
         )
         made = Storm(database, sandbox, order, links, links.service(http))
         await made.link(organization.id, credentials)
+        if on_demand:
+            await made.refuse_access_tokens()
+            return await made.rage_on_demand(processes)
         return await made.rage(processes, kills)
 
 
@@ -206,6 +241,7 @@ def main() -> None:
     parser.add_argument("credentials", type=int)
     parser.add_argument("--processes", type=int, default=3)
     parser.add_argument("--kills", type=int, default=0, help="how many processes are killed meanwhile")
+    parser.add_argument("--on-demand", action="store_true", help="call with refused tokens; nobody is killed")
     parser.add_argument("--lease-seconds", type=float, default=LEASE.total_seconds())
     arguments = vars(parser.parse_args())
     with running_postgresql() as server:
