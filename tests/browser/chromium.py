@@ -46,6 +46,7 @@ _KEYS: Final[dict[str, dict[str, Any]]] = {
     "Escape": {"code": "Escape", "windowsVirtualKeyCode": 27},
     " ": {"code": "Space", "windowsVirtualKeyCode": 32, "text": " "},
 }
+_NAVIGATED: Final = ("Inspected target navigated", "Execution context was destroyed", "Cannot find context")
 _CONTROL: Final = 2
 _SHIFT: Final = 8
 
@@ -53,6 +54,10 @@ _SHIFT: Final = 8
 def find_chromium() -> str | None:
     """The program's path; None where none of its names is installed."""
     return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class Navigated(AssertionError):
+    """The page that was asked has made room for another one meanwhile."""
 
 
 class Page:
@@ -111,8 +116,15 @@ class Page:
         return answer["result"].get("value")
 
     async def until(self, expression: str) -> None:
-        """Wait for it to come true."""
-        await eventually(lambda: self.evaluate(f"Boolean({expression})"))
+        """Wait for it to come true, on whichever page the tab has come to by then."""
+
+        async def true() -> bool:
+            try:
+                return bool(await self.evaluate(f"Boolean({expression})"))
+            except Navigated:
+                return False
+
+        await eventually(true)
 
     async def click(self, selector: str) -> None:
         """With the mouse, in the middle of what the selector finds."""
@@ -151,7 +163,9 @@ class Page:
         await self._socket.send(json.dumps(message))
         async with asyncio.timeout(_CALL_SECONDS):
             answer = await answered
-        assert "error" not in answer, f"{method}: {answer['error']['message']}"
+        if "error" in answer:
+            said = f"{method}: {answer['error']['message']}"
+            raise Navigated(said) if any(sign in said for sign in _NAVIGATED) else AssertionError(said)
         result: dict[str, Any] = answer["result"]
         return result
 
