@@ -15,7 +15,11 @@ from domain.entities.user import Action, Viewer
 from domain.errors import NotFound
 from domain.ports import UnitOfWork, UnitsOfWork
 
-_FINDINGS = {ConnectionEventType.HEALTH_CHECKED, ConnectionEventType.HEALTH_CHANGED}
+_FINDINGS = {
+    ConnectionEventType.HEALTH_CHECKED,
+    ConnectionEventType.HEALTH_CHANGED,
+    ConnectionEventType.REPOSITORIES_SYNCED,
+}
 """Findings come every few minutes. They leave the version, or nobody could hold one long enough to decide on it."""
 
 

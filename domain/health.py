@@ -99,9 +99,14 @@ def _worst(probes: Sequence[HealthProbe]) -> HealthProbe | None:
     return None
 
 
+def verdict_of(fault: ServiceFault) -> Verdict:
+    """What a fault means for a connection's status."""
+    return _VERDICT[fault.kind] if fault.conclusive else Verdict.FAILED
+
+
 def _verdict(probes: Sequence[HealthProbe], fault: ServiceFault | None) -> Verdict:
     if fault is not None:
-        return _VERDICT[fault.kind] if fault.conclusive else Verdict.FAILED
+        return verdict_of(fault)
     failed = any(probe.outcome is ProbeOutcome.FAILED for probe in probes)
     return Verdict.FAILED if failed else Verdict.PASSED
 

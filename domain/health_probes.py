@@ -100,7 +100,7 @@ async def service_reachable(context: ProbeContext) -> HealthProbe:
             )
             return HealthProbe("service_reachable", ProbeOutcome.SKIPPED, "skipped", f"{why}, so nobody was asked.")
         if answer.kind in {FaultKind.UNREACHABLE, FaultKind.NOT_ALLOWED, FaultKind.SERVICE_ERROR}:
-            return _from_fault("service_reachable", ProbeOutcome.FAILED, answer)
+            return probe_from_fault("service_reachable", ProbeOutcome.FAILED, answer)
     message = f"{context.service.name} answers."
     return _passed("service_reachable", "reachable", message, latency_ms=answer.latency_ms)
 
@@ -110,7 +110,7 @@ async def authenticates(context: ProbeContext) -> HealthProbe:
     answer = context.answer
     if isinstance(answer, ServiceFault):
         wont_say = answer.kind in {FaultKind.RATE_LIMITED, FaultKind.SCOPE_MISSING}
-        return _from_fault("authenticates", ProbeOutcome.WARNED if wont_say else ProbeOutcome.FAILED, answer)
+        return probe_from_fault("authenticates", ProbeOutcome.WARNED if wont_say else ProbeOutcome.FAILED, answer)
     account = context.identified().identity.account
     return _passed("authenticates", "authenticated", f"{context.service.name} knows the credential as {account.name}.")
 
@@ -208,7 +208,8 @@ def _passed(
     return HealthProbe(name, ProbeOutcome.PASSED, code, message, latency_ms=latency_ms, evidence=evidence)
 
 
-def _from_fault(name: str, outcome: ProbeOutcome, fault: ServiceFault) -> HealthProbe:
+def probe_from_fault(name: str, outcome: ProbeOutcome, fault: ServiceFault) -> HealthProbe:
+    """A fault as the finding of a probe."""
     return HealthProbe(
         name, outcome, fault.code, fault.message, fault.remedy, latency_ms=fault.latency_ms, evidence=fault.evidence
     )

@@ -39,7 +39,7 @@ class WorkerLimits:
     at_once: int = 100
     lease: timedelta = timedelta(seconds=90)
     poll_seconds: float = 0.5
-    drain_seconds: float = 5.0
+    drain_seconds: float = 2.5
 
 
 class HealthWorker:
@@ -77,6 +77,11 @@ class HealthWorker:
     def hint(self) -> None:
         """Something may be due: look at once, instead of within `poll_seconds`."""
         self._woken.set()
+
+    def stop(self) -> None:
+        """Claim nothing more; what runs goes on to the end of `working`."""
+        self._stopping = True
+        self.hint()
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from domain.connection_units import share_wait
+from domain.connection_units import save_findings
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import CredentialSecret
 from domain.entities.event import SCHEDULER, Actor
-from domain.entities.health import Remedy
+from domain.entities.health import HealthCheckTrigger, Remedy
 from domain.entities.repository_sync import RepositorySyncState, SyncedPage
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task
@@ -30,6 +30,7 @@ from domain.services.catalogue import ServiceCatalogue
 from domain.services.repository_listing import PageUnchanged, RepositoryListing, RepositoryPage
 from domain.services.service_fault import FaultKind, ServiceFault
 from domain.task_outcome import Again, Ended, Failed, TaskOutcome
+from domain.use_evidence import record_fault, record_success
 
 MOST_CONFIRMATIONS: Final = 2
 """How often a listing is repeated at once, because something may have been missed. Then the next sync decides."""
@@ -88,7 +89,7 @@ class RepositorySync:
             asked_at = self._clock()
             answer = await self._ask(listing, stage, actor)
             if isinstance(answer, ServiceFault):
-                await self._learn(stage.connection, answer)
+                await self._learn(stage.connection, answer, asked_at, actor)
                 return SyncStopped(service, answer, stage.report.after(earlier))
             began_at = stage.state.started_at
             stage = await self._store(stage, answer, asked_at, actor)
@@ -190,7 +191,7 @@ class RepositorySync:
                 stage = await self._complete(unit, stage)
                 await unit.repository_syncs.save(asked)
             connection.learn_rate_limit(answer.rate_limit, self._clock())
-            await unit.connections.save(connection, keep_version=True)
+            events = list(await record_success(unit, connection, asked_at, self._clock(), answer.rate_limit))
             await unit.credentials.mark_used(connection.id, asked_at)
             if stage.ended is not None:
                 counts = stage.ended
@@ -201,7 +202,8 @@ class RepositorySync:
                     unchanged=counts.unchanged,
                     now=self._clock(),
                 )
-                await unit.events.append([synced], actor)
+                events.append(synced)
+            await save_findings(unit, connection, events, actor)
             await unit.commit()
         return stage
 
@@ -237,28 +239,23 @@ class RepositorySync:
         state.end(now)
         return replace(stage, ended=replace(stage.report, removed=len(gone), complete=True))
 
-    async def _learn(self, connection: ServiceConnection, fault: ServiceFault) -> None:
-        told = fault.kind in _TELLS_OF_THE_GRANT
-        if told:
-            _log.warning("The repositories of %s can't be listed (%s): it is to be checked.", connection.id, fault.code)
-        if fault.rate_limit is None and not told:
-            return
+    async def _learn(
+        self, connection: ServiceConnection, fault: ServiceFault, asked_at: datetime, actor: Actor
+    ) -> None:
+        """Take what a fault says of the connection as evidence of its health, and of its quota."""
+        if fault.latency_ms is None and fault.rate_limit is None:
+            return  # nobody was asked
         async with self._units_of_work.writing(connection.organization_id) as unit:
             current, now = await unit.connections.get(connection.id), self._clock()
             current.learn_rate_limit(fault.rate_limit, now)
-            if told:
-                current.check_soon(now)
-            await unit.connections.save(current, keep_version=True)
-            await share_wait(unit, current)
+            events = await record_fault(unit, current, fault, asked_at, now)
+            if fault.kind is FaultKind.SCOPE_MISSING:
+                _log.warning("The repositories of %s can't be listed: %s.", connection.id, fault.code)
+                current.check_soon(now, HealthCheckTrigger.USE)
+            await save_findings(unit, current, events, actor)
             await unit.commit()
 
 
-_TELLS_OF_THE_GRANT: Final = {
-    FaultKind.CREDENTIAL_REFUSED,
-    FaultKind.CREDENTIAL_REVOKED,
-    FaultKind.SCOPE_MISSING,
-    FaultKind.ADMIN_REQUIRED,
-}
 _log: Final = logging.getLogger(__name__)
 
 

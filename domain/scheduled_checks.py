@@ -125,6 +125,8 @@ class ScheduledChecks:
     def unchanged(self, checked: Checked) -> UnchangedCheck | None:
         """What is to be noted where nothing new was found; None for news."""
         due, check, now = checked.due, checked.check, self._clock()
+        if due.trigger is not HealthCheckTrigger.SCHEDULE:
+            return None
         if (
             due.diagnosis_id is None
             or due.diagnosed_at is None
@@ -164,7 +166,7 @@ class ScheduledChecks:
             if not await unit.due_checks.holds(due):
                 return False
             if credential.generation != checked.generation:
-                connection.check_soon(self._clock())  # what was found is of a secret that is gone
+                connection.check_soon(self._clock(), due.trigger)  # what was found is of a secret that is gone
                 await unit.connections.save(connection, keep_version=True)
                 await unit.commit()
                 return True

@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from domain.entities.event import Actor, ActorKind, ConnectionEventType, EventDraft, StatusReason
-from domain.entities.health import Remedy
+from domain.entities.health import HealthCheckTrigger, Remedy
 from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
@@ -198,5 +198,5 @@ def _apply(
             reason = StatusReason("UNSUSPENDED", f"{service.name} has ended the suspension.", Remedy.NONE)
             return connection.unsuspend(reason, told_at=told_at, now=now)
         case ScopesChanged():
-            connection.check_soon(now)
+            connection.check_soon(now, HealthCheckTrigger.WEBHOOK)
             return []

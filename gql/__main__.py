@@ -49,6 +49,15 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", default=8000, type=_port, help="0 takes a free one (default: %(default)s)")
 
+    serve.add_argument("--without-worker", action="store_true", help="leave what is done by itself to `tether worker`")
+
+    command(
+        "worker",
+        "check, refresh and sync, without answering anybody",
+        example="tether worker",
+        details="`tether serve` does so, too, unless it is told not to. Any number may run beside each other on one "
+        "PostgreSQL.",
+    )
     command("migrate", "bring the database's tables up to date", example="tether migrate")
     command(
         "schema", "print the GraphQL schema", example="tether schema > schema.graphql", details="Needs no settings."

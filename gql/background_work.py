@@ -36,6 +36,11 @@ class BackgroundWork:
         self.runner.hint()
         self.health_worker.hint()
 
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self.runner.stop()
+        self.health_worker.stop()
+
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Both work for as long as the block lasts, and end side by side after it."""

@@ -197,6 +197,7 @@ connection_health = Table(  # what changes with every check, apart from all that
     Column("connection_id", Identifier, nullable=False),
     Column("service", ordered_text(), nullable=False),
     Column("next_check_at", Timestamp),
+    Column("next_trigger", Text, nullable=False, server_default="SCHEDULE"),  # why it is then
     Column("lease", Identifier),  # of whoever checks it now
     Column("leased_until", Timestamp),
     Column("checked_at", Timestamp),

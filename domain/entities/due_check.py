@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.entities.credential import ServiceCredential
-from domain.entities.health import Json, ServiceRateLimit
+from domain.entities.health import HealthCheckTrigger, Json, ServiceRateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class DueCheck:
     service: str
     lease: UUID
     due_at: datetime
+    trigger: HealthCheckTrigger
     account_id: str | None
     settings: Mapping[str, Json] = field(repr=False)
     status_changed_at: datetime

@@ -169,6 +169,7 @@ class ConnectionHealth:
 
     `finding` is what a check has to find for there to be no news, None where any finding is news; `diagnosis_id` and
     `diagnosed_at` are of the check that found it, probe by probe. `interval` is the organization's wish.
+    `next_trigger` says why the next check is when it is.
     """
 
     status: HealthStatus = HealthStatus.UNKNOWN
@@ -182,3 +183,4 @@ class ConnectionHealth:
     diagnosis_id: UUID | None = None
     diagnosed_at: datetime | None = None
     interval: timedelta = USUAL_INTERVAL
+    next_trigger: HealthCheckTrigger = HealthCheckTrigger.SCHEDULE

@@ -200,9 +200,9 @@ class ServiceConnection:
         """That the service has reported something. `event_id`: the same each time this delivery is processed."""
         return replace(self._draft(ConnectionEventType.WEBHOOK_RECEIVED, now, data=data), id=event_id)
 
-    def check_soon(self, now: datetime) -> None:
-        """Have it checked next, if a check could find something new."""
-        self.health.next_check_at = now if self.checkable else None
+    def check_soon(self, now: datetime, trigger: HealthCheckTrigger) -> None:
+        """Have it checked next, for that reason, if a check could find something new."""
+        self.health.next_check_at, self.health.next_trigger = now if self.checkable else None, trigger
 
     def withdraw(self, reason: StatusReason, *, told_at: datetime, now: datetime) -> list[EventDraft]:
         """The service reports that the grant is gone, as of `told_at`."""
@@ -299,7 +299,7 @@ class ServiceConnection:
             if to is _S.ACTIVE:
                 self.health.consecutive_failures = 0
             drafts = self._move(to, reason, now)
-        self.check_soon(now)
+        self.check_soon(now, HealthCheckTrigger.WEBHOOK)
         return drafts
 
     def _knows_of_grant_after(self, moment: datetime, now: datetime) -> bool:

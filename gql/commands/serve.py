@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import uvicorn
@@ -36,11 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
         _listener(arguments.host, arguments.port) as listener,
         asyncio.Runner(loop_factory=auto_loop_factory()) as runner,
     ):
-        runner.run(_serve(settings, listener))
+        runner.run(_serve(settings, listener, without_worker=arguments.without_worker))
     return 0
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket, *, without_worker: bool) -> None:
     async with running(settings) as opened:
         tether = replace(opened, development_token=await founder_token(opened))
         work = BackgroundWork(tether)
@@ -53,7 +53,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop)
-        async with work.working():
+        async with nullcontext() if without_worker else work.working():
             await server.serve(sockets=[listener])
 
 

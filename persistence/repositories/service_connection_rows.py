@@ -10,14 +10,21 @@ from sqlalchemy import Row, Select, and_, select
 
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import StatusReason
-from domain.entities.health import ConnectionHealth, ExternalAccount, HealthStatus, Remedy, ServiceRateLimit
+from domain.entities.health import (
+    ConnectionHealth,
+    ExternalAccount,
+    HealthCheckTrigger,
+    HealthStatus,
+    Remedy,
+    ServiceRateLimit,
+)
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.text import search_key
 from persistence.repositories.health_probes import probes_from_json, probes_to_json
 from persistence.tables import connection_health, organizations, service_connections
 
 _h = connection_health.c
-_OF_HEALTH = ("checked_at", "next_check_at", "latency_ms", "finding", "diagnosis_id", "diagnosed_at")
+_OF_HEALTH = ("checked_at", "next_check_at", "next_trigger", "latency_ms", "finding", "diagnosis_id", "diagnosed_at")
 _OF_RATE_LIMIT = ("rate_limit_limit", "rate_limit_remaining", "rate_limit_reset_at", "rate_limit_blocked_until")
 
 
@@ -122,6 +129,7 @@ def entity(row: Row[Any]) -> ServiceConnection:
             diagnosis_id=row.health_diagnosis_id,
             diagnosed_at=row.health_diagnosed_at,
             interval=timedelta(seconds=row.check_interval_seconds),
+            next_trigger=HealthCheckTrigger(row.health_next_trigger),
         ),
         rate_limit=rate_limit(row),
         grant_told_at=row.grant_told_at,

@@ -92,5 +92,6 @@ async def test_tether_serve_works_and_the_short_commands_do_not(linked: Linked) 
         TaskKind.FORGET_FLOWS,
         TaskKind.FORGET_DELIVERIES,
         TaskKind.FORGET_DELETED_CONNECTIONS,
+        TaskKind.FORGET_CALL_BUDGETS,
         TaskKind.FORGET_IDEMPOTENCY_KEYS,
     }

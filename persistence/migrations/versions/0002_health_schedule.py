@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("connection_id", Identifier, nullable=False),
         sa.Column("service", ordered_text(), nullable=False),
         sa.Column("next_check_at", Timestamp),
+        sa.Column("next_trigger", sa.Text, nullable=False, server_default="SCHEDULE"),
         sa.Column("lease", Identifier),
         sa.Column("leased_until", Timestamp),
         sa.Column("checked_at", Timestamp),
