@@ -30,6 +30,8 @@ from domain.people_ports import (
 from domain.work_ports import (
     AuthorizationFlowRepository,
     DeletedConnectionRepository,
+    EventRetentionRepository,
+    HealthHistoryRepository,
     TaskRepository,
     WebhookDeliveryRepository,
 )
@@ -193,6 +195,10 @@ class UnitOfWork(Protocol):
     def tasks(self) -> TaskRepository: ...
     @property
     def deleted_connections(self) -> DeletedConnectionRepository: ...
+    @property
+    def health_history(self) -> HealthHistoryRepository: ...
+    @property
+    def event_retention(self) -> EventRetentionRepository: ...
     @property
     def webhook_deliveries(self) -> WebhookDeliveryRepository: ...
     @property

@@ -261,6 +261,9 @@ def test_the_table_names_every_kind_of_work() -> None:
         forget_deliveries=work,
         forget_deleted_connections=work,
         forget_idempotency_keys=work,
+        compact_health=work,
+        forget_health_checks=work,
+        forget_events=work,
     )
     assert table.keys() == set(TaskKind)
 
