@@ -11,9 +11,8 @@ from domain.entities.health import HealthStatus
 from domain.entities.user import LEAST_ROLE, Action, Role
 from persistence.documents.compiler import Call, Compiler, Scope
 from persistence.documents.dialects.dialect import Literal, Type, cases, json_object, quoted
+from persistence.documents.expiring import SOON_DAYS, ends_between
 from persistence.documents.selection import Selected
-
-EXPIRING_WITHIN_DAYS = 7
 
 
 def viewer_role(compiler: Compiler, field: Selected, scope: Scope) -> str:
@@ -167,9 +166,9 @@ def _expiring(compiler: Compiler, scope: Scope) -> str:
     soon = compiler.named("soon", _soon, Type.TIMESTAMP)
     return (
         f"(select count(*) from service_credentials {row} where {row}.organization_id = {scope.alias}.id "
-        f"and {row}.expires_at > {now} and {row}.expires_at <= {soon})"
+        f"and {ends_between(row, now, soon)})"
     )
 
 
 def _soon(call: Call) -> datetime:
-    return call.now + timedelta(days=EXPIRING_WITHIN_DAYS)
+    return call.now + timedelta(days=SOON_DAYS)

@@ -17,6 +17,7 @@ from persistence.documents.computed import (
     viewer_role,
 )
 from persistence.documents.cursors import KeyType
+from persistence.documents.expiring import within_filter
 from persistence.documents.fields import (
     Catalogued,
     Computed,
@@ -153,25 +154,27 @@ HEALTH_CHECK: Shape = Shape(
     },
 )
 
+_CONNECTION = Link(
+    lambda: CONNECTION,
+    "service_connections",
+    "{row}.organization_id = {parent}.organization_id and {row}.id = {parent}.connection_id",
+)
+
 CREDENTIAL: Shape = Shape(
     "ServiceCredential",
     {
         "id": TypedId(Kind.CREDENTIAL),
+        "connection": _CONNECTION,
         "kind": Word("kind"),
         "fingerprint": Text("fingerprint"),
         "scopes": Raw("scopes", otherwise="[]"),
         "expiresAt": Moment("expires_at"),
         "refreshExpiresAt": Moment("refresh_expires_at"),
+        "endsAt": Moment("ends_at"),
         "generation": Number("generation"),
         "rotatedAt": Moment("rotated_at"),
         "lastUsedAt": Moment("last_used_at"),
     },
-)
-
-_CONNECTION = Link(
-    lambda: CONNECTION,
-    "service_connections",
-    "{row}.organization_id = {parent}.organization_id and {row}.id = {parent}.connection_id",
 )
 
 REPOSITORY: Shape = Shape(
@@ -349,6 +352,14 @@ ORGANIZATION: Shape = Shape(
             in_every_index=("search",),
         ),
         "connectionSummary": Computed(connection_summary),
+        "expiringCredentials": Page(
+            "ServiceCredential",
+            "service_credentials",
+            lambda: CREDENTIAL,
+            columns_match([("organization_id", "id")]),
+            lambda arguments: Order("ends_at", KeyType.TIMESTAMP),
+            within_filter,
+        ),
         "repositories": Page(
             "Repository",
             "repositories",

@@ -22,7 +22,7 @@ from domain.entities.user import Viewer
 from domain.services.catalogue import ServiceCatalogue
 from tests.documents.asked import Asked
 from tests.documents.data import World, in_order
-from tests.documents.slow_lists import connections_page, events_page, repositories_page
+from tests.documents.slow_lists import connections_page, ends_at, events_page, expiring, repositories_page
 from tests.documents.slow_pages import moment_text, page_of
 from tests.documents.world_maker import HEALTH, NOW, STATUSES, Row
 
@@ -115,8 +115,6 @@ def _organization(asked: Asked, _: None, by: Mapping[str, str]) -> Row | None:
 
 def _summary(asked: Asked, organization: Row) -> Row:
     rows = asked.rows("service_connections", organization_id=organization["id"], deleted_at=None)
-    credentials = asked.rows("service_credentials", organization_id=organization["id"])
-    ends = [row["expires_at"] for row in credentials if row["expires_at"] is not None]
     return {
         "total": len(rows),
         "by_status": [{"status": one, "count": sum(row["status"] == one for row in rows)} for one in STATUSES],
@@ -124,7 +122,7 @@ def _summary(asked: Asked, organization: Row) -> Row:
         "by_service": [
             {"service": one, "count": sum(row["service"] == one.id for row in rows)} for one in asked.catalogue
         ],
-        "expiring_credentials": sum(NOW < end <= NOW + timedelta(days=7) for end in ends),
+        "expiring_credentials": len(expiring(asked, organization, 7)),
     }
 
 
@@ -236,6 +234,11 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "ServiceConnection.createdBy": _of("users", "created_by"),
     "ConnectionHealth.checks": _checks,
     "ConnectionHealth.uptime": _uptime,
+    "Organization.expiringCredentials": lambda asked, row, within, **given: page_of(
+        row["id"], expiring(asked, row, within), "ends_at", given
+    ),
+    "ServiceCredential.connection": _of("service_connections", "connection_id"),
+    "ServiceCredential.endsAt": lambda asked, row: ends_at(row),
     "ServiceCredential.scopes": lambda asked, row: row["scopes"] or [],
     "Repository.connection": _of("service_connections", "connection_id"),
     "ConnectionEvent.cursor": lambda asked, row: f"evt~{row['organization_id']}~{row['epoch']}~{row['sequence']}",

@@ -264,7 +264,7 @@ class _Maker:
             fingerprint=f"sha256:{number:012x}",
             scopes=self.or_none(self.chance.choice([[], ["repo", "ü'\""]])),
             expires_at=self.or_none(NOW + timedelta(days=days)),
-            refresh_expires_at=self.or_none(NOW + timedelta(days=days + 100)),
+            refresh_expires_at=self.or_none(NOW + timedelta(days=days + self.chance.choice([0, 2, 100]))),
             refreshable=self.chance.random() < 0.5,
             generation=number + 1,
             created_at=self.moment(),
