@@ -13,6 +13,7 @@ from domain.entities.health import HealthCheckTrigger, HealthStatus, ProbeOutcom
 from domain.entities.user import Role
 from domain.services.authorization import AuthorizationMethod
 from gql.types.described import described
+from persistence.documents.series_buckets import SeriesBucket
 
 described(
     Role,
@@ -174,5 +175,14 @@ described(
     {
         OrderDirection.ASC: "Smallest, earliest or first in the alphabet first.",
         OrderDirection.DESC: "Largest, latest or last in the alphabet first.",
+    },
+)
+described(
+    SeriesBucket,
+    "How long each point of a series is.",
+    {
+        SeriesBucket.HOUR: "An hour.",
+        SeriesBucket.DAY: "A day in UTC.",
+        SeriesBucket.WEEK: "A week in UTC, from Monday on.",
     },
 )

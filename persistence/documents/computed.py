@@ -1,4 +1,4 @@
-"""Fields that no column holds: what a viewer may do, totals by status, the time during which a connection was well.
+"""Fields that no column holds: what a viewer may do, totals by status.
 
 Used by `shapes.py`. Each is an expression of the same statement.
 """
@@ -74,33 +74,6 @@ def connection_summary(compiler: Compiler, field: Selected, scope: Scope) -> str
 
 def _counts_rows(part: Selected) -> bool:
     return part.name == "total" or any(one.name == "count" for below in part.below.values() for one in below)
-
-
-def uptime(compiler: Compiler, field: Selected, scope: Scope) -> str:
-    """The share of the time since a moment in which the latest check hadn't found the connection UNHEALTHY.
-
-    Each check speaks for the time until the next; the one before the moment speaks for the time from then on.
-    """
-    dialect, arguments = compiler.dialect, compiler.arguments(field)
-    since = compiler.bind(arguments.binder(lambda given: given["since"]), Type.TIMESTAMP)
-    row, span = compiler.alias("u"), compiler.alias("v")
-    following = f"lead({row}.started_at) over (order by {row}.started_at, {row}.id)"
-    latest_before = (
-        f"coalesce((select max(b.started_at) from health_checks b "
-        f"where b.organization_id = {scope.alias}.organization_id and b.connection_id = {scope.alias}.id "
-        f"and b.started_at <= {since}), {since})"
-    )
-    spans = (
-        f"(select {row}.status, {dialect.later(f'{row}.started_at', since)} as beginning, "
-        f"coalesce({following}, {compiler.now()}) as ending from health_checks {row} "
-        f"where {row}.organization_id = {scope.alias}.organization_id and {row}.connection_id = {scope.alias}.id "
-        f"and {row}.started_at >= {latest_before} and {row}.started_at <= {compiler.now()}) {span}"
-    )
-    length = dialect.seconds(f"{span}.beginning", f"{span}.ending")
-    well = f"sum(case when {span}.status in ('HEALTHY', 'DEGRADED') then {length} else 0 end)"
-    known = f"sum(case when {span}.status = 'UNKNOWN' then 0 else {length} end)"
-    share = dialect.decimal(f"{well} / nullif({known}, 0)")
-    return f"(select {share} from {spans} where {span}.ending > {span}.beginning)"
 
 
 def _role_cap(call: Call) -> str:

@@ -13,7 +13,6 @@ from persistence.documents.computed import (
     connection_summary,
     cursor_of_event,
     event_cursor,
-    uptime,
     viewer_role,
 )
 from persistence.documents.cursors import KeyType
@@ -39,6 +38,7 @@ from persistence.documents.filters import (
     repository_filter,
     since_filter,
 )
+from persistence.documents.health_history import Latency, Series, uptime
 from persistence.documents.page_arguments import Order
 from persistence.documents.pages import Page, columns_match
 
@@ -221,6 +221,8 @@ _HEALTH: dict[str, Written] = {
         since_filter,
     ),
     "uptime": Computed(uptime),
+    "latency": Latency(),
+    "series": Series(),
 }
 
 CONNECTION: Shape = Shape(

@@ -5,7 +5,7 @@ restated from the schema's descriptions.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from graphql import (
@@ -20,11 +20,12 @@ from graphql import (
 
 from domain.entities.user import Viewer
 from domain.services.catalogue import ServiceCatalogue
+from tests.documents import slow_health
 from tests.documents.asked import Asked
-from tests.documents.data import World, in_order
+from tests.documents.data import World
 from tests.documents.slow_lists import connections_page, ends_at, events_page, expiring, repositories_page
 from tests.documents.slow_pages import moment_text, page_of
-from tests.documents.world_maker import HEALTH, NOW, STATUSES, Row
+from tests.documents.world_maker import HEALTH, STATUSES, Row
 
 
 class SlowEvaluator:
@@ -137,17 +138,6 @@ def _checks(asked: Asked, health: Row, since: datetime | None = None, **given: A
     return page_of(health["connection"]["organization_id"], rows, "started_at", given, descending=True)
 
 
-def _uptime(asked: Asked, health: Row, since: datetime) -> float | None:
-    rows = asked.rows("health_checks", connection_id=health["connection"]["id"])
-    checks = in_order([row for row in rows if row["started_at"] <= NOW], "started_at", "id")
-    well = known = timedelta()
-    for check, ending in zip(checks, [*(row["started_at"] for row in checks[1:]), NOW], strict=False):
-        length = max(ending - max(check["started_at"], since), timedelta())
-        known += length if check["status"] != "UNKNOWN" else timedelta()
-        well += length if check["status"] in ("HEALTHY", "DEGRADED") else timedelta()
-    return round(well / known, 6) if known else None
-
-
 def _part(prefix: str, present: Iterable[str]) -> Callable[[Asked, Row], Row | None]:
     """The columns with a prefix as an object; null where all of those named are null."""
 
@@ -233,7 +223,9 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     ),
     "ServiceConnection.createdBy": _of("users", "created_by"),
     "ConnectionHealth.checks": _checks,
-    "ConnectionHealth.uptime": _uptime,
+    "ConnectionHealth.uptime": slow_health.uptime,
+    "ConnectionHealth.latency": slow_health.latency,
+    "ConnectionHealth.series": slow_health.series,
     "Organization.expiringCredentials": lambda asked, row, within, **given: page_of(
         row["id"], expiring(asked, row, within), "ends_at", given
     ),
