@@ -1,17 +1,16 @@
 """What is kept of a connection's health, as pieces of SQL: counted days, and the checks that no day counts yet.
 
-Used by `health_history.py`. A day is finished, counted and a row; the checks since then are read one by one, and begin
-with what the last day ended as. So no read goes through more checks than those of a day or two.
+Used by `uptime.py`, `latency_percentiles.py` and `health_series.py`. A day is finished, counted and a row; the checks
+since then are read one by one, and begin with what the last day ended as. So no read goes through more checks than
+those of a day or two.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import pairwise
 from typing import Any, Final
 
 from domain.entities.health_day import DAY
 from domain.health_days import day_of
-from domain.latency_marks import CLASSES
 from persistence.documents.compiler import ArgumentsOf, Compiler, Scope
 from persistence.documents.dialects.dialect import Type
 
@@ -101,9 +100,3 @@ def known_of_day(row: str) -> str:
 def share_of_day(dialect_seconds: str) -> str:
     """So many seconds as a part of a day."""
     return f"{dialect_seconds} / {_DAY_SECONDS}"
-
-
-def mark_of(latency: str) -> str:
-    """The mark of a latency, as `domain/latency_marks.py` has it."""
-    whens = " ".join(f"when {latency} < {least} then {mark}" for (_, mark), (least, _) in pairwise(CLASSES))
-    return f"case {whens} else {CLASSES[-1][1]} end"

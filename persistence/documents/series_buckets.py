@@ -1,6 +1,6 @@
 """The points of a series: hours, days or weeks in UTC, from the one in which a moment lies until now.
 
-Used by `health_history.py`.
+Used by `health_series.py`.
 """
 
 from collections.abc import Mapping

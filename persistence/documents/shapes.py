@@ -38,9 +38,11 @@ from persistence.documents.filters import (
     repository_filter,
     since_filter,
 )
-from persistence.documents.health_history import Latency, Series, uptime
+from persistence.documents.health_series import Series
+from persistence.documents.latency_percentiles import Latency
 from persistence.documents.page_arguments import Order
 from persistence.documents.pages import Page, columns_match
+from persistence.documents.uptime import uptime
 
 ALIVE = "{row}.deleted_at is null"
 """The condition on a connection that hasn't been deleted."""

@@ -33,7 +33,8 @@ from persistence.documents.fields import (
     TypedId,
     Word,
 )
-from persistence.documents.health_history import Latency, Series
+from persistence.documents.health_series import Series
+from persistence.documents.latency_percentiles import Latency
 from persistence.documents.pages import Page
 from persistence.documents.roots import NODES
 from persistence.probe_column import PROBE_MEMBERS
