@@ -68,7 +68,7 @@ class ConnectionHealth:
         description="The latest findings, in the order in which they were made."
     )
 
-    @strawberry.field(description="The checks that were made, latest first.")
+    @strawberry.field(description="The checks that were made and are still kept, latest first.")
     def checks(
         self,
         first: First = None,
