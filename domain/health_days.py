@@ -1,4 +1,4 @@
-"""Counting days: a connection's checks, in their order, become its days. Pure; called by `domain/health_compaction.py`.
+"""Counting days: a connection's checks, in their order, become its days. Pure; called by `domain/health_history.py`.
 
 A check speaks from its start until the next one starts, over midnight too: what it found is carried into the next day,
 and into each day without checks after that.

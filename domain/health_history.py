@@ -75,7 +75,8 @@ class HealthHistory:
             for kept in behind:
                 end = min(until, day_of(kept.uncounted_from or until) + DAYS_AT_ONCE)
                 days = [day async for day in _days(unit, kept, end)]
-                counted.append((kept.key, [day for day in days if day.ended_at > until - DAYS_KEPT]))
+                # The newest of them also where it is too old to be kept: it says up to where days are counted.
+                counted.append((kept.key, [day for day in days[:-1] if day.ended_at > until - DAYS_KEPT] + days[-1:]))
                 if days:
                     kept = replace(kept, counted_until=days[-1].ended_at, ended_as=days[-1].ended_as)
                 if end < until:
@@ -87,18 +88,19 @@ class HealthHistory:
         return left
 
     async def _forget(self, kept: KeptHistory, today: datetime) -> None:
-        oldest_day = kept.oldest_day_ended_at
-        forgets_days = oldest_day is not None and oldest_day < today - DAYS_KEPT
-        before = today - self._checks_kept - REFERRED_TO
-        if kept.counted_until is not None:
-            before = min(before, kept.counted_until)
-        has_old_checks = kept.counted_until is not None and (kept.oldest_check_at or today) < before
-        while forgets_days or has_old_checks:
+        """The newest day stays: it says up to where days are counted, and what was found last."""
+        if kept.counted_until is None or kept.oldest_day_ended_at is None:
+            return
+        checks_before = min(today - self._checks_kept - REFERRED_TO, kept.counted_until)
+        days_before = min(today - DAYS_KEPT, kept.counted_until)
+        has_old_days = kept.oldest_day_ended_at < days_before
+        has_old_checks = kept.oldest_check_at is not None and kept.oldest_check_at < checks_before
+        while has_old_days or has_old_checks:
             async with self._units_of_work.writing() as unit:
-                forgotten = await unit.health_history.forget_checks(kept.key, before, CHECKS_AT_ONCE)
-                await unit.health_history.forget_days(kept.key, today - DAYS_KEPT)
+                forgotten = await unit.health_history.forget_checks(kept.key, checks_before, CHECKS_AT_ONCE)
+                await unit.health_history.forget_days(kept.key, days_before)
                 await unit.commit()
-            forgets_days, has_old_checks = False, forgotten == CHECKS_AT_ONCE
+            has_old_days, has_old_checks = False, forgotten == CHECKS_AT_ONCE
 
 
 async def _days(unit: UnitOfWork, kept: KeptHistory, end: datetime) -> AsyncIterator[HealthDay]:

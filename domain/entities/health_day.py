@@ -1,6 +1,6 @@
 """HealthDay: how a connection was on one day in UTC, in so few numbers that it is kept for more than a year.
 
-Counted from the day's checks by `domain/health_days.py`, kept by `domain/health_compaction.py`, read by documents.
+Counted from the day's checks by `domain/health_days.py`, kept by `domain/health_history.py`, read by documents.
 """
 
 from collections.abc import Mapping

@@ -31,10 +31,8 @@ class Series:
         starts = arguments.binder_at(bucket_starts)
         compiler.check(starts)
         names = {part.name for part in field.below[self.type_name]}
-        since = (
-            "null"  # where only the points' own moments are asked for: PostgreSQL takes no parameter that isn't used
-        )
-        if names - {"start", "__typename"}:
+        since = "null"
+        if names - {"start", "__typename"}:  # else it isn't used, and PostgreSQL takes no such parameter
             since = compiler.bind(lambda call: next(iter(starts(call)), call.now), Type.TIMESTAMP)
         moments = dialect.moments(compiler.bind(starts, Type.JSON), "m")
         series = _SeriesWriter(KeptHealth(compiler, scope, since), bucket, moments)

@@ -260,12 +260,24 @@ async def test_many_checks_are_forgotten_batch_by_batch(history: History, monkey
 async def test_days_are_kept_for_four_hundred_days(history: History) -> None:
     connection = await history.connection(check(TODAY - 420 * DAY), check(TODAY - 390 * DAY), check(TODAY - DAY))
     await history.work().compact(TASK)
+    await history.work().forget(TASK)
     ends = [row["ended_at"] for row in await history.days(connection)]
     assert (ends[0], ends[-1], len(ends)) == (TODAY - 399 * DAY, TODAY, 400)
     history.now += 10 * DAY
     await history.work().forget(TASK)
     ends = [row["ended_at"] for row in await history.days(connection)]
     assert (ends[0], len(ends)) == (TODAY - 390 * DAY, 391)
+
+
+async def test_the_newest_day_stays_so_that_nothing_is_counted_twice(history: History) -> None:
+    connection = await history.connection(check(TODAY - 420 * DAY), check(TODAY - 410 * DAY, HealthStatus.DEGRADED))
+    for began in (True, False):
+        units = history.units
+        await history.work(units, kept_days=3_650).compact(TASK)
+        await history.work(units, kept_days=3_650).forget(TASK)
+        assert (units.began > 0) is began
+        [day] = await history.days(connection)
+        assert (day["ended_at"], day["ended_as"], day["checks"]) == (TODAY - 409 * DAY, "DEGRADED", 1)
 
 
 async def test_two_processes_count_at_once(history: History) -> None:
