@@ -32,6 +32,8 @@ from domain.work_ports import (
     CallBudgetRepository,
     DeletedConnectionRepository,
     DueCheckRepository,
+    EventRetentionRepository,
+    HealthHistoryRepository,
     ServiceIncidentRepository,
     TaskRepository,
     WebhookDeliveryRepository,
@@ -225,6 +227,10 @@ class UnitOfWork(Protocol):
     def service_incidents(self) -> ServiceIncidentRepository: ...
     @property
     def deleted_connections(self) -> DeletedConnectionRepository: ...
+    @property
+    def health_history(self) -> HealthHistoryRepository: ...
+    @property
+    def event_retention(self) -> EventRetentionRepository: ...
     @property
     def webhook_deliveries(self) -> WebhookDeliveryRepository: ...
     @property

@@ -4,6 +4,7 @@ Properties of UnitOfWork in `domain/ports.py`, which says what the verbs mean; i
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -11,9 +12,12 @@ from uuid import UUID
 from domain.entities.authorization_flow import AuthorizationFlow, FlowStage
 from domain.entities.call_budget import Block, BudgetKey, CallAllowance
 from domain.entities.due_check import DueCheck, UnchangedCheck
+from domain.entities.health import HealthStatus
+from domain.entities.health_day import HealthDay
 from domain.entities.service_incident import ServiceIncident
 from domain.entities.task import Task, TaskKind
 from domain.entities.webhook_delivery import WebhookDelivery
+from domain.health_days import CheckFound
 
 
 class AuthorizationFlowRepository(Protocol):
@@ -165,6 +169,72 @@ class DeletedConnectionRepository(Protocol):
 
     async def forget(self, deleted_before: datetime, limit: int) -> int:
         """Remove what isn't needed for the history; of how many connections it was, `limit` at most."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ConnectionKey:
+    """A connection, whoever's it is."""
+
+    organization_id: UUID
+    connection_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHistory:
+    """What there is of a connection's checks and days. Nones where there is nothing.
+
+    Days are counted without gaps up to `counted_until`; `uncounted_from` is the first check from then on.
+    """
+
+    key: ConnectionKey
+    counted_until: datetime | None
+    ended_as: HealthStatus
+    uncounted_from: datetime | None
+    oldest_check_at: datetime | None
+    oldest_day_ended_at: datetime | None
+
+
+class HealthHistoryRepository(Protocol):
+    """Checks and counted days of all organizations' connections."""
+
+    async def kept(self, after: ConnectionKey | None, limit: int) -> Sequence[KeptHistory]:
+        """Of the next connections that aren't deleted, in the order of their keys."""
+
+    async def checks(
+        self, key: ConnectionKey, after: CheckFound | None, *, since: datetime, until: datetime, limit: int
+    ) -> Sequence[CheckFound]:
+        """In their order, after `after`; `until` is no longer part of it."""
+
+    async def add_days(self, key: ConnectionKey, days: Sequence[HealthDay]) -> None:
+        """Those that are there already stay as they are."""
+
+    async def forget_checks(
+        self, key: ConnectionKey, before: datetime, limit: int, *, diagnoses_before: datetime
+    ) -> int:
+        """The oldest first; how many it were."""
+
+    async def forget_days(self, key: ConnectionKey, ended_before: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OldestEvent:
+    """When the first event happened that an organization's feed still has; None where it has none."""
+
+    organization_id: UUID
+    occurred_at: datetime | None
+
+
+class EventRetentionRepository(Protocol):
+    """The feeds of all organizations, at their old end."""
+
+    async def oldest(self, after: UUID | None, limit: int) -> Sequence[OldestEvent]:
+        """Of the next organizations, in the order of their ids."""
+
+    async def prune(self, organization_id: UUID, before: datetime, limit: int) -> int:
+        """Remove the first events of a feed as long as they are older, and say so in its counter; how many it were.
+
+        Call it last: it holds the organization's counter row until the commit.
+        """
 
 
 class WebhookDeliveryRepository(Protocol):

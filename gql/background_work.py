@@ -7,12 +7,15 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from domain.check_recorder import CheckRecorder
 from domain.credential_revocation import CredentialRevocations
 from domain.credential_vault import CredentialVault
 from domain.entities.task import Task
+from domain.event_retention import EventRetention
 from domain.expiry_warning import ExpiryWarnings
+from domain.health_history import HealthHistory
 from domain.health_worker import HealthWorker
 from domain.incident_news import IncidentNews
 from domain.periodic_work import periodic_work
@@ -58,6 +61,8 @@ def _runner(tether: Tether) -> Runner:
     vault = CredentialVault(tether.encryption)
     retention = Retention(units_of_work, clock)
     news = IncidentNews(units_of_work, catalogue, clock)
+    history = HealthHistory(units_of_work, clock, timedelta(days=tether.settings.checks_kept_days))
+    events = EventRetention(units_of_work, clock, timedelta(days=tether.settings.events_kept_days))
 
     async def forget_flows(task: Task) -> TaskOutcome:
         await in_batches(lambda limit: tether.authorization_flows.forget_expired(clock(), limit))
@@ -78,6 +83,9 @@ def _runner(tether: Tether) -> Runner:
             forget_deleted_connections=retention.forget_deleted_connections,
             forget_idempotency_keys=retention.forget_idempotency_keys,
             forget_call_budgets=retention.forget_call_budgets,
+            compact_health=history.compact,
+            forget_health_checks=history.forget,
+            forget_events=events.forget,
         ),
         clock,
     )

@@ -23,6 +23,8 @@ KNOWN: Final = (
     "TETHER_PUBLIC_URL",
     "TETHER_RETURN_TO",
     "TETHER_OUTBOUND_ALLOW",
+    "TETHER_CHECKS_KEPT_DAYS",
+    "TETHER_EVENTS_KEPT_DAYS",
     *SERVICE_VARIABLES,
 )
 """Every variable that Tether reads."""
@@ -51,6 +53,9 @@ class Settings:
     """Where browsers may be sent when they come back from a service: these very addresses."""
     services: ServiceSettings
     outbound_allow: OutboundAllow
+    checks_kept_days: int
+    """Each check for so long; what is counted of its day is kept longer."""
+    events_kept_days: int
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -67,6 +72,8 @@ class Settings:
             return_to=reader.optional("TETHER_RETURN_TO", lambda text: _return_to(text, production), ""),
             services=ServiceSettings.read(reader, allow),
             outbound_allow=allow,
+            checks_kept_days=reader.days("TETHER_CHECKS_KEPT_DAYS", 7, at_least=_LEAST_CHECKS_KEPT_DAYS),
+            events_kept_days=reader.days("TETHER_EVENTS_KEPT_DAYS", 90, at_least=_LEAST_EVENTS_KEPT_DAYS),
         )
         reader.refuse_unknown(KNOWN)
         if reader.problems:
@@ -145,4 +152,6 @@ def _browser_url(text: str, production: bool) -> str:
     return url.geturl()
 
 
+_LEAST_CHECKS_KEPT_DAYS: Final = 2  # a day is counted after its end, from its checks
+_LEAST_EVENTS_KEPT_DAYS: Final = 30  # as long as webhooks: an event says that one has been applied
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}

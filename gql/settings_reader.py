@@ -38,6 +38,17 @@ class SettingsReader:
             self.problems.append(f"{name}: {wrong}")
             return parse(default)
 
+    def days(self, name: str, default: int, *, at_least: int) -> int:
+        """A number of days, ten years at most."""
+        words = f"Write a whole number of days from {at_least} to {_MOST_DAYS}."
+
+        def parse(text: str) -> int:
+            if not _NUMBER.fullmatch(text) or not at_least <= int(text) <= _MOST_DAYS:
+                raise ValueError(words)
+            return int(text)
+
+        return self.optional(name, parse, str(default))
+
     def secret(self, name: str, *, bytes_at_most: int = 1024) -> tuple[str, str | None]:
         """A secret from the variable itself, or from the file that `<name>_FILE` names.
 
@@ -131,6 +142,8 @@ def _text_of_secret_file(file: Path, bytes_at_most: int) -> str:
     return content.decode("ascii").strip()
 
 
+_MOST_DAYS: Final = 3_650
+_NUMBER: Final = re.compile("[0-9]{1,9}")
 _log: Final = logging.getLogger(__name__)
 _URL_FORM: Final = (
     "Write an address such as https://host.example.com/path, with neither user name nor query nor fragment."

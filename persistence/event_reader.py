@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.entities.user import Viewer
+from domain.errors import CursorExpired
 from persistence.database import Database
 from persistence.documents.dialects import DIALECTS
 from persistence.documents.dialects.dialect import Type
@@ -31,7 +32,10 @@ class EventReader:
         types: Sequence[str] | None = None,
         connection_ids: Sequence[UUID] | None = None,
     ) -> Sequence[int] | None:
-        """The next events' numbers, at most BATCH of them; None where the viewer is no member of the organization."""
+        """The next events' numbers, at most BATCH of them; None where the viewer is no member of the organization.
+
+        Raises CursorExpired where some of them have been forgotten, which may be since somebody looked.
+        """
         dialect = self._dialect
         values: list[object] = [viewer.user_id, organization_id, after, up_to]
         filters = ""
@@ -44,11 +48,14 @@ class EventReader:
         user, organization = dialect.parameter(1, Type.UUID), dialect.parameter(2, Type.UUID)
         first, last = dialect.parameter(3, Type.INTEGER), dialect.parameter(4, Type.INTEGER)
         sql = (
-            "select e.sequence from memberships m left join connection_events e "
+            "select e.sequence, c.pruned_sequence from memberships m "
+            "join event_counters c on c.organization_id = m.organization_id left join connection_events e "
             f"on e.organization_id = m.organization_id and e.sequence > {first} and e.sequence <= {last}{filters} "
             f"where m.user_id = {user} and m.organization_id = {organization} order by e.sequence limit {BATCH}"
         )
         rows = await self._database.fetch(sql, [dialect.value(value) for value in values])
         if not rows:
             return None
+        if rows[0][1] > after and up_to > after:
+            raise CursorExpired()
         return [row[0] for row in rows if row[0] is not None]

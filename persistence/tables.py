@@ -280,10 +280,15 @@ service_credentials = Table(
     Column("last_used_at", Timestamp),
     Column("lease", Identifier),  # of whoever refreshes it now
     Column("leased_until", Timestamp),
+    Column(  # for good: what can be refreshed outlives `expires_at`
+        "ends_at",
+        Timestamp,
+        Computed("CASE WHEN refreshable THEN refresh_expires_at ELSE expires_at END", persisted=True),
+    ),
     PrimaryKeyConstraint("organization_id", "id"),
     UniqueConstraint("organization_id", "connection_id"),
     ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
-    Index(None, "organization_id", "expires_at"),
+    Index(None, "organization_id", "ends_at", "id"),
     Index(None, "fingerprint"),
 )
 
@@ -359,6 +364,23 @@ health_checks = Table(
     PrimaryKeyConstraint("organization_id", "id"),
     ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
     Index(None, "organization_id", "connection_id", "started_at", "id"),
+)
+
+health_days = Table(  # days in UTC; those of a connection are without gaps, up to the last one that is counted
+    "health_days",
+    metadata,
+    Column("organization_id", Identifier, nullable=False),
+    Column("connection_id", Identifier, nullable=False),
+    Column("ended_at", Timestamp, nullable=False),  # the midnight with which the next day begins
+    Column("ended_as", Text, nullable=False),  # what was found last, which is carried into the next day
+    Column("up_microseconds", BigInteger, nullable=False),
+    Column("degraded_microseconds", BigInteger, nullable=False),  # a part of those up
+    Column("down_microseconds", BigInteger, nullable=False),
+    Column("checks", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    json_column("latencies"),  # how many checks of each mark, by its milliseconds
+    PrimaryKeyConstraint("organization_id", "connection_id", "ended_at"),
+    ForeignKeyConstraint(["organization_id", "connection_id"], _CONNECTION_KEY),
 )
 
 connection_events = Table(

@@ -18,7 +18,9 @@ from persistence.repositories.connection_events import SqlConnectionEventReposit
 from persistence.repositories.data_keys import SqlDataKeyRepository
 from persistence.repositories.deleted_connections import SqlDeletedConnectionRepository
 from persistence.repositories.due_checks import SqlDueCheckRepository
+from persistence.repositories.event_retention import SqlEventRetentionRepository
 from persistence.repositories.health_checks import SqlHealthCheckRepository
+from persistence.repositories.health_history import SqlHealthHistoryRepository
 from persistence.repositories.idempotency_keys import SqlIdempotencyKeyRepository
 from persistence.repositories.memberships import SqlMembershipRepository
 from persistence.repositories.organizations import SqlOrganizationRepository
@@ -140,6 +142,14 @@ class SqlUnitOfWork:
     @cached_property
     def deleted_connections(self) -> SqlDeletedConnectionRepository:
         return SqlDeletedConnectionRepository(self._transaction)
+
+    @cached_property
+    def health_history(self) -> SqlHealthHistoryRepository:
+        return SqlHealthHistoryRepository(self._transaction)
+
+    @cached_property
+    def event_retention(self) -> SqlEventRetentionRepository:
+        return SqlEventRetentionRepository(self._transaction)
 
     @cached_property
     def webhook_deliveries(self) -> SqlWebhookDeliveryRepository:

@@ -19,7 +19,7 @@ from gql.http import graphql_request, graphql_socket, graphql_view
 from gql.service_settings import SERVICE_VARIABLES
 from gql.settings import KNOWN, Settings, SettingsError
 from gql.user_errors import UserErrorCode
-from persistence.documents import cost, page_arguments
+from persistence.documents import cost, page_arguments, series_buckets
 from persistence.tables import metadata
 from tests.documented_examples import ROOT
 
@@ -67,6 +67,7 @@ def test_the_table_of_limits_is_the_codes() -> None:
     assert [int(row[1]) for row in _table("docs/api.md", "What")] == [
         page_arguments.LARGEST_PAGE,
         queries.MOST_NODES,
+        series_buckets.MOST_POINTS[series_buckets.SeriesBucket.DAY],
         cost.MOST_OBJECTS,
         limits.DEEPEST,
         limits.MOST_ROOT_FIELDS,

@@ -14,6 +14,7 @@ from domain.entities.service_incident import ServiceStatus
 from domain.entities.user import Role
 from domain.services.authorization import AuthorizationMethod
 from gql.types.described import described
+from persistence.documents.series_buckets import SeriesBucket
 
 described(
     Role,
@@ -190,5 +191,14 @@ described(
     {
         OrderDirection.ASC: "Smallest, earliest or first in the alphabet first.",
         OrderDirection.DESC: "Largest, latest or last in the alphabet first.",
+    },
+)
+described(
+    SeriesBucket,
+    "How long each point of a series is.",
+    {
+        SeriesBucket.HOUR: "An hour.",
+        SeriesBucket.DAY: "A day in UTC.",
+        SeriesBucket.WEEK: "A week in UTC, from Monday on.",
     },
 )

@@ -54,7 +54,9 @@ class ConnectionEvent(Node):
     )
     actor: Actor = strawberry.field(description="Who or what did it.")
     status: StatusChange | None = strawberry.field(description="The step, where the status changed.")
-    health: HealthCheck | None = strawberry.field(description="The check behind an event of health or status.")
+    health: HealthCheck | None = strawberry.field(
+        description="The check behind an event of health or status; null for others, and once it is forgotten."
+    )
     data: JSON = strawberry.field(description="What else this type of event tells: see `ConnectionEventType`.")
 
 

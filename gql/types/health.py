@@ -9,6 +9,7 @@ from domain.entities.health import HealthCheckTrigger, HealthStatus, ProbeOutcom
 from gql.types.pages import After, Before, Connection, First, Last, Node, answered_by_document
 from gql.types.scalars import JSON
 from gql.types.service import ServiceIncident
+from persistence.documents.series_buckets import MOST_POINTS, SeriesBucket
 
 
 @strawberry.type(description="One question that a check asks, and its answer.")
@@ -32,6 +33,30 @@ class HealthCheck(Node):
     probes: list[HealthProbe] = strawberry.field(description="Its findings, in the order in which they were made.")
 
 
+@strawberry.type(
+    description="How long checks took: so many percent of them no longer than this. At most a tenth off, since days "
+    "keep counts of rounded latencies; what took more than a minute counts as a minute."
+)
+class LatencyPercentiles:
+    p50_ms: int = strawberry.field(description="Half of them.")
+    p95_ms: int = strawberry.field(description="95 percent.")
+    p99_ms: int = strawberry.field(description="99 percent.")
+
+
+@strawberry.type(description="How a connection was in one hour, day or week, in UTC.")
+class HealthSeriesPoint:
+    start: datetime = strawberry.field(description="When it began; weeks begin on Monday.")
+    uptime: float | None = strawberry.field(
+        description="The share of the time in which it wasn't UNHEALTHY; null where nothing was known."
+    )
+    checks: int = strawberry.field(description="How many checks began in it.")
+    failures: int = strawberry.field(description="How many of them found it UNHEALTHY.")
+    latency: LatencyPercentiles | None = strawberry.field(description="How long they took; null where there were none.")
+
+
+Since = Annotated[datetime, strawberry.argument(description="From when on, such as a week ago.")]
+
+
 @strawberry.type(description="How a connection is, as the latest check saw it, and how it has been.")
 class ConnectionHealth:
     status: HealthStatus = strawberry.field(description="How it is.")
@@ -48,7 +73,7 @@ class ConnectionHealth:
         description="Set while the service itself is down: the rest is as it was before, and no check is made."
     )
 
-    @strawberry.field(description="The checks that were made, latest first.")
+    @strawberry.field(description="The checks that were made and are still kept, latest first.")
     def checks(
         self,
         first: First = None,
@@ -61,9 +86,29 @@ class ConnectionHealth:
 
     @strawberry.field(
         description="The share of the time, 0 to 1, in which the connection wasn't UNHEALTHY; each check speaks for "
-        "the time until the next. Null where nothing was checked."
+        "the time until the next. Null where nothing was checked. Of days whose checks are forgotten their totals "
+        "are kept, for 400 days: where `since` lies within such a day, its totals count in proportion."
     )
-    def uptime(
-        self, since: Annotated[datetime, strawberry.argument(description="From when on, such as a week ago.")]
-    ) -> float | None:
+    def uptime(self, since: Since) -> float | None:
+        answered_by_document()
+
+    @strawberry.field(
+        description="How long its checks took; null where there were none. Where `since` lies within a day whose "
+        "checks have been forgotten, all of that day's count."
+    )
+    def latency(self, since: Since) -> LatencyPercentiles | None:
+        answered_by_document()
+
+    @strawberry.field(
+        description="How it has been, for a chart: a point for each day, week or hour, without gaps, the latest last. "
+        f"At most {MOST_POINTS[SeriesBucket.DAY]} points; of hours {MOST_POINTS[SeriesBucket.HOUR]}, from the checks "
+        "that are still kept."
+    )
+    def series(
+        self,
+        since: Annotated[
+            datetime, strawberry.argument(description="The first point is the whole day, week or hour of this moment.")
+        ],
+        bucket: Annotated[SeriesBucket, strawberry.argument(description="How long each point is.")] = SeriesBucket.DAY,
+    ) -> list[HealthSeriesPoint]:
         answered_by_document()

@@ -8,6 +8,7 @@ import strawberry
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import HealthStatus
 from domain.entities.user import Role
+from gql.types.credential import ServiceCredential
 from gql.types.enums import OrderDirection, ServiceConnectionOrderField
 from gql.types.event import ConnectionEvent, EventsFilter
 from gql.types.pages import After, Before, Connection, First, Last, Node, answered_by_document
@@ -15,6 +16,7 @@ from gql.types.people import Membership
 from gql.types.repository import RepositoriesFilter, Repository
 from gql.types.service import Service
 from gql.types.service_connection import ServiceConnection, ServiceConnectionFilter, ServiceConnectionOrder
+from persistence.documents.expiring import MOST_DAYS, SOON_DAYS
 
 
 @strawberry.type(description="How many connections are in a status.")
@@ -41,7 +43,9 @@ class ConnectionSummary:
     by_status: list[StatusCount] = strawberry.field(description="For each status, zeros included.")
     by_health: list[HealthCount] = strawberry.field(description="For each health, zeros included.")
     by_service: list[ServiceCount] = strawberry.field(description="For each service, zeros included.")
-    expiring_credentials: int = strawberry.field(description="Those whose credential ends within 7 days.")
+    expiring_credentials: int = strawberry.field(
+        description="Those whose credential ends for good within 7 days: as many as `expiringCredentials` lists."
+    )
 
 
 @strawberry.type(description="A team or company, which owns connections.")
@@ -68,6 +72,22 @@ class Organization(Node):
             ServiceConnectionOrder, strawberry.argument(description="In which order; latest created first by default.")
         ] = ServiceConnectionOrder(field=ServiceConnectionOrderField.CREATED_AT, direction=OrderDirection.DESC),  # noqa: B008 - a constant
     ) -> Connection[ServiceConnection]:
+        answered_by_document()
+
+    @strawberry.field(
+        description="The credentials that end for good within so many days, soonest first; not those of connections "
+        "that are EXPIRED or REVOKED already."
+    )
+    def expiring_credentials(
+        self,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        within: Annotated[
+            int, strawberry.argument(description=f"How many days to look ahead: 1 to {MOST_DAYS}.")
+        ] = SOON_DAYS,
+    ) -> Connection[ServiceCredential]:
         answered_by_document()
 
     @strawberry.field(description="The repositories that its connections reach, by name.")

@@ -110,7 +110,7 @@ class ServiceConnectionFilter:
         default=None, description='Those with all of these labels, such as {"team": "platform"}.'
     )
     expiring_before: datetime | None = strawberry.field(
-        default=None, description="Those whose credential ends before then."
+        default=None, description="Those whose credential ends for good (`endsAt`) before then."
     )
 
 

@@ -114,6 +114,11 @@ class ArgumentsOf:
         index = self.index
         return lambda call: read(call.arguments[index])
 
+    def binder_at(self, read: Callable[[Mapping[str, Any], datetime], Any]) -> Binder:
+        """The same for a value that depends on the moment of the call, too."""
+        index = self.index
+        return lambda call: read(call.arguments[index], call.now)
+
 
 class Compiler:
     """Writes one statement. It lives for one compilation."""

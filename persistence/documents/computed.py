@@ -1,4 +1,4 @@
-"""Fields that no column holds: what a viewer may do, totals by status, the time during which a connection was well.
+"""Fields that no column holds: what a viewer may do, totals by status.
 
 Used by `shapes.py`. Each is an expression of the same statement.
 """
@@ -11,9 +11,8 @@ from domain.entities.health import HealthStatus
 from domain.entities.user import LEAST_ROLE, Action, Role
 from persistence.documents.compiler import Call, Compiler, Scope
 from persistence.documents.dialects.dialect import Literal, Type, cases, json_object, quoted
+from persistence.documents.expiring import SOON_DAYS, ends_between
 from persistence.documents.selection import Selected
-
-EXPIRING_WITHIN_DAYS = 7
 
 
 def viewer_role(compiler: Compiler, field: Selected, scope: Scope) -> str:
@@ -95,33 +94,6 @@ def connection_impact(compiler: Compiler, field: Selected, scope: Scope) -> str:
     )
 
 
-def uptime(compiler: Compiler, field: Selected, scope: Scope) -> str:
-    """The share of the time since a moment in which the latest check hadn't found the connection UNHEALTHY.
-
-    Each check speaks for the time until the next; the one before the moment speaks for the time from then on.
-    """
-    dialect, arguments = compiler.dialect, compiler.arguments(field)
-    since = compiler.bind(arguments.binder(lambda given: given["since"]), Type.TIMESTAMP)
-    row, span = compiler.alias("u"), compiler.alias("v")
-    following = f"lead({row}.started_at) over (order by {row}.started_at, {row}.id)"
-    latest_before = (
-        f"coalesce((select max(b.started_at) from health_checks b "
-        f"where b.organization_id = {scope.alias}.organization_id and b.connection_id = {scope.alias}.id "
-        f"and b.started_at <= {since}), {since})"
-    )
-    spans = (
-        f"(select {row}.status, {dialect.later(f'{row}.started_at', since)} as beginning, "
-        f"coalesce({following}, {compiler.now()}) as ending from health_checks {row} "
-        f"where {row}.organization_id = {scope.alias}.organization_id and {row}.connection_id = {scope.alias}.id "
-        f"and {row}.started_at >= {latest_before} and {row}.started_at <= {compiler.now()}) {span}"
-    )
-    length = dialect.seconds(f"{span}.beginning", f"{span}.ending")
-    well = f"sum(case when {span}.status in ('HEALTHY', 'DEGRADED') then {length} else 0 end)"
-    known = f"sum(case when {span}.status = 'UNKNOWN' then 0 else {length} end)"
-    share = dialect.decimal(f"{well} / nullif({known}, 0)")
-    return f"(select {share} from {spans} where {span}.ending > {span}.beginning)"
-
-
 def _role_cap(call: Call) -> str:
     return call.viewer.role_cap.value
 
@@ -191,9 +163,9 @@ def _expiring(compiler: Compiler, scope: Scope) -> str:
     soon = compiler.named("soon", _soon, Type.TIMESTAMP)
     return (
         f"(select count(*) from service_credentials {row} where {row}.organization_id = {scope.alias}.id "
-        f"and {row}.expires_at > {now} and {row}.expires_at <= {soon})"
+        f"and {ends_between(row, now, soon)})"
     )
 
 
 def _soon(call: Call) -> datetime:
-    return call.now + timedelta(days=EXPIRING_WITHIN_DAYS)
+    return call.now + timedelta(days=SOON_DAYS)

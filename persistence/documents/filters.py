@@ -28,7 +28,7 @@ def connection_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, sc
         # Read first: they are few where this is asked, and an index has them together.
         expiring = (
             f"select k.connection_id from service_credentials k "
-            f"where k.organization_id = {scope.organization} and k.expires_at < {before}"
+            f"where k.organization_id = {scope.organization} and k.ends_at < {before}"
         )
         conditions.written.append(compiler.dialect.one_of_few(f"{alias}.id", expiring))
     return conditions.written

@@ -15,10 +15,10 @@ from persistence.documents.computed import (
     connection_summary,
     cursor_of_event,
     event_cursor,
-    uptime,
     viewer_role,
 )
 from persistence.documents.cursors import KeyType
+from persistence.documents.expiring import within_filter
 from persistence.documents.fields import (
     Catalogued,
     Computed,
@@ -41,8 +41,11 @@ from persistence.documents.filters import (
     repository_filter,
     since_filter,
 )
+from persistence.documents.health_series import Series
+from persistence.documents.latency_percentiles import Latency
 from persistence.documents.page_arguments import Order
 from persistence.documents.pages import Page, columns_match
+from persistence.documents.uptime import uptime
 
 ALIVE = "{row}.deleted_at is null"
 """The condition on a connection that hasn't been deleted."""
@@ -161,25 +164,27 @@ HEALTH_CHECK: Shape = Shape(
     },
 )
 
+_CONNECTION = Link(
+    lambda: CONNECTION,
+    "service_connections",
+    "{row}.organization_id = {parent}.organization_id and {row}.id = {parent}.connection_id",
+)
+
 CREDENTIAL: Shape = Shape(
     "ServiceCredential",
     {
         "id": TypedId(Kind.CREDENTIAL),
+        "connection": _CONNECTION,
         "kind": Word("kind"),
         "fingerprint": Text("fingerprint"),
         "scopes": Raw("scopes", otherwise="[]"),
         "expiresAt": Moment("expires_at"),
         "refreshExpiresAt": Moment("refresh_expires_at"),
+        "endsAt": Moment("ends_at"),
         "generation": Number("generation"),
         "rotatedAt": Moment("rotated_at"),
         "lastUsedAt": Moment("last_used_at"),
     },
-)
-
-_CONNECTION = Link(
-    lambda: CONNECTION,
-    "service_connections",
-    "{row}.organization_id = {parent}.organization_id and {row}.id = {parent}.connection_id",
 )
 
 REPOSITORY: Shape = Shape(
@@ -227,6 +232,8 @@ _HEALTH: dict[str, Written] = {
     ),
     "uptime": Computed(uptime),
     "incident": Catalogued("ServiceIncident", "service", lambda catalogue, selection: catalogue.incidents(selection)),
+    "latency": Latency(),
+    "series": Series(),
 }
 
 CONNECTION: Shape = Shape(
@@ -360,6 +367,14 @@ ORGANIZATION: Shape = Shape(
             in_every_index=("search",),
         ),
         "connectionSummary": Computed(connection_summary),
+        "expiringCredentials": Page(
+            "ServiceCredential",
+            "service_credentials",
+            lambda: CREDENTIAL,
+            columns_match([("organization_id", "id")]),
+            lambda arguments: Order("ends_at", KeyType.TIMESTAMP),
+            within_filter,
+        ),
         "repositories": Page(
             "Repository",
             "repositories",

@@ -5,7 +5,7 @@ restated from the schema's descriptions.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from graphql import (
@@ -20,11 +20,12 @@ from graphql import (
 
 from domain.entities.user import Viewer
 from domain.services.catalogue import ServiceCatalogue
+from tests.documents import slow_health
 from tests.documents.asked import Asked
-from tests.documents.data import World, in_order
-from tests.documents.slow_lists import connections_page, events_page, repositories_page
+from tests.documents.data import World
+from tests.documents.slow_lists import connections_page, ends_at, events_page, expiring, repositories_page
 from tests.documents.slow_pages import moment_text, page_of
-from tests.documents.world_maker import HEALTH, NOW, STATUSES, Row
+from tests.documents.world_maker import HEALTH, STATUSES, Row
 
 
 class SlowEvaluator:
@@ -115,8 +116,6 @@ def _organization(asked: Asked, _: None, by: Mapping[str, str]) -> Row | None:
 
 def _summary(asked: Asked, organization: Row) -> Row:
     rows = asked.rows("service_connections", organization_id=organization["id"], deleted_at=None)
-    credentials = asked.rows("service_credentials", organization_id=organization["id"])
-    ends = [row["expires_at"] for row in credentials if row["expires_at"] is not None]
     return {
         "total": len(rows),
         "by_status": [{"status": one, "count": sum(row["status"] == one for row in rows)} for one in STATUSES],
@@ -124,7 +123,7 @@ def _summary(asked: Asked, organization: Row) -> Row:
         "by_service": [
             {"service": one, "count": sum(row["service"] == one.id for row in rows)} for one in asked.catalogue
         ],
-        "expiring_credentials": sum(NOW < end <= NOW + timedelta(days=7) for end in ends),
+        "expiring_credentials": len(expiring(asked, organization, 7)),
     }
 
 
@@ -137,17 +136,6 @@ def _checks(asked: Asked, health: Row, since: datetime | None = None, **given: A
     rows = asked.rows("health_checks", connection_id=health["connection"]["id"])
     rows = [row for row in rows if since is None or row["started_at"] >= since]
     return page_of(health["connection"]["organization_id"], rows, "started_at", given, descending=True)
-
-
-def _uptime(asked: Asked, health: Row, since: datetime) -> float | None:
-    rows = asked.rows("health_checks", connection_id=health["connection"]["id"])
-    checks = in_order([row for row in rows if row["started_at"] <= NOW], "started_at", "id")
-    well = known = timedelta()
-    for check, ending in zip(checks, [*(row["started_at"] for row in checks[1:]), NOW], strict=False):
-        length = max(ending - max(check["started_at"], since), timedelta())
-        known += length if check["status"] != "UNKNOWN" else timedelta()
-        well += length if check["status"] in ("HEALTHY", "DEGRADED") else timedelta()
-    return round(well / known, 6) if known else None
 
 
 def _part(prefix: str, present: Iterable[str]) -> Callable[[Asked, Row], Row | None]:
@@ -168,7 +156,7 @@ def _rate_limit(asked: Asked, row: Row) -> Row | None:
 
 def _probes_of_check(asked: Asked, check: Row) -> list[Row]:
     shared = check["diagnosis_id"]
-    found: list[Row] = (check if shared is None else asked.world.by_id("health_checks", shared) or {})["probes"]
+    found: list[Row] = (check if shared is None else asked.world.by_id("health_checks", shared) or {"probes": []})["probes"]
     return found
 
 
@@ -253,7 +241,14 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "ServiceConnection.createdBy": _of("users", "created_by"),
     "ConnectionHealth.checks": _checks,
     "HealthCheck.probes": _probes_of_check,
-    "ConnectionHealth.uptime": _uptime,
+    "ConnectionHealth.uptime": slow_health.uptime,
+    "ConnectionHealth.latency": slow_health.latency,
+    "ConnectionHealth.series": slow_health.series,
+    "Organization.expiringCredentials": lambda asked, row, within, **given: page_of(
+        row["id"], expiring(asked, row, within), "ends_at", given
+    ),
+    "ServiceCredential.connection": _of("service_connections", "connection_id"),
+    "ServiceCredential.endsAt": lambda asked, row: ends_at(row),
     "ServiceCredential.scopes": lambda asked, row: row["scopes"] or [],
     "Repository.connection": _of("service_connections", "connection_id"),
     "ConnectionEvent.cursor": lambda asked, row: f"evt~{row['organization_id']}~{row['epoch']}~{row['sequence']}",

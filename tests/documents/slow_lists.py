@@ -2,13 +2,13 @@
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from tests.documents.asked import Asked
 from tests.documents.slow_pages import page_of
-from tests.documents.world_maker import Row
+from tests.documents.world_maker import NOW, Row
 
 
 def connections_page(asked: Asked, organization: Row, **given: Any) -> Row:
@@ -17,7 +17,7 @@ def connections_page(asked: Asked, organization: Row, **given: Any) -> Row:
     for row in asked.rows("service_connections", organization_id=organization["id"], deleted_at=None):
         labels, before = wanted.get("labels"), wanted.get("expiringBefore")
         credential = asked.one("service_credentials", connection_id=row["id"])
-        ends = credential and credential["expires_at"]
+        ends = credential and ends_at(credential)
         if (
             row["service"] in _either(wanted, "service", row["service"])
             and row["status"] in _either(wanted, "status", row["status"])
@@ -32,6 +32,23 @@ def connections_page(asked: Asked, organization: Row, **given: Any) -> Row:
     column = {"NAME": "name_key"}.get(order["field"], order["field"].lower())
     never = datetime(1970, 1, 1, tzinfo=UTC)
     return page_of(organization["id"], rows, column, given, descending=order["direction"] == "DESC", never=never)
+
+
+def ends_at(credential: Row) -> Any:
+    """When it ends for good."""
+    return credential["refresh_expires_at" if credential["refreshable"] else "expires_at"]
+
+
+def expiring(asked: Asked, organization: Row, within: int) -> list[Row]:
+    """The credentials that end within so many days, with that moment."""
+    found = []
+    for row in asked.rows("service_credentials", organization_id=organization["id"]):
+        connection, ends = asked.one("service_connections", id=row["connection_id"]), ends_at(row)
+        if connection is None or connection["deleted_at"] or connection["status"] in ("EXPIRED", "REVOKED"):
+            continue
+        if ends is not None and NOW < ends <= NOW + timedelta(days=within):
+            found.append({**row, "ends_at": ends})
+    return found
 
 
 def _either(wanted: Mapping[str, Any], name: str, otherwise: Any) -> list[Any]:

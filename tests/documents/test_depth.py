@@ -23,6 +23,8 @@ _CONNECTIONS = (
 _ORGANIZATION = 'organization(by: {slug: "acme"})'
 _EVENTS = "events(first: 1, filter: {types: [CREATED, UPDATED]})"
 _REPOSITORIES = 'repositories(first: 1, filter: {search: "a"})'
+_SERIES = 'series(since: "2026-11-01T10:00:00Z")'
+_EXPIRING = "expiringCredentials(first: 1, within: 90)"
 _CYCLE = [_CONNECTIONS, "nodes", "organization"]
 _CHAINS = [
     [_ORGANIZATION, *_CYCLE, *_CYCLE, *_CYCLE, "members(first: 1)", "totalCount"],
@@ -42,6 +44,9 @@ _CHAINS = [
         "probes",
         "code",
     ],
+    [_ORGANIZATION, *_CYCLE, _CONNECTIONS, "nodes", "health", _SERIES, "latency", "p95Ms"],
+    [_ORGANIZATION, *_CYCLE, _CONNECTIONS, "nodes", "health", 'latency(since: "2026-11-01T10:00:00Z")', "p50Ms"],
+    [_ORGANIZATION, _EXPIRING, "nodes", "connection", "organization", *_CYCLE, _EXPIRING, "pageInfo", "hasNextPage"],
     ["viewer", "memberships", "nodes", "organization", *_CYCLE, _CONNECTIONS, "nodes", "createdBy", "name"],
     [f'node(id: "{_NO_EVENT}")', "... on ConnectionEvent", "connection", "organization", *_CYCLE, *_CYCLE, "slug"],
 ]

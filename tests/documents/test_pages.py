@@ -240,7 +240,8 @@ async def test_another_viewers_cursor_of_their_memberships_is_refused(read_path:
 async def test_moments_divide_lists_where_the_schema_says(read_path: Reading, viewer: Viewer, world: World) -> None:
     """`expiringBefore` leaves out what ends at that very moment, `since` takes in what began at it."""
     acme = world.table("organizations")[0]["id"]
-    ends = [row["expires_at"] for row in world.table("service_credentials") if row["organization_id"] == acme]
+    credentials = [row for row in world.table("service_credentials") if row["organization_id"] == acme]
+    ends = [row["refresh_expires_at" if row["refreshable"] else "expires_at"] for row in credentials]
     text = """query ($t: DateTime!) {
       organization(by: {slug: "acme"}) { connections(filter: {expiringBefore: $t}) { totalCount } }
     }"""

@@ -34,6 +34,8 @@ from persistence.documents.fields import (
     TypedId,
     Word,
 )
+from persistence.documents.health_series import Series
+from persistence.documents.latency_percentiles import Latency
 from persistence.documents.pages import Page
 from persistence.documents.roots import NODES
 from persistence.probe_column import PROBE_MEMBERS
@@ -139,6 +141,12 @@ def _check(schema: GraphQLSchema, written: Written, definition: GraphQLField, ta
                 assert not column.nullable, column
             if isinstance(written, Word):
                 assert written.absent is column.nullable or written.column in {*_TOGETHER, *_TOGETHER.values()}
+        case Latency() | Series():
+            assert named == written.type_name
+            type_ = schema.type_map[named]
+            assert isinstance(type_, GraphQLObjectType)
+            assert set(written.fields) == set(type_.fields)
+            assert is_list_type(get_nullable_type(definition.type)) is non_null is isinstance(written, Series)
         case Catalogued():
             assert named == written.type_name
         case _:
@@ -159,7 +167,8 @@ def test_every_type_that_can_be_read_is_stored_counted_or_code(schema: GraphQLSc
     pages = {one.name for fields in _STORED.values() for one in fields.values() if isinstance(one, Page)}
     of_pages = {f"{name}{part}" for name in pages for part in ("Connection", "Edge")} | {"PageInfo"}
     stored = {type_name for type_name, _ in _STORED}
-    assert reached == stored | probes | of_pages | _SUMMARY | _CATALOGUE | _ROOTS
+    over_time = {"LatencyPercentiles", "HealthSeriesPoint"}
+    assert reached == stored | probes | over_time | of_pages | _SUMMARY | _CATALOGUE | _ROOTS
 
 
 def test_everything_that_has_an_id_is_found_by_it(schema: GraphQLSchema) -> None:

@@ -69,6 +69,8 @@ class Values:
                 return chance.choice([*LABELS, {"team": "nobody"}, {"tier": "1"}])
             case "selected" | "archived" | "private":
                 return chance.random() < 0.5
+            case "within":
+                return chance.choice([1, 3, 7, 8, 90, 120, 400, 400])
             case "since" | "expiringBefore":
                 return self._moment(chance)
         raise AssertionError(f"no values for {name}")

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain.entities.health import Remedy
+from domain.entities.health import HealthStatus, Remedy
+from domain.entities.health_day import HealthDay
 from domain.entities.text import search_key
+from domain.health_days import CheckFound, DayCounter, day_of
 
 NOW = datetime(2026, 11, 23, 7, 30, 0, 120_000, UTC)
 Row = dict[str, Any]
@@ -157,6 +159,7 @@ class _Maker:
             connection = self._connection(organization, name, number)
             connection["deleted_at"] = self.moment() if number >= alive else None
             self._checks(connection, self.chance.choice([0, 1, 3, 6]))
+            self._days(connection)
             self._repositories(connection, self.chance.choice([0, 1, 5, 12, 20]))
             if number < alive and self.chance.random() < 0.8:
                 self._credential(connection, number)
@@ -247,6 +250,40 @@ class _Maker:
             )
             diagnosis = diagnosis if shared else check
 
+    def _days(self, connection: Row) -> None:
+        """Of some connections days are counted, and of some of these the oldest checks are forgotten."""
+        checks = [row for row in self.rows.get("health_checks", []) if row["connection_id"] == connection["id"]]
+        checks.sort(key=lambda row: (row["started_at"], row["id"]))
+        counted_until = day_of(NOW) - timedelta(days=self.chance.choice([0, 0, 0, 1, 9]))
+        finished = [row for row in checks if row["started_at"] < counted_until]
+        if not finished or self.chance.random() < 0.3:
+            return
+        counter = DayCounter(day_of(finished[0]["started_at"]))
+        days: list[HealthDay] = []
+        for row in finished:
+            days += counter.add(
+                CheckFound(row["id"], row["started_at"], HealthStatus(row["status"]), row["latency_ms"])
+            )
+        days += counter.finish(day_of(finished[-1]["started_at"]) + timedelta(days=1))
+        for day in days[self.chance.choice([0, 0, 0, 3]) :]:
+            self.add(
+                "health_days",
+                organization_id=connection["organization_id"],
+                connection_id=connection["id"],
+                ended_at=day.ended_at,
+                ended_as=day.ended_as.value,
+                up_microseconds=day.up // timedelta(microseconds=1),
+                degraded_microseconds=day.degraded // timedelta(microseconds=1),
+                down_microseconds=day.down // timedelta(microseconds=1),
+                checks=day.checks,
+                failures=day.failures,
+                latencies={str(mark): count for mark, count in day.latencies.items()},
+            )
+        forgotten_before = NOW - timedelta(hours=self.chance.choice([30, 100, 2_000]))
+        for row in finished:
+            if row["started_at"] < min(forgotten_before, days[-1].ended_at):
+                self.rows["health_checks"].remove(row)
+
     def _repositories(self, connection: Row, many: int) -> None:
         for number in range(many):
             full_name = f"{self.chance.choice(['acme', 'Acme', 'ÅCME'])}/{self.text()}"
@@ -279,7 +316,7 @@ class _Maker:
             fingerprint=f"sha256:{number:012x}",
             scopes=self.or_none(self.chance.choice([[], ["repo", "ü'\""]])),
             expires_at=self.or_none(NOW + timedelta(days=days)),
-            refresh_expires_at=self.or_none(NOW + timedelta(days=days + 100)),
+            refresh_expires_at=self.or_none(NOW + timedelta(days=days + self.chance.choice([0, 2, 100]))),
             refreshable=self.chance.random() < 0.5,
             generation=number + 1,
             created_at=self.moment(),

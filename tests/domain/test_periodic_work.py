@@ -281,6 +281,9 @@ def test_the_table_names_every_kind_of_work() -> None:
         forget_deleted_connections=work,
         forget_idempotency_keys=work,
         forget_call_budgets=work,
+        compact_health=work,
+        forget_health_checks=work,
+        forget_events=work,
     )
     assert table.keys() == set(TaskKind)
 

@@ -86,6 +86,21 @@ def test_services_can_be_elsewhere(production: dict[str, str]) -> None:
     assert settings.outbound_allow == OutboundAllow.parse("127.0.0.1, sandbox.internal")
 
 
+def test_how_long_checks_and_events_are_kept(production: dict[str, str]) -> None:
+    settings = Settings.from_environment(production)
+    assert (settings.checks_kept_days, settings.events_kept_days) == (7, 90)
+    given = {"TETHER_CHECKS_KEPT_DAYS": " 2 ", "TETHER_EVENTS_KEPT_DAYS": "3650"}
+    settings = Settings.from_environment(production | given)
+    assert (settings.checks_kept_days, settings.events_kept_days) == (2, 3650)
+    for wrong in ("1", "3651", "-7", "7.5", "a week", "٧", "9" * 5_000):
+        assert problems(production | {"TETHER_CHECKS_KEPT_DAYS": wrong}) == (
+            "TETHER_CHECKS_KEPT_DAYS: Write a whole number of days from 2 to 3650.",
+        )
+    assert problems(production | {"TETHER_EVENTS_KEPT_DAYS": "29"}) == (
+        "TETHER_EVENTS_KEPT_DAYS: Write a whole number of days from 30 to 3650.",
+    )
+
+
 def test_all_that_is_wrong_is_said_at_once() -> None:
     assert problems({"TETHER_GITHUB_URL": "github.com", "TETHER_DATABASE": "x"}) == (
         "TETHER_DATABASE_URL isn't set. Write sqlite+aiosqlite:///path/to/file "

@@ -2,12 +2,18 @@
 
 import asyncio
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, text, update
 
+from domain.entities.identifiers import new_id
+from domain.entities.task import WHOLE_SERVER, Task, TaskKind
 from domain.entities.user import Role
+from domain.errors import CursorExpired
+from domain.event_retention import EventRetention
+from persistence.event_reader import EventReader
 from persistence.tables import event_counters, memberships
 from tests.gql.client import Client
 from tests.gql.server import TetherServer, running_tether, uuid_of
@@ -137,6 +143,37 @@ async def test_a_subscription_ends_where_its_place_in_the_feed_is_gone(
         await server.alter(update(event_counters).values(**change))
 
         assert await followed.error() == EXPIRED
+
+
+async def test_a_cursor_before_what_retention_has_forgotten_has_expired(server: TetherServer) -> None:
+    client = await server.member()
+    organization_id, start = await server.organization_id(), await _cursor(server)
+    await server.connect(client)
+    head = await _head(client)
+    tether, later = server.tether, server.tether.clock() + timedelta(days=91)
+    task = Task(new_id(), TaskKind.FORGET_EVENTS, WHOLE_SERVER, None, later)
+    await EventRetention(tether.units_of_work, lambda: later, timedelta(days=90)).forget(task)
+    await server.connect(client)
+
+    async with server.subscribe(client, EVENTS, organizationId=organization_id, after=start) as followed:
+        assert await followed.error() == EXPIRED
+    async with server.subscribe(client, EVENTS, organizationId=organization_id, after=head) as followed:
+        assert [event["sequence"] for event in await followed.events(2)] == [5, 6]
+
+
+async def test_what_is_forgotten_while_it_is_read_is_told_and_not_passed_over(server: TetherServer) -> None:
+    client = await server.member()
+    await server.connect(client)
+    organization_id = uuid_of(await server.organization_id())
+    assert client.token is not None
+    viewer = await server.tether.user_service.authenticate(client.token)
+    events = EventReader(server.tether.database)
+    assert await events.sequences(viewer, organization_id, after=0, up_to=4) == [1, 2, 3, 4]
+    await server.alter(update(event_counters).values(pruned_sequence=2))
+    with pytest.raises(CursorExpired):
+        await events.sequences(viewer, organization_id, after=1, up_to=4)
+    assert await events.sequences(viewer, organization_id, after=2, up_to=4) == [3, 4]
+    assert await events.sequences(viewer, organization_id, after=0, up_to=0) == []
 
 
 async def test_a_filter_lets_through_what_it_names(server: TetherServer) -> None:

@@ -7,8 +7,10 @@ import pytest
 
 from domain.entities.event import SCHEDULER
 from domain.entities.health import ExternalAccount, HealthCheck, HealthCheckTrigger, HealthStatus, Verdict
+from domain.entities.health_day import HealthDay
 from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
+from domain.work_ports import ConnectionKey
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.persistence.entities import NOW, repository, service_connection
 
@@ -25,6 +27,7 @@ async def stored(units: SqlUnitsOfWork, organization_id: UUID, name: str) -> Ser
         await unit.connections.add(connection)
         await unit.repositories.add_all([repository(connection, "octo/one")])
         await unit.health_checks.add(health_check(connection))
+        await unit.health_history.add_days(ConnectionKey(organization_id, connection.id), [HealthDay(NOW)])
         await unit.events.append([connection.created()], SCHEDULER)
         await unit.commit()
     return connection

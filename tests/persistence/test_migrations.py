@@ -14,20 +14,20 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, NullPool, text
+from sqlalchemy import Connection, NullPool, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from domain.errors import ServiceUnavailable
 from persistence import migrations
 from persistence.database import Database
-from persistence.tables import metadata
+from persistence.tables import metadata, service_credentials
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_migrated_database_says_so(database_url: str) -> None:
     async with Database(database_url) as database:
-        assert await database.migration_revision() == migrations.head() == "0003"
+        assert await database.migration_revision() == migrations.head() == "0004"
 
 
 @pytest.mark.filterwarnings("ignore:Did not recognize type 'health_probe'")  # the next test compares it
@@ -68,6 +68,43 @@ async def test_down_to_nothing_and_up_again(database_url: str) -> None:
     await asyncio.to_thread(migrations.upgrade, database_url)
     async with _connected(database_url) as connection:
         assert await _catalogue(connection) == before
+
+
+async def test_credentials_live_through_the_migration_that_works_out_when_they_end(database_url: str) -> None:
+    at = "'2027-01-01T00:00:00+00:00'"
+    later = "'2027-07-01T00:00:00+00:00'"
+    one, other = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+    await asyncio.to_thread(migrations.downgrade, database_url, "0001")
+    async with _connected(database_url) as connection:
+        await connection.execute(
+            text(f"INSERT INTO organizations VALUES ('{one}', 'acme', 'Acme', {at}, {at}, 1)")  # noqa: S608
+        )
+        for id_ in (one, other):
+            await connection.execute(
+                text(f"""INSERT INTO service_connections (
+                    organization_id, id, service, name, name_key, status, status_changed_at, required_scopes,
+                    granted_scopes, missing_scopes, health_status, health_consecutive_failures, health_probes, labels,
+                    settings, version, created_at, updated_at
+                ) VALUES (
+                    '{one}', '{id_}', 'slack', '{id_}', '{id_}', 'ACTIVE', {at}, '[]', '[]', '[]', 'UNKNOWN', 0,
+                    '{_NO_PROBES[connection.dialect.name]}', '{{}}', '{{}}', 1, {at}, {at}
+                )""")  # noqa: S608
+            )
+            await connection.execute(
+                text(f"""INSERT INTO service_credentials VALUES (
+                    '{one}', '{id_}', '{id_}', 'TOKEN', 'sealed', 'key', 'print', NULL, {at}, {later}, {id_ == one}, 1,
+                    {at}, {at}, NULL, NULL, NULL
+                )""")  # noqa: S608
+            )
+    await asyncio.to_thread(migrations.upgrade, database_url)
+    ends = select(service_credentials.c.id, service_credentials.c.ends_at).order_by(service_credentials.c.id)
+    async with _connected(database_url) as connection:
+        rows = [(str(row.id), row.ends_at.isoformat()) for row in await connection.execute(ends)]
+    assert rows == [(one, later.strip("'")), (other, at.strip("'"))]
+    await asyncio.to_thread(migrations.downgrade, database_url, "0001")
+    async with _connected(database_url) as connection:
+        kept = await connection.execute(text("SELECT id, sealed, expires_at FROM service_credentials ORDER BY id"))
+        assert [(str(row.id), row.sealed) for row in kept] == [(one, "sealed"), (other, "sealed")]
 
 
 async def test_a_database_that_was_never_migrated_has_no_revision(tmp_path: Path) -> None:
@@ -133,6 +170,7 @@ async def _catalogue(connection: AsyncConnection) -> list[tuple[Any, ...]]:
     return [tuple(" ".join(each.split()) if isinstance(each, str) else each for each in row) for row in rows]
 
 
+_NO_PROBES = {"sqlite": "[]", "postgresql": "{}"}
 _CATALOGUES = {
     "sqlite": """
         SELECT type, name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version' ORDER BY type, name

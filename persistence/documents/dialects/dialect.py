@@ -187,6 +187,18 @@ class Dialect(ABC):
         """Rows of (kind, id, position) from a JSON parameter `[[kind, id], …]`, for a FROM."""
 
     @abstractmethod
+    def moments(self, parameter: str, alias: str) -> str:
+        """Rows of (position, moment) from a JSON parameter of moments, counted from 0, for a FROM."""
+
+    @abstractmethod
+    def members(self, column: str, alias: str) -> str:
+        """The members of an object in a JSON column, for a FROM: rows of `alias` with `key` and `value`."""
+
+    @abstractmethod
+    def whole(self, number: str) -> str:
+        """The integer part of a number that isn't negative."""
+
+    @abstractmethod
     def seconds(self, start: str, end: str) -> str:
         """The time from one moment to another, in seconds."""
 

@@ -75,6 +75,18 @@ class PostgreSQL(Dialect):
             f"from json_array_elements({parameter}) with ordinality e(value, position)) {alias}"
         )
 
+    def moments(self, parameter: str, alias: str) -> str:
+        return (
+            f"(select e.value::timestamptz as moment, e.position - 1 as position "
+            f"from json_array_elements_text({parameter}) with ordinality e(value, position)) {alias}"
+        )
+
+    def members(self, column: str, alias: str) -> str:
+        return f"json_each_text({column}) {alias}"
+
+    def whole(self, number: str) -> str:
+        return f"cast(floor({number}) as bigint)"
+
     def seconds(self, start: str, end: str) -> str:
         return f"extract(epoch from ({end}) - ({start}))"
 

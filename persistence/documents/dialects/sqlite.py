@@ -90,6 +90,15 @@ class SQLite(Dialect):
             f"from json_each({parameter}) e) {alias}"
         )
 
+    def moments(self, parameter: str, alias: str) -> str:
+        return f"(select e.value as moment, e.key as position from json_each({parameter}) e) {alias}"
+
+    def members(self, column: str, alias: str) -> str:
+        return f"json_each({column}) {alias}"
+
+    def whole(self, number: str) -> str:
+        return f"cast({number} as integer)"
+
     def seconds(self, start: str, end: str) -> str:
         whole = f"unixepoch(substr({end}, 1, 19)) - unixepoch(substr({start}, 1, 19))"
         return f"({whole} + {self._fraction(end)} - {self._fraction(start)})"
