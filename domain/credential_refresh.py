@@ -21,6 +21,7 @@ from domain.entities.event import SCHEDULER, Actor
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task
 from domain.errors import CredentialUnreadable, NotFound
+from domain.measurements import NO_MEASUREMENTS, Measurements
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.refresh_flight import LEASE, RefreshFlight
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
@@ -49,6 +50,7 @@ class CredentialRefresher:
         chance: Callable[[], float] = random.random,
         *,
         lease: timedelta = LEASE,
+        measurements: Measurements = NO_MEASUREMENTS,
     ) -> None:
         self._units_of_work = units_of_work
         self._catalogue = catalogue
@@ -56,6 +58,7 @@ class CredentialRefresher:
         self._clock = clock
         self._chance = chance
         self._lease = lease
+        self._measurements = measurements
         self._flights: dict[UUID, asyncio.Task[RefreshOutcome]] = {}
 
     async def refresh(
@@ -154,6 +157,7 @@ class CredentialRefresher:
             connection_id=connection_id,
             actor=actor,
             lease=self._lease,
+            measurements=self._measurements,
         )
         flying = asyncio.create_task(flight.fly(seen_generation), name=f"refresh of {connection_id}")
         self._flights[connection_id] = flying

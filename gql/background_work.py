@@ -38,4 +38,5 @@ def background_work(tether: Tether) -> Runner:
             forget_idempotency_keys=retention.forget_idempotency_keys,
         ),
         clock,
+        observation=tether.observation,
     )

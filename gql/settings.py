@@ -6,10 +6,12 @@ Called by the command line. `SettingsError` tells all that is wrong at once, eac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from domain.address_guard import OutboundAllow
 from domain.key_ring import EncryptionKey, parse_key
+from domain.secret import Secret
+from gql.log import LogFormat
 from gql.operator_error import OperatorError
 from gql.service_settings import SERVICE_VARIABLES, ServiceSettings
 from gql.settings_reader import SettingsReader, absolute_url
@@ -23,9 +25,17 @@ KNOWN: Final = (
     "TETHER_PUBLIC_URL",
     "TETHER_RETURN_TO",
     "TETHER_OUTBOUND_ALLOW",
+    "TETHER_METRICS_TOKEN",
+    "TETHER_METRICS_TOKEN_FILE",
+    "TETHER_LOG_FORMAT",
+    "TETHER_TRACING",
     *SERVICE_VARIABLES,
 )
 """Every variable that Tether reads."""
+
+SHORTEST_METRICS_TOKEN: Final = 16
+
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
 class Environment(StrEnum):
@@ -33,6 +43,13 @@ class Environment(StrEnum):
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+class TracingTarget(StrEnum):
+    """Where traces go: nowhere, or to a collector by OpenTelemetry's protocol."""
+
+    OFF = "off"
+    OTLP = "otlp"
 
 
 class SettingsError(OperatorError):
@@ -51,6 +68,10 @@ class Settings:
     """Where browsers may be sent when they come back from a service: these very addresses."""
     services: ServiceSettings
     outbound_allow: OutboundAllow
+    metrics_token: Secret | None
+    """What the metrics are read with; without one only this machine may."""
+    log_format: LogFormat
+    tracing: TracingTarget
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -67,6 +88,9 @@ class Settings:
             return_to=reader.optional("TETHER_RETURN_TO", lambda text: _return_to(text, production), ""),
             services=ServiceSettings.read(reader, allow),
             outbound_allow=allow,
+            metrics_token=_metrics_token(reader),
+            log_format=_one_of(reader, "TETHER_LOG_FORMAT", LogFormat, LogFormat.chosen(reader.environ)),
+            tracing=_one_of(reader, "TETHER_TRACING", TracingTarget, TracingTarget.OFF),
         )
         reader.refuse_unknown(KNOWN)
         if reader.problems:
@@ -143,6 +167,21 @@ def _browser_url(text: str, production: bool) -> str:
     if production and url.scheme != "https" and url.hostname not in _LOOPBACK:
         raise ValueError("Write https://…: in production, http:// is only for this machine itself (http://127.0.0.1).")
     return url.geturl()
+
+
+def _metrics_token(reader: SettingsReader) -> Secret | None:
+    name, text = reader.secret("TETHER_METRICS_TOKEN")
+    if text is not None and len(text) < SHORTEST_METRICS_TOKEN:
+        reader.problems.append(f"{name}: Write at least {SHORTEST_METRICS_TOKEN} characters, such as 32 random ones.")
+    return None if text is None else Secret(text)
+
+
+def _one_of(reader: SettingsReader, name: str, words: type[_Word], default: _Word) -> _Word:
+    text = reader.text(name)
+    if text is None or text in set(words):
+        return default if text is None else words(text)
+    reader.problems.append(f"{name}: Write {' or '.join(words)}, not {text[:40]!r}.")
+    return default
 
 
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}

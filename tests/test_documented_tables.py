@@ -6,20 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from domain import health, service_failures
+from domain import health, runner, service_failures
 from domain.entities.connection_status import TRANSITIONS, Cause
 from domain.entities.health import HealthStatus, ProbeOutcome, Verdict
 from domain.entities.user import LEAST_ROLE
 from domain.flow_failure import FailureCode
 from domain.health_probes import PROBES
+from domain.http import HttpFaultKind
 from gql import __main__ as command_line
 from gql import errors, limits, queries
 from gql.commands import serve
 from gql.http import graphql_request, graphql_socket, graphql_view
+from gql.metrics import BREAKER_STATES, Metrics
+from gql.scraped_state import SCRAPED
 from gql.service_settings import SERVICE_VARIABLES
 from gql.settings import KNOWN, Settings, SettingsError
 from gql.user_errors import UserErrorCode
 from persistence.documents import cost, page_arguments
+from persistence.statement_watch import KINDS
 from persistence.tables import metadata
 from tests.documented_examples import ROOT
 
@@ -82,6 +86,22 @@ def test_the_table_of_limits_is_the_codes() -> None:
         graphql_socket.MOST_SUBSCRIPTIONS,
         graphql_view.REQUEST_SECONDS,
     ]
+
+
+def test_the_table_of_metrics_has_all_of_them_with_their_labels_and_their_meaning() -> None:
+    rows = [
+        (name, labels.replace("`", ""), meaning) for name, labels, meaning in _table("docs/operations.md", "Metric")
+    ]
+    metrics = [*Metrics().kept, *SCRAPED]
+    assert rows == [(name, ", ".join(labels), meaning) for name, labels, meaning in metrics]
+
+
+def test_the_table_of_labels_has_every_word() -> None:
+    words = {what: set(re.findall(r"[A-Z_]{2,}", values)) for what, values in _table("docs/operations.md", "Label")}
+    assert words["kind` of statements"] == set(KINDS)
+    assert words["state` of a breaker"] == set(BREAKER_STATES)
+    assert words["outcome` of tasks"] == set(runner._WORDS.values())
+    assert set(HttpFaultKind) <= words["outcome` of calls"]
 
 
 def test_the_table_of_what_is_stored_has_every_table() -> None:

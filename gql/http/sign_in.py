@@ -38,7 +38,7 @@ def sent_token(connection: HTTPConnection, development_token: Secret | None) -> 
 
 def sign_in(connection: HTTPConnection, response: Response, development_token: Secret | None) -> None:
     """Give the browser of a developer the cookie, if it is on this machine and came by a name of this machine."""
-    if development_token is not None and _is_loopback(connection):
+    if development_token is not None and is_loopback(connection):
         response.set_cookie(COOKIE, development_token.reveal(), path=_PATH, httponly=True, samesite="strict")
 
 
@@ -55,10 +55,10 @@ def stays_signed_out(connection: HTTPConnection) -> bool:
 def from_own_page(connection: HTTPConnection) -> bool:
     """Whether a browser's page of this very server asks, or no page at all."""
     origin, host = connection.headers.get("origin"), connection.headers.get("host")
-    return (origin is None or origin in {f"http://{host}", f"https://{host}"}) and _is_loopback(connection)
+    return (origin is None or origin in {f"http://{host}", f"https://{host}"}) and is_loopback(connection)
 
 
-def _is_loopback(connection: HTTPConnection) -> bool:
+def is_loopback(connection: HTTPConnection) -> bool:
     """Whether both ends are this machine, and were meant to be: a foreign name that leads here is somebody's trick."""
     client = connection.client
     try:
