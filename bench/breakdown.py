@@ -68,7 +68,6 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
         canned.rows = database.rows
         schema = build_schema()
         context = Context(
-            request_id="",
             operations=schema.operations,
             documents=unread,
             events=EventReader(tether.database),

@@ -5,6 +5,7 @@ Used by UserService.
 
 import asyncio
 import logging
+from contextvars import Context
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -35,7 +36,8 @@ class ApiKeyUses:
         self._tried = {each: at for each, at in self._tried.items() if abs(now - at) < NOTED_EVERY} | {key.id: now}
         self._waiting[key.id] = now
         if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write(), name="uses of API keys")
+            # In a context of its own: it is no part of the request that happens to begin it.
+            self._writing = asyncio.create_task(self._write(), name="uses of API keys", context=Context())
 
     async def aclose(self) -> None:
         """Wait until all that waits is written, or couldn't be."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from domain.entities.due_check import DueCheck, UnchangedCheck
 from domain.errors import ServiceUnavailable
+from domain.measurements import NO_MEASUREMENTS, Measurements
 from domain.ports import UnitsOfWork
 from domain.scheduled_checks import Checked, ScheduledChecks
 from domain.service_breakers import ServiceBreakers
@@ -21,6 +22,8 @@ NEWS_AT_ONCE: Final = 4
 """Units of work beside each other. More would take connections to the database from whoever else needs them."""
 GATHER_SECONDS: Final = 0.1
 """How long findings may wait for others to be kept with."""
+LEASED: Final = "HEALTH_CHECK"
+"""What measurements call a check's lease, beside those of tasks."""
 AGAIN_SECONDS: Final = 0.5
 
 _log: Final = logging.getLogger(__name__)
@@ -29,10 +32,17 @@ _log: Final = logging.getLogger(__name__)
 class CheckRecorder:
     """One a process."""
 
-    def __init__(self, units_of_work: UnitsOfWork, checks: ScheduledChecks, breakers: ServiceBreakers) -> None:
+    def __init__(
+        self,
+        units_of_work: UnitsOfWork,
+        checks: ScheduledChecks,
+        breakers: ServiceBreakers,
+        measurements: Measurements = NO_MEASUREMENTS,
+    ) -> None:
         self._units_of_work = units_of_work
         self._checks = checks
         self._breakers = breakers
+        self._measurements = measurements
         self._found: list[Checked] = []
         self._come = asyncio.Event()
         self._full = asyncio.Event()
@@ -109,13 +119,12 @@ class CheckRecorder:
         await asyncio.gather(*map(take, news))
 
     async def _note(self, unchanged: Sequence[UnchangedCheck]) -> None:
-        lost = len(unchanged) - await self._checks.note_unchanged(unchanged)
-        if lost:
-            _log.info("%d finding(s) were no longer ours to keep.", lost)
+        for _ in range(len(unchanged) - await self._checks.note_unchanged(unchanged)):
+            self._measurements.lease_lost(LEASED)
 
     async def _take(self, checked: Checked) -> None:
         if not await self._checks.take_news(checked):
-            _log.info("What was found about %s was no longer ours to keep.", checked.due.connection_id)
+            self._measurements.lease_lost(LEASED)
 
     async def _until_kept(self, keep: Callable[[], Awaitable[None]]) -> None:
         """Try again while the database is away: what services were asked needn't be asked again."""

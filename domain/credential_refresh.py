@@ -22,6 +22,7 @@ from domain.entities.event import SCHEDULER, Actor
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task
 from domain.errors import CredentialUnreadable, NotFound
+from domain.measurements import NO_MEASUREMENTS, Measurements
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.refresh_flight import LEASE, RefreshFlight
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
@@ -56,6 +57,7 @@ class CredentialRefresher:
         lease: timedelta = LEASE,
         board: ServiceBoard | None = None,
         budgets: CallBudgets | None = None,
+        measurements: Measurements = NO_MEASUREMENTS,
     ) -> None:
         """`board`: the services that are down, which aren't called. `budgets`: what all may call."""
         self._units_of_work = units_of_work
@@ -66,6 +68,7 @@ class CredentialRefresher:
         self._lease = lease
         self._board = board or ServiceBoard(units_of_work)
         self._budgets = budgets or CallBudgets(units_of_work, catalogue, clock)
+        self._measurements = measurements
         self._flights: dict[UUID, asyncio.Task[RefreshOutcome]] = {}
 
     async def refresh(
@@ -188,6 +191,7 @@ class CredentialRefresher:
             connection_id=connection_id,
             actor=actor,
             lease=self._lease,
+            measurements=self._measurements,
         )
         flying = asyncio.create_task(flight.fly(seen_generation), name=f"refresh of {connection_id}")
         self._flights[connection_id] = flying

@@ -3,6 +3,7 @@
 Called by ServiceConnectionManager and the scheduler, never while a transaction is open: here Tether waits for others.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from domain.entities.health import (
 )
 from domain.entities.identifiers import new_id
 from domain.health_probes import PROBES, HealthSubject, Probe, ProbeContext
+from domain.measurements import NO_MEASUREMENTS, Measurements
 from domain.services.base import Identified
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.service_fault import FaultKind, ServiceFault
@@ -37,9 +39,15 @@ class Diagnosis:
 class HealthCheckFactory:
     """Makes health checks of the services in the catalogue."""
 
-    def __init__(self, catalogue: ServiceCatalogue, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        catalogue: ServiceCatalogue,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        measurements: Measurements = NO_MEASUREMENTS,
+    ) -> None:
         self._catalogue = catalogue
         self._clock = clock
+        self._measurements = measurements
 
     def probes_for(self, service_id: str) -> Sequence[Probe]:
         """The probes of a service, in the order in which they run. Raises ServiceFailure for an unknown service."""
@@ -53,6 +61,7 @@ class HealthCheckFactory:
 
         Raises ServiceFailure for a service that isn't in the catalogue.
         """
+        started = time.perf_counter()
         context = ProbeContext(self._catalogue.get_connected(subject.service_id), subject, self._clock())
         probes = await _run(self.probes_for(subject.service_id), context)
         answer = context.answer
@@ -72,6 +81,7 @@ class HealthCheckFactory:
             identity=answer.identity if isinstance(answer, Identified) else None,
             rate_limit=answer.rate_limit if answer is not None else None,
         )
+        self._measurements.checked(subject.service_id, check.status.value, time.perf_counter() - started)
         return Diagnosis(check, fault)
 
 

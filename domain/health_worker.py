@@ -19,6 +19,7 @@ from domain.check_recorder import CheckRecorder
 from domain.entities.due_check import DueCheck
 from domain.entities.service_incident import ServiceIncident
 from domain.errors import ServiceUnavailable
+from domain.measurements import NO_MEASUREMENTS, Measurements
 from domain.ports import UnitsOfWork
 from domain.scheduled_checks import ScheduledChecks
 from domain.service_breakers import ServiceBreakers
@@ -56,6 +57,7 @@ class HealthWorker:
         chance: Callable[[], float],
         *,
         limits: WorkerLimits = WorkerLimits(),
+        measurements: Measurements = NO_MEASUREMENTS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._units_of_work = units_of_work
@@ -66,6 +68,7 @@ class HealthWorker:
         self._clock = clock
         self._chance = chance
         self._limits = limits
+        self._measurements = measurements
         self._monotonic = monotonic
         self._running: dict[asyncio.Task[None], DueCheck] = {}
         self._woken = asyncio.Event()
@@ -137,9 +140,12 @@ class HealthWorker:
         claimed: list[DueCheck] = []
         async with self._units_of_work.writing() as unit:
             for service, limit in self._room().items():
-                claimed += await unit.due_checks.claim(service, now, now + self._limits.lease, limit)
+                of_service = await unit.due_checks.claim(service, now, now + self._limits.lease, limit)
+                self._measurements.checks_claimed(service, len(of_service))
+                claimed += of_service
             await unit.commit()
         for due in await self._checks.affordable(claimed):
+            self._measurements.check_lag(max(0.0, (self._clock() - due.due_at).total_seconds()))
             self._begin(due)
         return len(claimed)
 

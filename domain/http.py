@@ -5,6 +5,7 @@ keeps no cookie, and bounds the time and the size of every answer.
 """
 
 import asyncio
+import copy
 import email.utils
 import json
 import logging
@@ -16,13 +17,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 import httpcore2
 import httpx2
 
 from domain.address_guard import AddressNotAllowed, GuardedBackend, OutboundAllow, Resolver, resolve
 from domain.entities.health import Json
+from domain.observation import UNOBSERVED, Observation
 
 # At DEBUG httpcore writes the headers of answers to its log. Nothing here may.
 logging.getLogger("httpcore2").setLevel(logging.INFO)
@@ -112,7 +114,10 @@ class HttpClient:
         resolver: Resolver = resolve,
         ssl_context: ssl.SSLContext | None = None,
         retry_delay_seconds: Callable[[], float] = lambda: random.uniform(0.1, 0.4),  # noqa: S311 - jitter
+        observation: Observation = UNOBSERVED,
     ) -> None:
+        self._measurements, self._tracing = observation.measurements, observation.tracing
+        self._service = ""
         self._allow = allow
         self._limits = limits
         self._retry_delay_seconds = retry_delay_seconds
@@ -124,6 +129,12 @@ class HttpClient:
             max_keepalive_connections=limits.idle_connections,
             keepalive_expiry=limits.idle_seconds,
         )
+
+    def of(self, service: str) -> Self:
+        """The same client, with the same connections, whose calls are told as those of a service."""
+        client = copy.copy(self)
+        client._service = service
+        return client
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -141,9 +152,23 @@ class HttpClient:
         Raises ValueError for a header that can't be sent, naming it without its value.
         """
         started = time.perf_counter()
-        request = self._prepared(method, url, headers, body)
-        if isinstance(request, str):
-            return HttpFault(HttpFaultKind.NOT_ALLOWED, request, _since(started))
+        with self._tracing.span("call", {"tether.service": self._service, "http.request.method": method}) as span:
+            request = self._prepared(method, url, headers, body)
+            if isinstance(request, str):
+                answer: HttpAnswer | HttpFault = HttpFault(HttpFaultKind.NOT_ALLOWED, request, _since(started))
+            else:
+                span.set("server.address", request.url.host.decode("ascii"))
+                answer = await self._answer(request, idempotent, started)
+            if isinstance(answer, HttpAnswer):
+                outcome = f"{answer.status // 100}XX"
+                span.set("http.response.status_code", answer.status)
+            else:
+                outcome = answer.kind.value
+                span.set("error.type", outcome)
+        self._measurements.called(self._service, outcome, time.perf_counter() - started)
+        return answer
+
+    async def _answer(self, request: httpcore2.Request, idempotent: bool, started: float) -> HttpAnswer | HttpFault:
         try:
             async with asyncio.timeout(self._limits.deadline_seconds):
                 answer = await self._attempt(request, started)

@@ -21,7 +21,9 @@ from domain.credential_vault import CredentialVault
 from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor, ConnectionEventType
 from domain.entities.service_connection import ServiceConnection
+from domain.entities.task import TaskKind
 from domain.errors import CredentialUnreadable, LeaseLost, NotFound, ServiceUnavailable, VersionConflict
+from domain.measurements import NO_MEASUREMENTS, Measurements
 from domain.periodic_work import refresh_task, warning_task
 from domain.ports import LeaseOutcome, UnitOfWork, UnitsOfWork
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
@@ -81,6 +83,7 @@ class RefreshFlight:
         connection_id: UUID,
         actor: Actor,
         lease: timedelta,
+        measurements: Measurements = NO_MEASUREMENTS,
     ) -> None:
         self._units_of_work = units_of_work
         self._catalogue = catalogue
@@ -91,6 +94,7 @@ class RefreshFlight:
         self._connection_id = connection_id
         self._actor = actor
         self._lease_time = lease
+        self._measurements = measurements
         self._lease = uuid4()
 
     async def fly(self, seen_generation: int | None) -> RefreshOutcome:
@@ -98,7 +102,7 @@ class RefreshFlight:
         pause_seconds, waits_until = FIRST_PAUSE_SECONDS, self._clock() + LONGEST_WAIT
         while True:
             leased = await self._take(seen_generation)
-            outcome = await self._refresh(leased) if isinstance(leased, _Leased) else leased
+            outcome = await self._measured(leased) if isinstance(leased, _Leased) else leased
             if not isinstance(outcome, _Elsewhere):
                 return outcome
             if self._clock() >= waits_until:
@@ -138,6 +142,12 @@ class RefreshFlight:
         taken_over = outcome is LeaseOutcome.TAKEN_OVER
         return _Leased(connection, credential, service, service.authorization, secret, until, taken_over)
 
+    async def _measured(self, leased: _Leased) -> RefreshOutcome | _Elsewhere:
+        outcome = await self._refresh(leased)
+        if not isinstance(outcome, _Elsewhere):
+            self._measurements.refreshed(leased.service.id, _word(outcome))
+        return outcome
+
     async def _refresh(self, leased: _Leased) -> RefreshOutcome | _Elsewhere:
         """Ask the service. A refresh of somebody's that may have happened shows in the old access token."""
         interrupted = False
@@ -153,7 +163,9 @@ class RefreshFlight:
             if answer.kind in _SAYS_NO and answer.conclusive:
                 return await self._end(leased, answer, interrupted)
             return await self._put_off(leased, answer)
-        except (LeaseLost, VersionConflict):
+        except (LeaseLost, VersionConflict) as lost:
+            if isinstance(lost, LeaseLost):
+                self._measurements.lease_lost(TaskKind.REFRESH_CREDENTIAL)
             return _Elsewhere(leased.credential.generation)
 
     async def _store(self, leased: _Leased, grant: Grant) -> RefreshOutcome:
@@ -281,6 +293,16 @@ def _refusal(connection: ServiceConnection, service: Service | None, now: dateti
     if limited is None or limited.retry_after_seconds is None:
         return None
     return RefreshFailed(limited, not_before=now + timedelta(seconds=limited.retry_after_seconds))
+
+
+def _word(outcome: RefreshOutcome) -> str:
+    match outcome:
+        case Refreshed():
+            return "REFRESHED"
+        case RefreshFailed():
+            return "ENDED" if outcome.ended else outcome.fault.kind.value
+        case NotRefreshable():
+            return "NOT_REFRESHABLE"
 
 
 def _completed(grant: Grant, leased: _Leased) -> Grant:

@@ -7,6 +7,7 @@ the lease. What a killed process had claimed is anybody's again once that time i
 import asyncio
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +18,8 @@ from typing import Final
 from domain.entities.identifiers import new_id
 from domain.entities.task import WHOLE_SERVER, Task, TaskKind
 from domain.errors import NotFound, ServiceUnavailable
+from domain.log_context import log_context
+from domain.observation import UNOBSERVED, Observation
 from domain.ports import UnitsOfWork
 from domain.task_outcome import Again, Ended, Failed, Settled, TaskOutcome, Work
 
@@ -29,6 +32,7 @@ SHORTEST_BACK_OFF: Final = timedelta(seconds=1)
 JITTER: Final = 0.1
 
 _DOUBLINGS: Final = 16  # far past the longest back-off, and no overflow
+_WORDS: Final = {type(None): "DONE", Again: "AGAIN", Ended: "ENDED", Failed: "FAILED", Settled: "SETTLED"}
 _log: Final = logging.getLogger(__name__)
 
 
@@ -59,6 +63,7 @@ class Runner:
         *,
         poll_seconds: float = POLL_SECONDS,
         drain_seconds: float = DRAIN_SECONDS,
+        observation: Observation = UNOBSERVED,
     ) -> None:
         self._units_of_work = units_of_work
         self._plan = plan
@@ -66,6 +71,7 @@ class Runner:
         self._chance = chance
         self._poll_seconds = poll_seconds
         self._drain_seconds = drain_seconds
+        self._measurements, self._tracing = observation.measurements, observation.tracing
         self._running: dict[asyncio.Task[None], Task] = {}
         self._leased_until: dict[asyncio.Task[None], datetime] = {}
         self._backlog: set[TaskKind] = set()
@@ -157,7 +163,7 @@ class Runner:
             return
 
     def _begin(self, task: Task, leased_until: datetime) -> None:
-        running = asyncio.create_task(self._do(task), name=f"{task.kind} {task.subject_id}")
+        running = asyncio.create_task(self._watched(task), name=f"{task.kind} {task.subject_id}")
         self._running[running] = task
         self._leased_until[running] = leased_until
         running.add_done_callback(self._ended)
@@ -169,7 +175,17 @@ class Runner:
         if kind in self._backlog and self._room().get(kind, 0) * 4 >= self._plan[kind].at_once:
             self.hint()
 
-    async def _do(self, task: Task) -> None:
+    async def _watched(self, task: Task) -> None:
+        with (
+            log_context(task_kind=task.kind, task_id=str(task.id)),
+            self._tracing.span("task", {"tether.task.kind": task.kind.value}) as span,
+        ):
+            started = time.perf_counter()
+            outcome = await self._do(task)
+            self._measurements.task_done(task.kind, _WORDS[type(outcome)], time.perf_counter() - started)
+            span.set("tether.task.outcome", _WORDS[type(outcome)])
+
+    async def _do(self, task: Task) -> TaskOutcome:
         outcome = await self._outcome(task)
         try:
             kept = await self._write(task, outcome)
@@ -179,7 +195,9 @@ class Runner:
             _log.exception("What came of %s of %s couldn't be noted.", task.kind, task.subject_id)
         else:
             if not kept:
+                self._measurements.lease_lost(task.kind)
                 _log.warning("%s of %s was taken over: its lease had ended.", task.kind, task.subject_id)
+        return outcome
 
     async def _outcome(self, task: Task) -> TaskOutcome:
         try:

@@ -17,6 +17,7 @@ from domain.entities.due_check import DueCheck
 from domain.entities.identifiers import new_id
 from domain.entities.service_incident import ServiceIncident
 from domain.entities.task import Task, TaskKind
+from domain.measurements import NO_MEASUREMENTS, Measurements
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.scheduled_checks import Checked
 from domain.service_board import ServiceBoard
@@ -50,6 +51,7 @@ class ServiceBreakers:
         chance: Callable[[], float],
         *,
         at_once: int = AT_ONCE,
+        measurements: Measurements = NO_MEASUREMENTS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`at_once`: how many calls of each service there may be, when it answers well."""
@@ -61,12 +63,14 @@ class ServiceBreakers:
         self._monotonic = monotonic
         self._windows: defaultdict[str, BreakerWindow] = defaultdict(BreakerWindow)
         self._paces: defaultdict[str, ServicePace] = defaultdict(lambda: ServicePace(at_once))
+        self._measurements = measurements
+        self._told: dict[str, str] = {}
         self._refreshed_at = float("-inf")
 
     async def look(self) -> None:
         """See to it that the board is a second old at most. Raises ServiceUnavailable."""
         if self._monotonic() - self._refreshed_at >= 1.0:
-            await self._board.refresh()
+            await self._refresh()
             self._refreshed_at = self._monotonic()
 
     def is_down(self, service_id: str) -> bool:
@@ -114,8 +118,11 @@ class ServiceBreakers:
             if not claimed:
                 await self._end(unit, incident)  # nobody is left to suffer from it
             await unit.commit()
-        await self._board.refresh()
-        return (incident, claimed[0]) if claimed else None
+        await self._refresh()
+        if not claimed:
+            return None
+        self._tell(service_id, "HALF_OPEN")
+        return incident, claimed[0]
 
     async def probed(self, incident: ServiceIncident, checked: Checked) -> bool:
         """Take what such a call found; whether the service is back, so that it is to be recorded.
@@ -124,6 +131,7 @@ class ServiceBreakers:
         """
         if _failure(checked) is not None:
             await self._put_off([checked.due])
+            self._tell(incident.service, "OPEN")
             return False
         while await self._resume(incident.service) == RESUMED_AT_ONCE:
             pass
@@ -131,9 +139,23 @@ class ServiceBreakers:
             await self._end(unit, incident)
             await unit.commit()
         self._windows[incident.service].clear()
-        await self._board.refresh()
+        await self._refresh()
         _log.warning("%s answers again: the incident of %s is over.", incident.service, incident.started_at)
         return True
+
+    async def _refresh(self) -> None:
+        await self._board.refresh()
+        for service in self._catalogue:
+            if not self.is_down(service.id):
+                self._tell(service.id, "CLOSED")
+            elif self._told.get(service.id) != "HALF_OPEN":
+                self._tell(service.id, "OPEN")
+
+    def _tell(self, service_id: str, state: str) -> None:
+        """Whoever measures hears of changes only."""
+        if self._told.get(service_id) != state:
+            self._told[service_id] = state
+            self._measurements.breaker(service_id, state)
 
     async def _is_down_now(self, service_id: str, found: Sequence[Checked]) -> bool:
         if self._board.incident(service_id) is not None:
@@ -161,7 +183,7 @@ class ServiceBreakers:
                 await _put_task(unit, TaskKind.TELL_SERVICE_DOWN, incident.id, now)
                 await unit.commit()
                 _log.error("%s is down (%s): its checks wait until it is back.", service.id, code)
-        await self._board.refresh()
+        await self._refresh()
 
     async def _end(self, unit: UnitOfWork, incident: ServiceIncident) -> None:
         now = self._clock()

@@ -4,6 +4,7 @@ Exit codes: 0 for done, 1 for failed, with a line on standard error that says wh
 """
 
 import argparse
+import os
 import sys
 from datetime import UTC, datetime
 from importlib import import_module
@@ -11,13 +12,13 @@ from typing import Final
 
 from domain.entities.user import Role
 from domain.errors import DomainError, ServiceUnavailable
-from gql.log import set_up_logging
+from gql.log import LogFormat, set_up_logging
 from gql.operator_error import OperatorError, describe_outage
 
 
 def main() -> int:
     arguments = _parser().parse_args()
-    set_up_logging()
+    set_up_logging(LogFormat.chosen(os.environ))
     try:
         # Imported only now: `tether keys` needn't wait for a database's and a server's modules.
         exit_code: int = import_module(f"gql.commands.{arguments.command}").run(arguments)

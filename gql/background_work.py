@@ -88,6 +88,7 @@ def _runner(tether: Tether) -> Runner:
             forget_events=events.forget,
         ),
         clock,
+        observation=tether.observation,
     )
 
 
@@ -103,6 +104,10 @@ def _health_worker(tether: Tether) -> HealthWorker:
         clock,
         random.random,
     )
-    breakers = ServiceBreakers(units_of_work, catalogue, tether.board, clock, random.random)
-    recorder = CheckRecorder(units_of_work, checks, breakers)
-    return HealthWorker(units_of_work, catalogue, checks, recorder, breakers, clock, random.random)
+    breakers = ServiceBreakers(
+        units_of_work, catalogue, tether.board, clock, random.random, measurements=tether.metrics
+    )
+    recorder = CheckRecorder(units_of_work, checks, breakers, tether.metrics)
+    return HealthWorker(
+        units_of_work, catalogue, checks, recorder, breakers, clock, random.random, measurements=tether.metrics
+    )

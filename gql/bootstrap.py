@@ -7,7 +7,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,6 +20,7 @@ from domain.credential_vault import CredentialVault
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
 from domain.key_ring import KeyProvider, KeyRing, LocalKeyProvider
+from domain.observation import Observation
 from domain.ports import UnitsOfWork
 from domain.repository_manager import RepositoryManager
 from domain.repository_sync import RepositorySync
@@ -31,10 +32,14 @@ from domain.services.generic import GenericService
 from domain.services.github import GitHub
 from domain.services.gitlab import GitLab
 from domain.services.slack import Slack
+from domain.tracing import Tracing
 from domain.user_service import UserService
 from domain.webhook_processing import WebhookProcessing
+from gql.metrics import Metrics
 from gql.operator_error import OperatorError
+from gql.scraped_state import ScrapedState
 from gql.settings import Settings
+from gql.tracing import tracing_to
 from gql.types.service import ServiceDocuments
 from persistence import migrations
 from persistence.database import Database
@@ -70,6 +75,9 @@ class Tether:
     webhooks: WebhookProcessing
     user_service: UserService
     documents: DocumentReader
+    metrics: Metrics
+    scraped_state: ScrapedState
+    observation: Observation
     clock: Callable[[], datetime]
     development_token: Secret | None = None
 
@@ -79,13 +87,18 @@ class NotMigrated(OperatorError):
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Tether]:
+async def running(settings: Settings, *, tracing: Tracing | None = None) -> AsyncIterator[Tether]:
     """Everything, open and informed by the feed for as long as the block lasts; closed in reverse order after it.
 
-    The first start on an empty database stores a data key. Raises NotMigrated, EncryptionKeyMismatch,
-    ServiceUnavailable, and OperatorError where the data keys can't be used.
+    Spans go to `tracing`, or else to where the settings say. The first start on an empty database stores a data key.
+    Raises NotMigrated, EncryptionKeyMismatch, ServiceUnavailable, and OperatorError: the data keys can't be used, or
+    OpenTelemetry is missing.
     """
-    async with Database(settings.database_url) as database:
+    metrics = Metrics()
+    async with (
+        _observation(settings, metrics, tracing) as observation,
+        Database(settings.database_url, observation=observation) as database,
+    ):
         await require_migrated(database)
         feed = EventFeed(database)
         units_of_work = SqlUnitsOfWork(database, feed.hint)
@@ -94,17 +107,24 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
         encryption = CredentialEncryption(key_ring)
         board = ServiceBoard(units_of_work)
         async with (
-            aclosing(HttpClient(allow=settings.outbound_allow)) as http,
+            aclosing(HttpClient(allow=settings.outbound_allow, observation=observation)) as http,
             _kept_running(feed),
             _kept_current(board),
             aclosing(UserService(units_of_work, _now)) as user_service,
             AsyncExitStack() as closing,
         ):
             catalogue = _catalogue(settings, http)
-            health_checks = HealthCheckFactory(catalogue, _now)
+            metrics.know_services(service.id for service in catalogue)
+            health_checks = HealthCheckFactory(catalogue, _now, metrics)
             budgets = CallBudgets(units_of_work, catalogue, _now)
             refresher = CredentialRefresher(
-                units_of_work, catalogue, CredentialVault(encryption), _now, board=board, budgets=budgets
+                units_of_work,
+                catalogue,
+                CredentialVault(encryption),
+                _now,
+                board=board,
+                budgets=budgets,
+                measurements=metrics,
             )
             repository_sync = RepositorySync(units_of_work, catalogue, refresher, _now)
             closing.push_async_callback(refresher.aclose)
@@ -138,7 +158,12 @@ async def running(settings: Settings) -> AsyncIterator[Tether]:
                 ),
                 webhooks=WebhookProcessing(units_of_work, catalogue, _now),
                 user_service=user_service,
-                documents=DocumentReader(database, ServiceDocuments(catalogue, settings.public_url, board), _now),
+                documents=DocumentReader(
+                    database, ServiceDocuments(catalogue, settings.public_url, board), _now, metrics
+                ),
+                metrics=metrics,
+                scraped_state=ScrapedState(metrics, database, feed, _now),
+                observation=observation,
                 clock=_now,
             )
 
@@ -185,7 +210,7 @@ def _catalogue(settings: Settings, http: HttpClient) -> ServiceCatalogue:
     return ServiceCatalogue(
         [
             GitHub(
-                http,
+                http.of(GitHub.id),
                 services.github_api_url,
                 services.github_url,
                 _now,
@@ -194,7 +219,7 @@ def _catalogue(settings: Settings, http: HttpClient) -> ServiceCatalogue:
                 webhook_secrets=services.github_webhook_secrets,
             ),
             Slack(
-                http,
+                http.of(Slack.id),
                 services.slack_api_url,
                 services.slack_url,
                 _now,
@@ -202,16 +227,22 @@ def _catalogue(settings: Settings, http: HttpClient) -> ServiceCatalogue:
                 signing_secrets=services.slack_signing_secrets,
             ),
             GitLab(
-                http,
+                http.of(GitLab.id),
                 f"{services.gitlab_url}/api/v4",
                 services.gitlab_url,
                 _now,
                 client=services.gitlab_client,
                 webhook_secrets=services.gitlab_webhook_secrets,
             ),
-            *(GenericService(http, description, _now) for description in services.described),
+            *(GenericService(http.of(description.id), description, _now) for description in services.described),
         ]
     )
+
+
+@asynccontextmanager
+async def _observation(settings: Settings, metrics: Metrics, tracing: Tracing | None) -> AsyncIterator[Observation]:
+    async with tracing_to(settings.tracing) if tracing is None else nullcontext(tracing) as chosen:
+        yield Observation(metrics, chosen)
 
 
 @asynccontextmanager

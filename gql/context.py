@@ -10,6 +10,7 @@ import strawberry
 from domain.authorization_flows import AuthorizationFlows
 from domain.entities.user import Viewer
 from domain.errors import Unauthenticated
+from domain.log_context import logged_context
 from domain.repository_manager import RepositoryManager
 from domain.service_board import ServiceBoard
 from domain.service_connection_manager import ServiceConnectionManager
@@ -25,7 +26,6 @@ from persistence.event_reader import EventReader
 class Context:
     """`token` is what the caller sent; `known_viewer` whom it stands for, if it was one of this server's keys."""
 
-    request_id: str
     operations: OperationCache
     documents: DocumentReader
     events: EventReader
@@ -41,6 +41,11 @@ class Context:
     token: str | None = None
     known_viewer: Viewer | None = None
     connection_params: dict[str, object] | None = None
+
+    @property
+    def request_id(self) -> str:
+        """Of the operation that asks for it: what the log says beside each of its lines."""
+        return logged_context().get("request_id", "")
 
     @property
     def viewer(self) -> Viewer:

@@ -29,6 +29,8 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 _MISSING = object()
+_HASH_DIGITS = 16
+_Text = tuple[bytes, str | None]
 _Shaper = Callable[[Any], Hashable]
 
 
@@ -45,22 +47,41 @@ class Operation:
         return tuple(shaper(variables.get(name, _MISSING)) for name, shaper in self.shapers)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownOperation:
+    """What may be told of a text that was found valid. `kind`: query, mutation or subscription."""
+
+    document: DocumentNode
+    kind: str
+    name: str | None
+    hash: str
+
+
 class OperationCache:
     """The documents and operations used latest. `validated` counts the documents that had to be validated."""
 
     def __init__(self) -> None:
-        self._documents: _Latest[Hashable, DocumentNode] = _Latest(OPERATIONS_KEPT)
+        self._known: _Latest[_Text, KnownOperation] = _Latest(OPERATIONS_KEPT)
         self._operations: _Latest[int, Operation] = _Latest(OPERATIONS_KEPT)
         self._serials = count(1)
         self.validated = 0
 
     def find(self, text: str, operation_name: str | None) -> DocumentNode | None:
         """The document of a text that was found valid for this operation name."""
-        return self._documents.get(_key(text, operation_name))
+        known = self.known(text, operation_name)
+        return None if known is None else known.document
 
-    def add(self, text: str, operation_name: str | None, document: DocumentNode) -> None:
-        """Keep a document that is valid, and has the operation."""
-        self._documents.put(_key(text, operation_name), document)
+    def known(self, text: str, operation_name: str | None) -> KnownOperation | None:
+        """The same, with what may be told of it."""
+        return self._known.get(_key(text, operation_name))
+
+    def add(
+        self, text: str, operation_name: str | None, document: DocumentNode, to_run: OperationDefinitionNode
+    ) -> None:
+        """Keep a document that is valid, with the operation of it that is to run."""
+        key = _key(text, operation_name)
+        name = None if to_run.name is None else to_run.name.value
+        self._known.put(key, KnownOperation(document, to_run.operation.value, name, key[0].hex()[:_HASH_DIGITS]))
         self.validated += 1
 
     def running(self, definition: OperationDefinitionNode, schema: GraphQLSchema) -> Operation:
@@ -91,7 +112,7 @@ class _Latest(Generic[Key, Value]):
             self._values.popitem(last=False)
 
 
-def _key(text: str, operation_name: str | None) -> Hashable:
+def _key(text: str, operation_name: str | None) -> _Text:
     return sha256(text.encode()).digest(), operation_name
 
 

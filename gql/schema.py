@@ -28,6 +28,7 @@ from gql.types.people import User
 from gql.types.scalars import SCALARS
 from gql.user_errors import USER_ERRORS
 from gql.value_errors import RULES
+from gql.watched_operations import note_error
 
 
 def build_schema() -> "TetherSchema":
@@ -68,9 +69,10 @@ class TetherSchema(strawberry.Schema):
         context.validation_rules = RULES
         invalid = await super()._prepare_operation_async(context, extensions_runner)
         if invalid is None:
-            if get_operation_ast(document, name) is None:
+            to_run = get_operation_ast(document, name)
+            if to_run is None:
                 return PreExecutionError(data=None, errors=[_ambiguous(context)])
-            self.operations.add(text, name, document)
+            self.operations.add(text, name, document, to_run)
         return invalid
 
     async def _handle_execution_result(self, context: ExecutionContext, result: Any, *args: Any, **kwargs: Any) -> Any:
@@ -81,6 +83,7 @@ class TetherSchema(strawberry.Schema):
             handled.errors = [
                 public_error(error, request_id, before_execution=before_execution) for error in handled.errors
             ]
+            note_error(handled.errors[0])
         return handled
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:

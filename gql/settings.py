@@ -6,10 +6,12 @@ Called by the command line. `SettingsError` tells all that is wrong at once, eac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from domain.address_guard import OutboundAllow
 from domain.key_ring import EncryptionKey, parse_key
+from domain.secret import Secret
+from gql.log import LogFormat
 from gql.operator_error import OperatorError
 from gql.service_settings import SERVICE_VARIABLES, ServiceSettings
 from gql.settings_reader import SettingsReader, absolute_url
@@ -25,9 +27,17 @@ KNOWN: Final = (
     "TETHER_OUTBOUND_ALLOW",
     "TETHER_CHECKS_KEPT_DAYS",
     "TETHER_EVENTS_KEPT_DAYS",
+    "TETHER_METRICS_TOKEN",
+    "TETHER_METRICS_TOKEN_FILE",
+    "TETHER_LOG_FORMAT",
+    "TETHER_TRACING",
     *SERVICE_VARIABLES,
 )
 """Every variable that Tether reads."""
+
+SHORTEST_METRICS_TOKEN: Final = 16
+
+_Word = TypeVar("_Word", bound=StrEnum)
 
 
 class Environment(StrEnum):
@@ -35,6 +45,13 @@ class Environment(StrEnum):
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+class TracingTarget(StrEnum):
+    """Where traces go: nowhere, or to a collector by OpenTelemetry's protocol."""
+
+    OFF = "off"
+    OTLP = "otlp"
 
 
 class SettingsError(OperatorError):
@@ -56,6 +73,10 @@ class Settings:
     checks_kept_days: int
     """Each check for so long; what is counted of its day is kept longer."""
     events_kept_days: int
+    metrics_token: Secret | None
+    """What the metrics are read with; without one only this machine may."""
+    log_format: LogFormat
+    tracing: TracingTarget
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -74,6 +95,9 @@ class Settings:
             outbound_allow=allow,
             checks_kept_days=reader.days("TETHER_CHECKS_KEPT_DAYS", 7, at_least=_LEAST_CHECKS_KEPT_DAYS),
             events_kept_days=reader.days("TETHER_EVENTS_KEPT_DAYS", 90, at_least=_LEAST_EVENTS_KEPT_DAYS),
+            metrics_token=_metrics_token(reader),
+            log_format=_one_of(reader, "TETHER_LOG_FORMAT", LogFormat, LogFormat.chosen(reader.environ)),
+            tracing=_one_of(reader, "TETHER_TRACING", TracingTarget, TracingTarget.OFF),
         )
         reader.refuse_unknown(KNOWN)
         if reader.problems:
@@ -154,4 +178,21 @@ def _browser_url(text: str, production: bool) -> str:
 
 _LEAST_CHECKS_KEPT_DAYS: Final = 2  # a day is counted after its end, from its checks
 _LEAST_EVENTS_KEPT_DAYS: Final = 30  # as long as webhooks: an event says that one has been applied
+
+
+def _metrics_token(reader: SettingsReader) -> Secret | None:
+    name, text = reader.secret("TETHER_METRICS_TOKEN")
+    if text is not None and len(text) < SHORTEST_METRICS_TOKEN:
+        reader.problems.append(f"{name}: Write at least {SHORTEST_METRICS_TOKEN} characters, such as 32 random ones.")
+    return None if text is None else Secret(text)
+
+
+def _one_of(reader: SettingsReader, name: str, words: type[_Word], default: _Word) -> _Word:
+    text = reader.text(name)
+    if text is None or text in set(words):
+        return default if text is None else words(text)
+    reader.problems.append(f"{name}: Write {' or '.join(words)}, not {text[:40]!r}.")
+    return default
+
+
 _LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}

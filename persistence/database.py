@@ -5,7 +5,7 @@ Units of work take transactions from it, documents and the feed take raw driver 
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +15,13 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.observation import UNOBSERVED, Observation
 from persistence import postgresql, sqlite
 from persistence.database_url import parse_database_url
 from persistence.driver_errors import translating_errors
 from persistence.driver_pool import Driver, DriverPool
+from persistence.pool_use import PoolUse, use_of_engine
+from persistence.statement_watch import READ, StatementWatch
 from persistence.transaction import Transaction
 from persistence.uninterrupted import uninterrupted
 
@@ -40,6 +43,7 @@ class Database:
         write_connections: int = 5,
         read_connections: int = 8,
         wait_seconds: float = 5.0,
+        observation: Observation = UNOBSERVED,
     ) -> None:
         url = parse_database_url(database_url)
         self.dialect_name: Literal["sqlite", "postgresql"]
@@ -56,6 +60,7 @@ class Database:
             self._writing = postgresql.create_engine(url, size=write_connections, wait_seconds=wait_seconds)
             self._reading = self._writing.execution_options(postgresql_readonly=True)
             driver = postgresql.PostgresqlDriver(self._writing, url)
+        self._watch = StatementWatch(observation, self.dialect_name)
         self._reads = DriverPool(driver, size=read_connections, wait_seconds=wait_seconds, lend_seconds=_LEND_SECONDS)
 
     @property
@@ -101,7 +106,7 @@ class Database:
         try:
             with translating_errors():
                 await uninterrupted(_begin(connection))
-            yield Transaction(connection, writes=writes)
+            yield Transaction(connection, writes=writes, watch=self._watch)
         finally:
             with translating_errors():
                 await uninterrupted(connection.close())
@@ -109,11 +114,20 @@ class Database:
     async def fetch(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
         """The rows of one statement that reads, in the driver's own words and values. Raises ServiceUnavailable."""
         async with self.driver_connection() as connection:
-            if self.dialect_name == "postgresql":
-                rows: list[Sequence[Any]] = await connection.fetch(sql, *values)
-            else:
-                rows = await connection.execute_fetchall(sql, values)
-            return rows
+            with self._watch.watching(READ) as watched:
+                watched.is_sql(sql)
+                if self.dialect_name == "postgresql":
+                    rows: list[Sequence[Any]] = await connection.fetch(sql, *values)
+                else:
+                    rows = await connection.execute_fetchall(sql, values)
+                return rows
+
+    def pool_use(self) -> Mapping[str, PoolUse]:
+        """How many connections of each kind are in use just now: documents, and transactions that write or read."""
+        uses = {"DOCUMENTS": self._reads.use, "WRITING": use_of_engine(self._writing)}
+        if self._reading.sync_engine.pool is not self._writing.sync_engine.pool:
+            uses["READING"] = use_of_engine(self._reading)
+        return uses
 
     async def ping(self) -> None:
         """Raises ServiceUnavailable unless the database answers."""

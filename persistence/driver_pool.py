@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from domain.errors import ServiceUnavailable
 from persistence.driver_errors import BUSY
+from persistence.pool_use import PoolUse
 
 
 class Driver(Protocol):
@@ -35,10 +36,16 @@ class DriverPool:
     def __init__(self, driver: Driver, *, size: int, wait_seconds: float, lend_seconds: float) -> None:
         self._driver = driver
         self._free = asyncio.Semaphore(size)
+        self._size = size
+        self._lent = 0
         self._wait_seconds = wait_seconds
         self._lend_seconds = lend_seconds
         self._idle: list[Any] = []
         self._closed = False
+
+    @property
+    def use(self) -> PoolUse:
+        return PoolUse(self._lent, self._size)
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[Any]:
@@ -48,6 +55,7 @@ class DriverPool:
         whatever the driver raises where it can't connect.
         """
         await self._wait_for_turn()
+        self._lent += 1
         try:
             connection = await self._take()
             keep = True
@@ -65,6 +73,7 @@ class DriverPool:
             finally:
                 await self._put_back(connection, keep=keep)
         finally:
+            self._lent -= 1
             self._free.release()
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ One per process, run by the composition root. Subscriptions watch it and read th
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -41,6 +42,17 @@ class EventFeed:
         self._poll_seconds = poll_seconds
         self._feeds: dict[UUID, _Feed] = {}
         self._look = asyncio.Event()
+        self._informed_at = time.monotonic()
+
+    @property
+    def watchers(self) -> int:
+        """How many wait for events in this process."""
+        return sum(feed.watchers for feed in self._feeds.values())
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago the watchers were last told how far their feeds go; 0 where there are none."""
+        return time.monotonic() - self._informed_at if self._feeds else 0.0
 
     async def head(self, organization_id: UUID) -> FeedPosition | None:
         """The end of a feed as it is now; None: no such organization. Raises ServiceUnavailable."""
@@ -54,6 +66,8 @@ class EventFeed:
     @asynccontextmanager
     async def watch(self, organization_id: UUID) -> AsyncIterator["FeedWatch"]:
         """A place to wait for an organization's events for as long as the block lasts, while `run` is running."""
+        if not self._feeds:
+            self._informed_at = time.monotonic()  # nobody has been waiting
         feed = self._feeds.setdefault(organization_id, _Feed())
         feed.watchers += 1
         self._look.set()
@@ -91,6 +105,7 @@ class EventFeed:
         for organization_id, position in positions.items():
             if feed := self._feeds.get(organization_id):
                 feed.move_to(position)
+        self._informed_at = time.monotonic()
 
     async def _wait(self) -> None:
         """Until a hint or a new watcher asks for a poll or, while somebody watches, the next one is due."""

@@ -10,15 +10,17 @@ from sqlalchemy import CursorResult, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from persistence.driver_errors import translating_errors
+from persistence.statement_watch import StatementWatch, kind_of
 from persistence.uninterrupted import uninterrupted
 
 
 class Transaction:
     """An open transaction. `writes`: it may change rows, and locks those that it gets in order to change them."""
 
-    def __init__(self, connection: AsyncConnection, *, writes: bool) -> None:
+    def __init__(self, connection: AsyncConnection, *, writes: bool, watch: StatementWatch) -> None:
         self.connection = connection
         self.writes = writes
+        self.watch = watch
 
     async def execute(
         self, statement: Executable, parameters: Sequence[dict[str, Any]] | None = None
@@ -32,5 +34,7 @@ class Transaction:
             raise RuntimeError("a reading unit of work doesn't write")
         if not self.connection.in_transaction():
             raise RuntimeError("this unit of work has ended")
-        with translating_errors():
-            return await uninterrupted(self.connection.execute(statement, parameters))
+        with translating_errors(), self.watch.watching(kind_of(statement)) as watched:
+            result = await uninterrupted(self.connection.execute(statement, parameters))
+            watched.is_sql(result.context.statement or "")
+            return result

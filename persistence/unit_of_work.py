@@ -33,6 +33,7 @@ from persistence.repositories.tasks import SqlTaskRepository
 from persistence.repositories.tenant import Tenant
 from persistence.repositories.users import SqlUserRepository
 from persistence.repositories.webhook_deliveries import SqlWebhookDeliveryRepository
+from persistence.statement_watch import COMMIT
 from persistence.transaction import Transaction
 from persistence.uninterrupted import uninterrupted
 
@@ -169,7 +170,7 @@ class SqlUnitOfWork:
             raise RuntimeError("a reading unit of work has nothing to commit")
         if not self._transaction.connection.in_transaction():
             raise RuntimeError("this unit of work has ended")
-        with translating_errors():
+        with translating_errors(), self._transaction.watch.watching(COMMIT):
             await uninterrupted(self._transaction.connection.commit())
         if self._organization_id is not None and self.events.appended:
             self._feed_hint(self._organization_id)

@@ -6,20 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from domain import health, service_failures
+from domain import health, runner, service_failures
 from domain.entities.connection_status import TRANSITIONS, Cause
 from domain.entities.health import HealthStatus, ProbeOutcome, Verdict
 from domain.entities.user import LEAST_ROLE
 from domain.flow_failure import FailureCode
 from domain.health_probes import PROBES
+from domain.http import HttpFaultKind
 from gql import __main__ as command_line
 from gql import errors, limits, queries
 from gql.commands import serve
 from gql.http import graphql_request, graphql_socket, graphql_view
+from gql.metrics import BREAKER_STATES, Metrics
+from gql.scraped_state import SCRAPED
 from gql.service_settings import SERVICE_VARIABLES
 from gql.settings import KNOWN, Settings, SettingsError
 from gql.user_errors import UserErrorCode
 from persistence.documents import cost, page_arguments, series_buckets
+from persistence.statement_watch import KINDS
 from persistence.tables import metadata
 from tests.documented_examples import ROOT
 
@@ -85,6 +89,22 @@ def test_the_table_of_limits_is_the_codes() -> None:
     ]
 
 
+def test_the_table_of_metrics_has_all_of_them_with_their_labels_and_their_meaning() -> None:
+    rows = [
+        (name, labels.replace("`", ""), meaning) for name, labels, meaning in _table("docs/operations.md", "Metric")
+    ]
+    metrics = [*Metrics().kept, *SCRAPED]
+    assert rows == [(name, ", ".join(labels), meaning) for name, labels, meaning in metrics]
+
+
+def test_the_table_of_labels_has_every_word() -> None:
+    words = {what: set(re.findall(r"[A-Z_]{2,}", values)) for what, values in _table("docs/operations.md", "Label")}
+    assert words["kind` of statements"] == set(KINDS)
+    assert words["state` of a breaker"] == set(BREAKER_STATES)
+    assert words["outcome` of tasks"] == set(runner._WORDS.values())
+    assert set(HttpFaultKind) <= words["outcome` of calls"]
+
+
 def test_the_table_of_what_is_stored_has_every_table() -> None:
     assert {row[0] for row in _table("docs/operations.md", "Table")} == set(metadata.tables)
 
@@ -129,8 +149,8 @@ def test_each_command_stands_in_operations_with_the_example_and_options_of_its_h
         told = _help(name.split()[1:], monkeypatch, capsys)
         [example] = re.findall(r"^```sh\n(.+)\n```$", section, re.MULTILINE)
         assert f"Example: {example}\n" in told
-        options = set(re.findall(r"^  (--\w+)", told, re.MULTILINE))
-        assert options == set(re.findall(r"`(--\w+)`", section))
+        options = set(re.findall(r"^  (--[a-z-]+)", told, re.MULTILINE))
+        assert options == set(re.findall(r"`(--[a-z-]+)`", section))
 
 
 def _help(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:

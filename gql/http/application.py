@@ -4,6 +4,7 @@ What it needs is open before it is made and closed after it has ended, so it has
 """
 
 import logging
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,12 +18,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.log_context import log_context
 from gql.bootstrap import Tether
 from gql.errors import BAD_USER_INPUT, INTERNAL, masked, request_error
 from gql.http.authorization import authorization_routes
 from gql.http.graphiql import FRONT_END, GraphiQL
 from gql.http.graphql_view import GraphQLView
 from gql.http.health import health_routes
+from gql.http.metrics import metrics_routes
 from gql.http.sign_in import signed_in_at_callback
 from gql.http.start_page import start_page_routes
 from gql.http.webhooks import webhook_routes
@@ -32,7 +35,7 @@ from gql.schema import build_schema
 def create_application(
     tether: Tether, front_end: Path = FRONT_END, *, wake_runner: Callable[[], None] | None = None
 ) -> ASGIApp:
-    """/, /graphql, /livez and /readyz. Every error is JSON, in the form that GraphQL clients know.
+    """/, /graphql, /livez, /readyz and /metrics. Every error is JSON, in the form that GraphQL clients know.
 
     `front_end` is the folder of GraphiQL's. `wake_runner` is told of work that has come; without it, the runner looks
     for itself.
@@ -48,6 +51,7 @@ def create_application(
             *start_page_routes(tether, schema),
             *webhook_routes(tether, wake_runner),
             *health_routes(tether),
+            *metrics_routes(tether),
         ],
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
@@ -58,8 +62,8 @@ def create_application(
 class RequestFrame:
     """Around the whole application: gives each request its id, and each answer that id and safe headers.
 
-    The id is `scope["state"]["request_id"]` and the header `X-Request-Id`; logs and errors name it. An answer that sets
-    one of these headers itself keeps its own.
+    The id is `scope["state"]["request_id"]` and the header `X-Request-Id`; logs and errors name it. Whoever asks may
+    have given it already. An answer that sets one of these headers itself keeps its own.
     """
 
     def __init__(self, application: ASGIApp) -> None:
@@ -69,7 +73,7 @@ class RequestFrame:
         if scope["type"] not in {"http", "websocket"}:
             await self._application(scope, receive, send)
             return
-        request_id = uuid.uuid4().hex
+        request_id = _sent_id(scope) or uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_framed(message: Message) -> None:
@@ -81,14 +85,24 @@ class RequestFrame:
                     headers.setdefault(name, value)
             await send(message)
 
-        try:
-            await self._application(scope, receive, send_framed)
-        except Exception:
-            _log.exception("Request %s failed", request_id)
-            if scope["type"] == "websocket":
-                raise  # so that the server closes the socket as failed
+        with log_context(request_id=request_id):
+            try:
+                await self._application(scope, receive, send_framed)
+            except Exception:
+                _log.exception("Request %s failed", request_id)
+                if scope["type"] == "websocket":
+                    raise  # so that the server closes the socket as failed
 
 
+def _sent_id(scope: Scope) -> str | None:
+    """The id that a proxy or a client has given, if it is one that can stand in a log."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value, "ascii")
+    return None
+
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _log: Final = logging.getLogger(__name__)
 _STARTS: Final = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 _HEADERS: Final = {

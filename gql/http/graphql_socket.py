@@ -5,6 +5,7 @@ Used by the GraphQL view. A socket may be opened without a token; each of its op
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from itertools import count
 from json import JSONDecodeError
 from typing import Any, Final
 
@@ -23,9 +24,12 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Connec
 from strawberry.types.unset import UnsetType
 
 from domain.errors import DomainError, ServiceUnavailable, Unauthenticated
+from domain.log_context import log_context
 from gql.context import Context
 from gql.errors import BAD_USER_INPUT, public_error, request_error
 from gql.http.sign_in import bearer_token
+from gql.metrics import Metrics
+from gql.watched_operations import RunningOperation, WatchedOperations
 
 MOST_SUBSCRIPTIONS: Final = 20
 INIT_WITHIN: Final = timedelta(seconds=5)
@@ -79,7 +83,23 @@ class Socket(AsyncWebSocketAdapter):
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    """The protocol's state on one socket, which refuses too many operations in the form of every other error."""
+    """The protocol's state on one socket, which refuses too many operations in the form of every other error.
+
+    Its operations have ids of their own: that of the socket's request, and a number.
+    """
+
+    view: "GraphQLSockets"
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._numbers = count(1)
+
+    async def handle(self) -> None:
+        self.view.metrics.socket_opened()
+        try:
+            await super().handle()
+        finally:
+            self.view.metrics.socket_closed()
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         try:
@@ -88,18 +108,28 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(code=1013, reason="Tether can't reach its database. Try again.")
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
+        with (
+            log_context(request_id=f"{self.context.request_id}.{next(self._numbers)}"),
+            self.view.operations.watching(operation.query, operation.operation_name) as running,
+        ):
+            await self._run(operation, running)
+
+    async def _run(self, operation: Operation[Context, None], running: RunningOperation) -> None:
         """Sockets outlive keys: an operation runs only while the caller's is good; else the socket is closed."""
         try:
             await self.context.authenticate(self.context.token)
-        except Unauthenticated:
+        except Unauthenticated as refused:
+            running.outcome = refused.code
             await self.websocket.close(code=4403, reason="Forbidden")
             return
         except ServiceUnavailable as unavailable:
+            running.outcome = unavailable.code
             await operation.send_initial_errors([self._error(unavailable)])
             return
         try:
             self.context.admit()
         except Unauthenticated as stranger:
+            running.outcome = stranger.code
             await operation.send_initial_errors([self._error(stranger)])
             return
         await super().run_operation(operation)
@@ -124,7 +154,7 @@ class GraphQLSockets(GraphQL[Context, None]):
     graphql_transport_ws_handler_class = SocketHandler
     websocket_adapter_class = Socket  # type: ignore[assignment]  # as Strawberry's own, which says the same
 
-    def __init__(self, schema: Any, context: Any) -> None:
+    def __init__(self, schema: Any, context: Any, operations: WatchedOperations, metrics: Metrics) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -132,6 +162,8 @@ class GraphQLSockets(GraphQL[Context, None]):
             connection_init_wait_timeout=INIT_WITHIN,
         )
         self._context = context
+        self.operations = operations
+        self.metrics = metrics
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         context: Context = await self._context(request)

@@ -11,10 +11,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.execution import PreExecutionError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from domain.errors import ServiceUnavailable, Unauthenticated
+from domain.errors import BadUserInput, ServiceUnavailable, Unauthenticated
 from gql.bootstrap import Tether
 from gql.context import Context
 from gql.errors import NO_SUCH_OPERATION, request_error
@@ -24,6 +24,7 @@ from gql.http.graphql_socket import GraphQLSockets
 from gql.http.sign_in import sent_token
 from gql.schema import TetherSchema
 from gql.settings import Environment
+from gql.watched_operations import WatchedOperations
 from persistence.event_reader import EventReader
 
 REQUEST_SECONDS: Final = 30.0
@@ -41,7 +42,8 @@ class GraphQLView:
         self._tether = tether
         self._graphiql = graphiql
         self._events = EventReader(tether.database)
-        self._sockets = GraphQLSockets(schema, self._socket_context)
+        self._operations = WatchedOperations(schema.operations, tether.metrics, tether.observation.tracing)
+        self._sockets = GraphQLSockets(schema, self._socket_context, self._operations, tether.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -66,27 +68,14 @@ class GraphQLView:
         asked = await GraphQLRequest.read(request)
         context = self._context(request)
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                await context.authenticate(sent_token(request, self._tether.development_token))
-                context.admit()
-                result = await self._schema.execute(
-                    asked.query,
-                    variable_values=asked.variables,
-                    operation_name=asked.operation_name,
-                    context_value=context,
-                    allowed_operation_types=_BY_POST,
-                )
+            with self._operations.watching(asked.query, asked.operation_name):
+                result = await self._run(request, asked, context)
         except Unauthenticated as refused:
             return _failed(refused.code, refused.message, context, media_type)
         except ServiceUnavailable as unavailable:
             return _failed(unavailable.code, unavailable.message, context, media_type)
-        except TimeoutError:
-            message = f"This took longer than {REQUEST_SECONDS:.0f} s and was given up. Ask for less at once."
-            return _failed(ServiceUnavailable.code, message, context, media_type)
-        except CannotGetOperationTypeError:
-            raise Refusal(400, NO_SUCH_OPERATION) from None
-        except InvalidOperationTypeError:
-            raise Refusal(400, "Subscriptions need a WebSocket: connect here by graphql-transport-ws.") from None
+        except BadUserInput as refused:
+            raise Refusal(400, refused.message) from None
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             body["errors"] = [error.formatted for error in result.errors]
@@ -95,10 +84,30 @@ class GraphQLView:
             del body["data"]
         return _json(body, media_type, 400 if never_ran and media_type == RESPONSE_JSON else 200)
 
+    async def _run(self, request: Request, asked: GraphQLRequest, context: Context) -> ExecutionResult:
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                await context.authenticate(sent_token(request, self._tether.development_token))
+                context.admit()
+                return await self._schema.execute(
+                    asked.query,
+                    variable_values=asked.variables,
+                    operation_name=asked.operation_name,
+                    context_value=context,
+                    allowed_operation_types=_BY_POST,
+                )
+        except TimeoutError:
+            message = f"This took longer than {REQUEST_SECONDS:.0f} s and was given up. Ask for less at once."
+            raise ServiceUnavailable(message) from None
+        except CannotGetOperationTypeError:
+            raise BadUserInput(NO_SUCH_OPERATION) from None
+        except InvalidOperationTypeError:
+            message = "Subscriptions need a WebSocket: connect here by graphql-transport-ws."
+            raise BadUserInput(message) from None
+
     def _context(self, connection: HTTPConnection) -> Context:
         tether = self._tether
         return Context(
-            request_id=connection.scope["state"]["request_id"],
             operations=self._schema.operations,
             documents=tether.documents,
             events=self._events,

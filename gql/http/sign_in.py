@@ -49,7 +49,7 @@ def sent_token(connection: HTTPConnection, development_token: Secret | None) -> 
 async def signed_in_at_callback(connection: HTTPConnection, tether: Tether) -> Viewer | None:
     """Who is signed in in the browser that a service sends back. Raises ServiceUnavailable."""
     token, proof = tether.development_token, _cookie(connection, CALLBACK_COOKIE)
-    if token is None or proof is None or not _is_loopback(connection):
+    if token is None or proof is None or not is_loopback(connection):
         return None
     if not hmac.compare_digest(proof.encode(), _callback_proof(token).encode()):
         return None
@@ -61,7 +61,7 @@ async def signed_in_at_callback(connection: HTTPConnection, tether: Tether) -> V
 
 def sign_in(connection: HTTPConnection, response: Response, development_token: Secret | None) -> None:
     """Give the browser of a developer the cookies, if it is on this machine and came by a name of this machine."""
-    if development_token is not None and _is_loopback(connection):
+    if development_token is not None and is_loopback(connection):
         response.set_cookie(COOKIE, development_token.reveal(), path=_PATH, httponly=True, samesite="strict")
         proof = _callback_proof(development_token)
         response.set_cookie(CALLBACK_COOKIE, proof, path=_CALLBACK_PATH, httponly=True, samesite="lax")
@@ -81,10 +81,10 @@ def stays_signed_out(connection: HTTPConnection) -> bool:
 def from_own_page(connection: HTTPConnection) -> bool:
     """Whether a browser's page of this very server asks, or no page at all."""
     origin, host = connection.headers.get("origin"), connection.headers.get("host")
-    return (origin is None or origin in {f"http://{host}", f"https://{host}"}) and _is_loopback(connection)
+    return (origin is None or origin in {f"http://{host}", f"https://{host}"}) and is_loopback(connection)
 
 
-def _is_loopback(connection: HTTPConnection) -> bool:
+def is_loopback(connection: HTTPConnection) -> bool:
     """Whether both ends are this machine, and were meant to be: a foreign name that leads here is somebody's trick."""
     client = connection.client
     try:

@@ -61,6 +61,7 @@ class WebhookReceiver:
             return self._refused(request, service.id, received)
         if isinstance(received, Challenge):
             return PlainTextResponse(received.text)
+        self._tether.metrics.webhook_received(service.id)
         try:
             new = await self._tether.webhooks.keep(service.id, received)
         except ServiceUnavailable as unavailable:

@@ -43,12 +43,19 @@ class Plan:
     dialect: Dialect
     checks_cursors: bool
 
-    def bind(self, viewer: Viewer, now: datetime, root: Mapping[str, Any], variables: Any) -> list[Any]:
+    def bind(
+        self,
+        viewer: Viewer,
+        now: datetime,
+        root: Mapping[str, Any],
+        variables: Any,
+        tell_cost: Callable[[int], None],
+    ) -> list[Any]:
         """The parameters' values. Raises BadUserInput for a size or cursor that can't be used, CostLimitExceeded."""
         call = Call(viewer, now, root, [evaluate(variables) for evaluate in self.arguments])
         for check in self.checks:
             check(call)
-        self.cost.check(call)
+        self.cost.check(call, tell_cost)
         return [self.dialect.value(binder(call)) for binder in self.binders]
 
 

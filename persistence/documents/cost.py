@@ -47,12 +47,13 @@ class Cost(Generic[Call]):
         finally:
             self._current = outer
 
-    def check(self, call: Call) -> None:
-        """Raises CostLimitExceeded if a call could be answered with too much."""
+    def check(self, call: Call, tell: Callable[[int], None]) -> None:
+        """Tells the cost of a call, then raises CostLimitExceeded if it could be answered with too much."""
         rows: list[int] = []
         cost = 0
         for each in self._lists:
             rows.append(each.size(call) * (rows[each.within] if rows else 1))
             cost += rows[-1] * each.objects
+        tell(cost)
         if cost > MOST_OBJECTS:
             raise CostLimitExceeded(cost, MOST_OBJECTS)

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from domain.entities.user import Viewer
 from domain.errors import BadUserInput
+from domain.measurements import NO_MEASUREMENTS, Measurements
 from persistence.database import Database
 from persistence.documents.compiler import CatalogueAnswers, Compiler, Plan
 from persistence.documents.dialects import DIALECTS
@@ -37,11 +38,13 @@ class DocumentReader:
         database: Database,
         catalogue: CatalogueAnswers,
         clock: Callable[[], datetime],
+        measurements: Measurements = NO_MEASUREMENTS,
     ) -> None:
         self._database = database
         self._dialect = DIALECTS[database.dialect_name]
         self._catalogue = catalogue
         self._clock = clock
+        self._tell_cost = measurements.document
         self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
         self._plan_characters = 0
         self._turns: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
@@ -63,7 +66,7 @@ class DocumentReader:
         ServiceUnavailable.
         """
         plan = self._plan((plan_key, reference.structure), reference, selection, variables)
-        values = plan.bind(viewer, self._clock(), reference.values, variables)
+        values = plan.bind(viewer, self._clock(), reference.values, variables, self._tell_cost)
         async with self._turns.setdefault(viewer.user_id, asyncio.Semaphore(AT_ONCE)):
             rows = await self._fetch(plan, values)
         text: str | None = rows[0][0] if rows else None

@@ -105,7 +105,6 @@ async def reading(database_url: str) -> AsyncIterator[Reading]:
         manager = ServiceConnectionManager(units, catalogue, health_checks, encryption, refresher, _clock)
         checks = ConnectionChecks(catalogue, health_checks, _clock, lambda: 0.5)
         parts = {
-            "request_id": "request",
             "operations": schema.operations,
             "documents": documents,
             "events": EventReader(database),

@@ -156,7 +156,9 @@ def _rate_limit(asked: Asked, row: Row) -> Row | None:
 
 def _probes_of_check(asked: Asked, check: Row) -> list[Row]:
     shared = check["diagnosis_id"]
-    found: list[Row] = (check if shared is None else asked.world.by_id("health_checks", shared) or {"probes": []})["probes"]
+    found: list[Row] = (check if shared is None else asked.world.by_id("health_checks", shared) or {"probes": []})[
+        "probes"
+    ]
     return found
 
 

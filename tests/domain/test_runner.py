@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from domain.entities.identifiers import new_id
 from domain.entities.task import WHOLE_SERVER, Task, TaskKind
 from domain.errors import NotFound, ServiceUnavailable
+from domain.measurements import NoMeasurements
+from domain.observation import UNOBSERVED, Observation
 from domain.ports import UnitOfWork
 from domain.runner import FIRST_BACK_OFF, LONGEST_BACK_OFF, SHORTEST_BACK_OFF, PlannedWork, Runner, back_off
 from domain.task_outcome import Again, Ended, Failed, TaskOutcome
@@ -70,9 +72,18 @@ class Office:
         every: timedelta | None = None,
         whole_server: bool = False,
         drain_seconds: float = 5.0,
+        observation: Observation = UNOBSERVED,
     ) -> Runner:
         plan = {KIND: PlannedWork(self.job, lease, at_once, every, whole_server)}
-        return Runner(self.units, plan, self.clock, lambda: 0.5, poll_seconds=0.02, drain_seconds=drain_seconds)
+        return Runner(
+            self.units,
+            plan,
+            self.clock,
+            lambda: 0.5,
+            poll_seconds=0.02,
+            drain_seconds=drain_seconds,
+            observation=observation,
+        )
 
     async def put(self, count: int = 1, *, due_in: timedelta = timedelta(), **payload: str) -> list[UUID]:
         subjects = [new_id() for _ in range(count)]
@@ -96,6 +107,20 @@ class Office:
             return None  # looked at first: the row may still be the unclaimed one
         task = await self.find(subject)
         return task if task is not None and task.lease is None else None
+
+
+class Told(NoMeasurements):
+    """What a runner tells of its tasks."""
+
+    def __init__(self) -> None:
+        self.turns: list[tuple[str, str]] = []
+        self.lost: list[str] = []
+
+    def task_done(self, kind: str, outcome: str, seconds: float) -> None:
+        self.turns.append((kind, outcome))
+
+    def lease_lost(self, kind: str) -> None:
+        self.lost.append(kind)
 
 
 class Away:
@@ -125,6 +150,21 @@ async def test_every_due_task_is_done_once_however_many_processes_there_are(offi
     async with office.runner().working(), office.runner().working(), office.runner().working():
         await eventually(lambda: office.gone(subjects))
     assert office.job.done == Counter(subjects)
+
+
+async def test_turns_are_told_with_their_outcome_and_so_is_a_lost_lease(office: Office) -> None:
+    told = Told()
+    office.job.go_on.clear()
+    [subject] = await office.put()
+    async with office.runner(observation=Observation(told)).working():
+        await eventually(lambda: _is(office.job.running == 1))
+        async with office.units.writing() as unit:  # as another process does, once the lease has ended
+            [taken] = await unit.tasks.claim(office.clock() + 2 * LEASE, office.clock() + 4 * LEASE, 1, [KIND])
+            await unit.commit()
+        office.job.go_on.set()
+        await eventually(lambda: _is(told.turns != []))
+    assert (told.turns, told.lost) == ([(KIND, "DONE")], [KIND])
+    assert (await office.find(subject)) == taken
 
 
 async def test_no_more_run_at_once_than_the_table_says(office: Office) -> None:

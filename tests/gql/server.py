@@ -18,6 +18,7 @@ from sqlalchemy import Executable, select
 from starlette.types import ASGIApp
 
 from domain.entities.user import Role
+from domain.tracing import Tracing
 from gql.bootstrap import Tether, running
 from gql.commands.serve import server_config
 from gql.http.application import create_application
@@ -121,7 +122,12 @@ class TetherServer:
 
 @asynccontextmanager
 async def running_tether(
-    database_url: str, sandbox: SandboxServer, encryption_key: str, **variables: str
+    database_url: str,
+    sandbox: SandboxServer,
+    encryption_key: str,
+    tracing: Tracing | None = None,
+    /,
+    **variables: str,
 ) -> AsyncIterator[TetherServer]:
     """Open it all on a migrated database, and listen on a port of this machine. `variables` set or replace settings."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -142,7 +148,7 @@ async def running_tether(
         }
     )
     with closing(listener):
-        async with running(settings) as opened:
+        async with running(settings, tracing=tracing) as opened:
             tether = replace(opened, development_token=await founder_token(opened))
             async with (
                 _serving(create_application(tether), listener),

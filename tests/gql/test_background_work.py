@@ -80,6 +80,15 @@ async def test_a_credential_that_ends_is_refreshed_by_itself_and_clients_see_it(
     assert seen["events"]["nodes"] == [{"type": "CREDENTIALS_ROTATED", "actor": {"kind": "SCHEDULER"}}]
 
 
+async def test_a_refresh_is_counted_by_its_service_and_outcome(linked: Linked) -> None:
+    connection_id = await linked.link()
+    tether = linked.server.tether
+    async with BackgroundWork(tether).working():
+        await eventually(lambda: linked.refreshed(connection_id))
+    labels = {"service": "github", "outcome": "REFRESHED"}
+    assert tether.metrics.registry.get_sample_value("tether_refreshes_total", labels) == 1
+
+
 async def test_tether_serve_works_and_the_short_commands_do_not(linked: Linked) -> None:
     connection_id = await linked.link()
     arguments = ("--organization", "acme", "--user", "ada@acme.example", "--role", "ADMIN")

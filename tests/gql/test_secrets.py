@@ -100,6 +100,7 @@ async def test_a_secret_is_nowhere_to_be_found(
     await _mistakes(server, client, watch, organization_id)
     await _keys(server, watch)
     watch.tell("answer", (await client.execute(EVERYTHING)).response.content)
+    watch.tell("metrics", (await server.http.get("/metrics")).content)
     for record in caplog.records:
         watch.tell(f"log of {record.name}", f"{record.getMessage()} {record.args!r} {record.exc_text or ''}")
     watch.tell("captured log", caplog.text)

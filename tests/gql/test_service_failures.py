@@ -9,6 +9,7 @@ import gql.bootstrap
 from domain.address_guard import OutboundAllow
 from domain.entities.user import Role
 from domain.http import HttpClient, HttpLimits
+from domain.observation import Observation
 from tests.gql.server import TetherServer, running_tether
 from tests.sandbox_server import SandboxServer
 
@@ -153,8 +154,8 @@ async def test_a_service_that_is_unreachable_or_slow_is_told_from_a_bad_credenti
 ) -> None:
     hurried = HttpLimits(read_timeout_seconds=0.3)
 
-    def hurried_client(*, allow: OutboundAllow) -> HttpClient:
-        return HttpClient(allow=allow, limits=hurried, retry_delay_seconds=lambda: 0.0)
+    def hurried_client(*, allow: OutboundAllow, observation: Observation) -> HttpClient:
+        return HttpClient(allow=allow, limits=hurried, retry_delay_seconds=lambda: 0.0, observation=observation)
 
     monkeypatch.setattr(gql.bootstrap, "HttpClient", hurried_client)
     nowhere = f"http://127.0.0.1:{free_tcp_port}/api"

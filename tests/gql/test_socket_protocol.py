@@ -165,7 +165,7 @@ async def test_an_operation_that_is_not_valid_ends_with_an_error_message(
         assert told["payload"][0]["extensions"]["code"] == code
         assert socket.connection.response is not None
         request_id = socket.connection.response.headers["x-request-id"]
-        assert told["payload"][0]["extensions"]["requestId"] == request_id
+        assert told["payload"][0]["extensions"]["requestId"] == f"{request_id}.1"
 
 
 async def test_queries_and_mutations_run_on_a_socket_too(shared_server: TetherServer, client: Client) -> None:

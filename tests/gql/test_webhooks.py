@@ -154,6 +154,15 @@ async def test_a_repeat_is_acknowledged_and_has_no_second_effect(hooked: TetherS
     assert [event["data"]["deliveryId"] for event in await heard(client, connection_id)] == ["Ev0001", "Ev0002"]
 
 
+async def test_what_is_really_the_services_is_counted_repeats_too(hooked: TetherServer) -> None:
+    body = uninstalled("Ev1")
+    for _ in range(2):
+        await send(hooked, body)
+    await hooked.http.post("/webhooks/slack", content=body, headers={"Content-Type": JSON})
+    registry = hooked.tether.metrics.registry
+    assert registry.get_sample_value("tether_webhooks_received_total", {"service": "slack"}) == 2
+
+
 async def test_the_runner_of_the_process_that_took_it_needs_no_turn_of_its_own_to_find_it(hooked: TetherServer) -> None:
     client = await hooked.member()
     connection_id = await connected(hooked, client)

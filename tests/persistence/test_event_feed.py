@@ -15,6 +15,7 @@ from domain.entities.service_connection import ServiceConnection
 from persistence.database import Database
 from persistence.event_feed import EventFeed, FeedPosition
 from persistence.unit_of_work import SqlUnitsOfWork
+from tests.gql.waiting import eventually
 from tests.persistence.cable import cable_to
 from tests.persistence.entities import draft, stored_connection
 
@@ -44,6 +45,25 @@ async def test_what_is_already_there_is_told_at_once(units: SqlUnitsOfWork, data
     async with _running(feed), feed.watch(acme) as watch:
         assert (await watch.beyond(epoch=1, sequence=0)).sequence == 1
         assert (await watch.beyond(epoch=0, sequence=7)).epoch == 1
+
+
+async def test_the_lag_is_that_of_watchers_who_arent_told(database: Database, acme: UUID) -> None:
+    feed = EventFeed(database, poll_seconds=0.001)
+    assert (feed.watchers, feed.lag_seconds) == (0, 0.0)
+    async with feed.watch(acme), feed.watch(acme):  # nobody runs it
+
+        async def lags() -> bool:
+            return feed.lag_seconds > 0.05
+
+        await eventually(lags)
+        assert feed.watchers == 2
+        async with _running(feed):
+
+            async def caught_up() -> bool:
+                return feed.lag_seconds < 0.05
+
+            await eventually(caught_up)
+    assert (feed.watchers, feed.lag_seconds) == (0, 0.0)
 
 
 async def test_a_commit_of_this_process_wakes_by_its_hint(database: Database, acme: UUID) -> None:

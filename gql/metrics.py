@@ -1,0 +1,162 @@
+"""Metrics: what Tether measures of itself, kept for Prometheus, which reads it at `/metrics`. One a running Tether.
+
+Labels are of bounded sets: services that this server knows, enums' words, kinds of tasks; never a name or an id. What
+is told is added up in memory; what stands at the moment of reading is in `gql/scraped_state.py`.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from persistence.documents.cost import MOST_OBJECTS
+from persistence.statement_watch import KINDS
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter, which nobody asks for
+
+OTHER: Final = "other"
+"""A service that this server doesn't know (any more), or a call that is none of a service's."""
+
+BREAKER_STATES: Final = ("CLOSED", "OPEN", "HALF_OPEN")
+
+_SHORT: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_LONG: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+_OBJECTS: Final = (1, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, MOST_OBJECTS)
+
+
+class Metrics:
+    """Implements Measurements, and what only the web tells. `kept`: name, labels and meaning of all, for the docs."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.kept: list[tuple[str, Sequence[str], str]] = []
+        self._services: frozenset[str] = frozenset()
+
+        self._requests = self._counter(
+            "tether_graphql_requests_total", "GraphQL operations that have ended.", "kind", "outcome"
+        )
+        self._request_seconds = self._histogram(
+            "tether_graphql_request_duration_seconds", "How long queries and mutations took.", _SHORT, "kind"
+        )
+        self._cost = self._histogram(
+            "tether_graphql_document_cost_objects", "Objects that a document could have held.", _OBJECTS
+        )
+        self._sockets = self._gauge("tether_graphql_sockets", "WebSockets that are open.")
+        self._statements = self._histogram(
+            "tether_statement_duration_seconds", "How long statements of the database took.", _SHORT, "kind"
+        )
+        self._calls = self._counter("tether_calls_total", "Outgoing calls that have ended.", "service", "outcome")
+        self._call_seconds = self._histogram(
+            "tether_call_duration_seconds", "How long outgoing calls took, with a second try.", _LONG, "service"
+        )
+        self._checks = self._counter("tether_checks_total", "Health checks that have ended.", "service", "outcome")
+        self._check_seconds = self._histogram(
+            "tether_check_duration_seconds", "How long health checks took.", _LONG, "service"
+        )
+        self._check_lag = self._histogram(
+            "tether_check_lag_seconds", "How long after they were due scheduled checks began.", _LONG
+        )
+        self._claims = self._counter("tether_checks_claimed_total", "Scheduled checks that were claimed.", "service")
+        self._leases = self._counter(
+            "tether_leases_lost_total", "Work that another process took over, since its lease had ended.", "kind"
+        )
+        self._breaker = self._gauge(
+            "tether_breaker_state",
+            "1 for the state that a breaker of the service was last seen in.",
+            "service",
+            "state",
+        )
+        self._breaker_changes = self._counter(
+            "tether_breaker_changes_total", "Changes of breakers into a state.", "service", "state"
+        )
+        self._refreshes = self._counter(
+            "tether_refreshes_total", "Refreshes for which a service was asked.", "service", "outcome"
+        )
+        self._tasks = self._counter("tether_tasks_total", "Turns of tasks that have ended.", "kind", "outcome")
+        self._task_seconds = self._histogram(
+            "tether_task_duration_seconds", "How long turns of tasks took.", _LONG, "kind"
+        )
+        self._webhooks = self._counter(
+            "tether_webhooks_received_total", "Webhooks with a valid signature, repeats too.", "service"
+        )
+        ProcessCollector(registry=self.registry)
+        self._by_statement = {kind: self._statements.labels(kind) for kind in KINDS}
+
+    def know_services(self, services: Iterable[str]) -> None:
+        """Whose ids may be labels."""
+        self._services = frozenset(services)
+
+    def requested(self, kind: str, outcome: str, seconds: float) -> None:
+        """An operation has ended: OK, or with the code of its first error. Subscriptions last, and aren't timed."""
+        self._requests.labels(kind, outcome).inc()
+        if kind != "subscription":
+            self._request_seconds.labels(kind).observe(seconds)
+
+    def socket_opened(self) -> None:
+        self._sockets.inc()
+
+    def socket_closed(self) -> None:
+        self._sockets.dec()
+
+    def checked(self, service: str, outcome: str, seconds: float) -> None:
+        service = self._known(service)
+        self._checks.labels(service, outcome).inc()
+        self._check_seconds.labels(service).observe(seconds)
+
+    def check_lag(self, seconds: float) -> None:
+        self._check_lag.observe(seconds)
+
+    def checks_claimed(self, service: str, count: int) -> None:
+        self._claims.labels(self._known(service)).inc(count)
+
+    def lease_lost(self, kind: str) -> None:
+        self._leases.labels(kind).inc()
+
+    def breaker(self, service: str, state: str) -> None:
+        service = self._known(service)
+        self._breaker_changes.labels(service, state).inc()
+        for each in BREAKER_STATES:
+            self._breaker.labels(service, each).set(each == state)
+
+    def refreshed(self, service: str, outcome: str) -> None:
+        self._refreshes.labels(self._known(service), outcome).inc()
+
+    def task_done(self, kind: str, outcome: str, seconds: float) -> None:
+        self._tasks.labels(kind, outcome).inc()
+        self._task_seconds.labels(kind).observe(seconds)
+
+    def webhook_received(self, service: str) -> None:
+        self._webhooks.labels(self._known(service)).inc()
+
+    def called(self, service: str, outcome: str, seconds: float) -> None:
+        service = self._known(service)
+        self._calls.labels(service, outcome).inc()
+        self._call_seconds.labels(service).observe(seconds)
+
+    def statement(self, kind: str, seconds: float) -> None:
+        self._by_statement[kind].observe(seconds)
+
+    def document(self, cost: int) -> None:
+        self._cost.observe(cost)
+
+    def _known(self, service: str) -> str:
+        return service if service in self._services else OTHER
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        self.kept.append((name, labels, meaning))
+        return Counter(name, meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        self.kept.append((name, labels, meaning))
+        return Gauge(name, meaning, labels, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        self.kept.append((name, labels, meaning))
+        return Histogram(name, meaning, labels, registry=self.registry, buckets=buckets)

@@ -1,0 +1,86 @@
+"""WatchedOperations: each GraphQL operation, from its arrival to its answer, as a measurement and as a span.
+
+Used by the view for HTTP and by sockets. Its name is traced, since it stands in the operation's text; never a value.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+from graphql import GraphQLError
+
+from domain.errors import DomainError
+from domain.tracing import Tracing
+from gql.errors import INTERNAL
+from gql.metrics import Metrics
+from gql.operations import OperationCache
+
+OK: Final = "OK"
+CANCELLED: Final = "CANCELLED"
+"""Nobody waits for the answer any more."""
+
+UNREADABLE: Final = "unreadable"
+"""The kind of what is no valid operation."""
+
+_LONGEST_NAME: Final = 100
+
+
+@dataclass(slots=True)
+class RunningOperation:
+    """`outcome` is OK, or the code of the first error."""
+
+    outcome: str = OK
+
+
+class WatchedOperations:
+    """Those of one schema."""
+
+    def __init__(self, operations: OperationCache, metrics: Metrics, tracing: Tracing) -> None:
+        self._operations = operations
+        self._metrics = metrics
+        self._tracing = tracing
+
+    @contextmanager
+    def watching(self, text: str, operation_name: str | None) -> Iterator[RunningOperation]:
+        """For the time of one operation."""
+        started, running = time.perf_counter(), RunningOperation()
+        token = _running.set(running)
+        with self._tracing.span("operation", {}) as span:
+            try:
+                yield running
+            except asyncio.CancelledError:
+                running.outcome = CANCELLED
+                raise
+            except DomainError as error:
+                running.outcome = error.code
+                raise
+            except Exception:
+                running.outcome = INTERNAL if running.outcome == OK else running.outcome
+                raise
+            finally:
+                _running.reset(token)
+                known = self._operations.known(text, operation_name)
+                kind = UNREADABLE if known is None else known.kind
+                if kind == "subscription" and running.outcome == CANCELLED:
+                    running.outcome = OK  # as they end
+                self._metrics.requested(kind, running.outcome, time.perf_counter() - started)
+                span.set("graphql.operation.type", kind)
+                span.set("tether.operation.outcome", running.outcome)
+                if known is not None:
+                    span.set("graphql.document.hash", known.hash)
+                    if known.name is not None:
+                        span.set("graphql.operation.name", known.name[:_LONGEST_NAME])
+
+
+def note_error(error: GraphQLError) -> None:
+    """The operation that runs in this context has failed with it, as clients see it."""
+    running = _running.get()
+    if running is not None and running.outcome == OK:
+        running.outcome = str((error.extensions or {}).get("code", INTERNAL))
+
+
+_running: Final[ContextVar[RunningOperation | None]] = ContextVar("running operation", default=None)

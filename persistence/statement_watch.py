@@ -1,0 +1,76 @@
+"""StatementWatch: tells of each statement how long it took, and what kind it was; never its text or its values.
+
+Made by Database, and used where statements are run: by itself for documents and the feed, by Transaction for writes.
+"""
+
+import time
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from hashlib import sha256
+from types import TracebackType
+from typing import Final, Self
+
+from sqlalchemy import Executable
+
+from domain.observation import Observation
+from domain.tracing import Span
+
+READ: Final = "READ"
+COMMIT: Final = "COMMIT"
+_KINDS: Final = {"select": "SELECT", "insert": "INSERT", "update": "UPDATE", "delete": "DELETE"}
+_OTHER: Final = "OTHER"
+KINDS: Final = (READ, *_KINDS.values(), COMMIT, _OTHER)
+
+
+class StatementWatch:
+    """One a database."""
+
+    def __init__(self, observation: Observation, system: str) -> None:
+        self.measurements = observation.measurements
+        self.tracing = observation.tracing
+        self.system = system
+
+    def watching(self, kind: str) -> "_Watched":
+        """For the time of one statement, also of one that fails."""
+        return _Watched(self, kind)
+
+
+class _Watched:
+    """A context manager of its own, since one made of a generator takes longer than all that it would do."""
+
+    __slots__ = ("_kind", "_opened", "_span", "_started", "_watch")
+
+    def __init__(self, watch: StatementWatch, kind: str) -> None:
+        self._watch = watch
+        self._kind = kind
+        self._opened: AbstractContextManager[Span] | None = None
+
+    def __enter__(self) -> Self:
+        watch = self._watch
+        if watch.tracing.active:
+            attributes = {"db.system.name": watch.system, "db.operation.name": self._kind}
+            self._opened = watch.tracing.span("statement", attributes)
+            self._span = self._opened.__enter__()
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._watch.measurements.statement(self._kind, time.perf_counter() - self._started)
+        if self._opened is not None:
+            self._opened.__exit__(kind, error, traceback)
+
+    def is_sql(self, sql: str) -> None:
+        """Say which statement it is: the trace shows a hash of its text, which is the same for other values."""
+        if self._opened is not None:
+            self._span.set("tether.statement.hash", _hash(sql))
+
+
+def kind_of(statement: Executable) -> str:
+    return _KINDS.get(getattr(statement, "__visit_name__", ""), _OTHER)
+
+
+@lru_cache(maxsize=1_000)
+def _hash(sql: str) -> str:
+    return sha256(sql.encode()).hexdigest()[:16]
