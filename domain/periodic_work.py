@@ -1,6 +1,7 @@
 """All that Tether does by itself: each kind of task with who does it, for how long it is leased, and how often.
 
 The runner works by this table; the composition root names who does it. `tasks_for` are the tasks of a new credential.
+Health checks aren't tasks, being far more than all else together: `domain/health_worker.py` makes them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
