@@ -31,6 +31,14 @@ class _Held:
     until_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """So many of the calls may not be made, the next one of them at `again_at`."""
+
+    calls: int
+    again_at: datetime
+
+
 class CallBudgets:
     """One a process."""
 
@@ -52,15 +60,10 @@ class CallBudgets:
         if key is None:
             return None
         refused = (await self.take_all([key])).get(key)
-        if refused is None:
-            return None
-        return limited_until(key.service, refused, self._clock())
+        return None if refused is None else limited_until(key.service, refused.again_at, self._clock())
 
-    async def take_all(self, keys: Iterable[BudgetKey]) -> Mapping[BudgetKey, datetime]:
-        """One call for each time that a key is given: which have none left, and when they have again.
-
-        Where some of one key's are refused, all of them are. Raises ServiceUnavailable.
-        """
+    async def take_all(self, keys: Iterable[BudgetKey]) -> Mapping[BudgetKey, Refused]:
+        """One call for each time that a key is given: of which keys how many are refused. Raises ServiceUnavailable."""
         wanted = Counter(keys)
         missing = {key: count for key, count in wanted.items() if not self._take_held(key, count)}
         return await self._take_blocks(missing) if missing else {}
@@ -72,18 +75,18 @@ class CallBudgets:
         held.calls -= count
         return True
 
-    async def _take_blocks(self, wanted: Mapping[BudgetKey, int]) -> Mapping[BudgetKey, datetime]:
+    async def _take_blocks(self, wanted: Mapping[BudgetKey, int]) -> Mapping[BudgetKey, Refused]:
         now, refused = self._clock(), {}
-        asked = {key: (count, count + BLOCK if count > 1 else BLOCK) for key, count in wanted.items()}
-        allowances = {key: self._service(key).allowance for key in asked}
+        asked = {
+            key: (self._catalogue.get_connected(key.service).allowance, count - 1 + BLOCK)
+            for key, count in wanted.items()
+        }
         async with self._units_of_work.writing() as unit:
-            blocks = await unit.call_budgets.take(
-                {key: (allowances[key], *amounts) for key, amounts in asked.items()}, now
-            )
+            blocks = await unit.call_budgets.take(asked, now)
             await unit.commit()
         for key, block in blocks.items():
-            if block.again_at is not None:
-                refused[key] = block.again_at
+            if block.calls < wanted[key]:
+                refused[key] = Refused(wanted[key] - block.calls, block.again_at)
             else:
                 self._hold(key, block, wanted[key])
         return refused
@@ -93,9 +96,6 @@ class CallBudgets:
         self._held.move_to_end(key)
         while len(self._held) > KEPT:
             self._held.popitem(last=False)
-
-    def _service(self, key: BudgetKey) -> Service:
-        return self._catalogue.get_connected(key.service)
 
 
 def budget_key(service: Service, account: ExternalAccount | None) -> BudgetKey | None:

@@ -35,11 +35,15 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """How much a process does at once. `lease` is more than twice what a check may take with a refresh in it."""
+    """How much a process does at once. `lease` is more than twice what a check may take with a refresh in it.
+
+    What is due is claimed every `gather_seconds` while there is something, else looked for every `poll_seconds`.
+    """
 
     at_once: int = 100
     lease: timedelta = timedelta(seconds=90)
     poll_seconds: float = 0.5
+    gather_seconds: float = 0.1
     drain_seconds: float = 2.5
 
 
@@ -72,6 +76,7 @@ class HealthWorker:
         self._monotonic = monotonic
         self._running: dict[asyncio.Task[None], DueCheck] = {}
         self._woken = asyncio.Event()
+        self._backlog = False  # whether more was due than there was room for
         self._stopping = False
         self._clock_ahead: float | None = (
             None  # of `monotonic`, in seconds; None: the schedule wasn't looked through yet
@@ -107,6 +112,7 @@ class HealthWorker:
         away, idle = False, True
         while not self._stopping:
             self._woken.clear()
+            self._backlog = False
             try:
                 await self._mind_the_clock()
                 await self._breakers.look()
@@ -120,12 +126,12 @@ class HealthWorker:
             except Exception:  # noqa: BLE001 - whatever it is, checking mustn't end by it
                 _log.exception("Due health checks couldn't be claimed.")
                 idle = True
-            if (idle or not self._has_room()) and not self._stopping:
-                await self._wait()
+            if not (self._backlog and self._has_room()) and not self._stopping:
+                await self._wait(self._limits.poll_seconds if idle else self._limits.gather_seconds)
 
-    async def _wait(self) -> None:
+    async def _wait(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._woken.wait(), self._limits.poll_seconds)
+            await asyncio.wait_for(self._woken.wait(), seconds)
         except TimeoutError:
             return
 
@@ -141,6 +147,7 @@ class HealthWorker:
         async with self._units_of_work.writing() as unit:
             for service, limit in self._room().items():
                 of_service = await unit.due_checks.claim(service, now, now + self._limits.lease, limit)
+                self._backlog = self._backlog or len(of_service) == limit
                 self._measurements.checks_claimed(service, len(of_service))
                 claimed += of_service
             await unit.commit()
@@ -184,7 +191,7 @@ class HealthWorker:
 
     def _ended(self, running: asyncio.Task[None]) -> None:
         del self._running[running]
-        if self._has_room():
+        if self._backlog and self._has_room():
             self.hint()
 
     async def _check(self, due: DueCheck, incident: ServiceIncident | None) -> None:

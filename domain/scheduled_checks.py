@@ -70,20 +70,23 @@ class ScheduledChecks:
 
     async def affordable(self, dues: Sequence[DueCheck]) -> Sequence[DueCheck]:
         """Those whose accounts have a call left in their budgets; the others are put off. Raises ServiceUnavailable."""
-        keys = {due.connection_id: self._budget_key(due) for due in dues}
-        refused = await self._budgets.take_all(key for key in keys.values() if key is not None)
+        keys = [self._budget_key(due) for due in dues]
+        refused = await self._budgets.take_all(key for key in keys if key is not None)
         if not refused:
             return dues
-        again_at = {id_: refused[key] for id_, key in keys.items() if key is not None and key in refused}
+        left = {key: each.calls for key, each in refused.items()}
+        affordable: list[DueCheck] = []
+        waiting: list[tuple[DueCheck, datetime]] = []
+        for due, key in zip(reversed(dues), reversed(keys), strict=True):  # the longest due ones get what there is
+            if key is not None and left.get(key, 0) > 0:
+                left[key] -= 1
+                waiting.append((due, refused[key].again_at + due.interval * JITTER * self._chance()))
+            else:
+                affordable.append(due)
         async with self._units_of_work.writing() as unit:
-            spread = [
-                (due, again_at[due.connection_id] + due.interval * JITTER * self._chance())
-                for due in dues
-                if due.connection_id in again_at
-            ]
-            await unit.due_checks.put_off(spread)
+            await unit.due_checks.put_off(waiting)
             await unit.commit()
-        return [due for due in dues if due.connection_id not in again_at]
+        return affordable
 
     def _budget_key(self, due: DueCheck) -> BudgetKey | None:
         account = None if due.account_id is None else ExternalAccount(due.account_id, "")

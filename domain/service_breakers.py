@@ -24,7 +24,7 @@ from domain.service_board import ServiceBoard
 from domain.service_breaker import BreakerWindow
 from domain.service_pace import ServicePace
 from domain.services.catalogue import ServiceCatalogue
-from domain.services.service_fault import FaultKind
+from domain.services.service_fault import FaultKind, ServiceFault
 
 AT_ONCE: Final = 64
 FIRST_PROBE_AFTER: Final = timedelta(seconds=10)
@@ -98,10 +98,16 @@ class ServiceBreakers:
         Raises ServiceUnavailable.
         """
         down = {service for service in {each.due.service for each in found} if await self._is_down_now(service, found)}
-        postponed = [each for each in found if each.due.service in down and _failure(each) is not None]
+        kept: list[Checked] = []
+        postponed: list[DueCheck] = []
+        for each in found:
+            if each.due.service in down and _failure(each) is not None:
+                postponed.append(each.due)
+            else:
+                kept.append(each)
         if postponed:
-            await self._put_off([each.due for each in postponed])
-        return [each for each in found if each not in postponed]
+            await self._put_off(postponed)
+        return kept
 
     async def take_probe(self, service_id: str) -> tuple[ServiceIncident, DueCheck] | None:
         """A connection by which this process is to ask whether the service is back, if it is time for that.
@@ -163,12 +169,12 @@ class ServiceBreakers:
         code = self._windows[service_id].failing_as(self._monotonic())
         if code is None:
             return False
-        await self._begin(next(each for each in reversed(found) if _failure(each) == code or each is found[0]), code)
+        faults = (each.diagnosis.fault for each in found if each.due.service == service_id and _failure(each) == code)
+        await self._begin(service_id, code, next(faults, None))
         return True
 
-    async def _begin(self, checked: Checked, code: str) -> None:
-        service, now = self._catalogue.get_connected(checked.due.service), self._clock()
-        fault = checked.diagnosis.fault
+    async def _begin(self, service_id: str, code: str, fault: ServiceFault | None) -> None:
+        service, now = self._catalogue.get_connected(service_id), self._clock()
         incident = ServiceIncident(
             id=new_id(),
             service=service.id,

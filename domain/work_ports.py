@@ -129,9 +129,9 @@ class CallBudgetRepository(Protocol):
     """What is left of the calls that services take, for accounts of all organizations."""
 
     async def take(
-        self, wanted: Mapping[BudgetKey, tuple[CallAllowance, int, int]], now: datetime
+        self, wanted: Mapping[BudgetKey, tuple[CallAllowance, int]], now: datetime
     ) -> Mapping[BudgetKey, Block]:
-        """Take calls from each budget: the last number where so many are left, else the first, or none."""
+        """Take so many calls from each budget, or those that are left."""
 
     async def block(self, service: str, holder: str, until: datetime) -> None:
         """Have nobody call for this account before that moment."""

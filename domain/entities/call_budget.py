@@ -31,7 +31,7 @@ class BudgetKey:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Calls that a process may make without asking again. None: why not is that none are left before `again_at`."""
+    """Calls that a process may make without asking again, and when there is one more."""
 
     calls: int
-    again_at: datetime | None = None
+    again_at: datetime

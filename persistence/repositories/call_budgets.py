@@ -28,15 +28,15 @@ class SqlCallBudgetRepository:
         self._transaction = transaction
 
     async def take(
-        self, wanted: Mapping[BudgetKey, tuple[CallAllowance, int, int]], now: datetime
+        self, wanted: Mapping[BudgetKey, tuple[CallAllowance, int]], now: datetime
     ) -> Mapping[BudgetKey, Block]:
         """Two statements, however many they are. Rows are locked in the order of their keys."""
         kept = await self._locked(sorted(wanted, key=lambda key: (key.service, key.host, key.holder)), now)
         blocks: dict[BudgetKey, Block] = {}
         full_at: dict[BudgetKey, datetime] = {}
-        for key, (allowance, least, most) in wanted.items():
+        for key, (allowance, most) in wanted.items():
             known, blocked_until = kept[key]
-            blocks[key], full_at[key] = _taken(allowance, max(known, now), blocked_until, least, most, now)
+            blocks[key], full_at[key] = _taken(allowance, max(known, now), blocked_until, most, now)
         changed = [key for key, moment in full_at.items() if moment != kept[key][0]]
         if changed:
             moments = {"full_at": (Timestamp(), [full_at[key] for key in changed])}
@@ -79,16 +79,15 @@ class SqlCallBudgetRepository:
 
 
 def _taken(
-    allowance: CallAllowance, full_at: datetime, blocked_until: datetime | None, least: int, most: int, now: datetime
+    allowance: CallAllowance, full_at: datetime, blocked_until: datetime | None, most: int, now: datetime
 ) -> tuple[Block, datetime]:
     """The calls that are taken, and when the budget is full after that."""
     if blocked_until is not None and blocked_until > now:
         return Block(0, blocked_until), full_at
     left = allowance.at_once - -(-(full_at - now) // allowance.each)
-    if left < least:
-        return Block(0, full_at - allowance.each * (allowance.at_once - min(least, allowance.at_once))), full_at
-    calls = min(left, most)
-    return Block(calls), full_at + allowance.each * calls
+    calls = max(0, min(left, most))
+    full_at += allowance.each * calls
+    return Block(calls, full_at - allowance.each * (allowance.at_once - 1)), full_at
 
 
 def _keys(keys: Sequence[BudgetKey]) -> dict[str, Any]:

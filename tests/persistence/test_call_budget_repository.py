@@ -17,54 +17,49 @@ OTHER = BudgetKey("github", "api.github.com", "9919")
 TEN = CallAllowance(per_hour=3_600, at_once=10)
 
 
-async def _take(units: SqlUnitsOfWork, least: int, most: int, now: datetime = NOW, key: BudgetKey = KEY) -> Block:
+async def _take(units: SqlUnitsOfWork, most: int, now: datetime = NOW, key: BudgetKey = KEY) -> Block:
     async with units.writing() as unit:
-        blocks = await unit.call_budgets.take({key: (TEN, least, most)}, now)
+        blocks = await unit.call_budgets.take({key: (TEN, most)}, now)
         await unit.commit()
     return blocks[key]
 
 
 async def test_a_budget_is_emptied_and_fills_with_time(units: SqlUnitsOfWork) -> None:
-    assert await _take(units, 1, 6) == Block(6)
-    assert await _take(units, 1, 6) == Block(4)
-    assert await _take(units, 1, 6) == Block(0, NOW + timedelta(seconds=1))
-    assert await _take(units, 1, 6, NOW + timedelta(seconds=3)) == Block(3)
-    assert await _take(units, 1, 99, NOW + timedelta(days=1)) == Block(10)
-
-
-async def test_fewer_than_the_least_are_none(units: SqlUnitsOfWork) -> None:
-    assert await _take(units, 1, 7) == Block(7)
-    assert await _take(units, 5, 9) == Block(0, NOW + timedelta(seconds=2))
-    assert await _take(units, 1, 1) == Block(1)
+    assert (await _take(units, 6)).calls == 6
+    assert await _take(units, 6) == Block(4, NOW + timedelta(seconds=1))
+    assert await _take(units, 6) == Block(0, NOW + timedelta(seconds=1))
+    later = NOW + timedelta(seconds=3)
+    assert await _take(units, 6, later) == Block(3, later + timedelta(seconds=1))
+    assert (await _take(units, 99, NOW + timedelta(days=1))).calls == 10
 
 
 async def test_one_account_takes_nothing_from_another(units: SqlUnitsOfWork) -> None:
     async with units.writing() as unit:
-        blocks = await unit.call_budgets.take({KEY: (TEN, 1, 10), OTHER: (TEN, 2, 3)}, NOW)
+        blocks = await unit.call_budgets.take({KEY: (TEN, 10), OTHER: (TEN, 3)}, NOW)
         await unit.commit()
-    assert blocks == {KEY: Block(10), OTHER: Block(3)}
+    assert {key: block.calls for key, block in blocks.items()} == {KEY: 10, OTHER: 3}
 
 
 async def test_a_wait_holds_for_all_and_ends(units: SqlUnitsOfWork) -> None:
-    await _take(units, 1, 1)
+    await _take(units, 1)
     until = NOW + timedelta(seconds=30)
     async with units.writing() as unit:
         await unit.call_budgets.block("github", KEY.holder, until)
         await unit.commit()
-    assert await _take(units, 1, 1) == Block(0, until)
-    assert await _take(units, 1, 1, key=OTHER) == Block(1)
-    assert await _take(units, 1, 1, until) == Block(1)
+    assert await _take(units, 1) == Block(0, until)
+    assert (await _take(units, 1, key=OTHER)).calls == 1
+    assert (await _take(units, 1, until)).calls == 1
 
 
 async def test_those_who_take_at_once_get_no_more_than_there_is(units: SqlUnitsOfWork) -> None:
-    blocks = await asyncio.gather(*(_take(units, 1, 3) for _ in range(8)))
+    blocks = await asyncio.gather(*(_take(units, 3) for _ in range(8)))
     assert sum(block.calls for block in blocks) == 10
 
 
 async def test_what_has_been_full_for_long_is_forgotten(units: SqlUnitsOfWork, database: Database) -> None:
-    await _take(units, 1, 1)
-    await _take(units, 1, 1, NOW + timedelta(hours=2), OTHER)
+    await _take(units, 1)
+    await _take(units, 1, NOW + timedelta(hours=2), OTHER)
     async with units.writing() as unit:
         assert await unit.call_budgets.forget(NOW + timedelta(hours=1), 10) == 1
         await unit.commit()
-    assert await _take(units, 10, 10, NOW) == Block(10)
+    assert (await _take(units, 10)).calls == 10
