@@ -177,6 +177,25 @@ async def test_the_runner_of_the_process_that_took_it_needs_no_turn_of_its_own_t
         await becomes(client, connection_id, ("REVOKED", "SLACK_APP_UNINSTALLED"))
 
 
+async def test_what_our_app_sees_of_a_workspace_is_not_for_whoever_brings_a_token_of_it(hooked: TetherServer) -> None:
+    acme, globex = await hooked.member(), await hooked.member(organization="globex")
+    theirs = await connected(hooked, acme)
+    account = {"id": TEAM, "login": "acme", "name": "Acme"}
+    token = await hooked.credential("slack", account=account)
+    organization_id = await hooked.organization_id("globex")
+    brought = (await hooked.connect(globex, service="slack", token=token, organizationId=organization_id))["id"]
+    message = {"type": "message", "user": "U2", "channel": "C3", "ts": "1700000000.000200", "text": "The merger is on."}
+
+    async with working(hooked):
+        assert (await send(hooked, slack_event("Ev0001", message))).status_code == 202
+        assert (await send(hooked, uninstalled("Ev0002"))).status_code == 202
+        await becomes(acme, theirs, ("REVOKED", "SLACK_APP_UNINSTALLED"))
+        await eventually(lambda: _heard_of(acme, theirs, "Ev0001"))
+
+    assert await heard(globex, brought) == []
+    assert (await status(globex, brought))[0] == "ACTIVE"
+
+
 async def test_both_secrets_count_while_one_is_replaced(hooked: TetherServer) -> None:
     answers = []
     for number, secret in enumerate([*SLACK_SECRETS, secrets.token_hex(16)]):

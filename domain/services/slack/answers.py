@@ -21,8 +21,8 @@ SERVICE_NAME: Final = "Slack"
 LONGEST_LIFE_SECONDS: Final = 10 * 365 * 24 * 60 * 60
 
 
-def read_identity(answer: HttpAnswer, web_url: str, now: datetime) -> IdentityAnswer:
-    """The answer to `auth.test`."""
+def read_identity(answer: HttpAnswer, web_url: str, now: datetime, *, is_grant: bool) -> IdentityAnswer:
+    """The answer to `auth.test`. `is_grant`: the token is our own app's, so that its events may be told."""
     fault = classify(answer, now)
     if fault is not None:
         return fault
@@ -35,7 +35,8 @@ def read_identity(answer: HttpAnswer, web_url: str, now: datetime) -> IdentityAn
     header = answer.headers.get("x-oauth-scopes")
     scopes = None if header is None else scopes_of(header)
     key = f"{'enterprise' if _is_whole_organization(body) else 'team'}:{account.id}"
-    return Identified(Identity(account, scopes, expires_at(body, now), key), None, answer.latency_ms)
+    identity = Identity(account, scopes, expires_at(body, now), key if is_grant else None)
+    return Identified(identity, None, answer.latency_ms)
 
 
 def classify(answer: HttpAnswer, now: datetime) -> ServiceFault | None:

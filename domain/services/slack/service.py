@@ -59,9 +59,16 @@ class Slack(StandardService):
         return (*own, AuthorizationMethod.TOKEN)
 
     async def identify(self, secret: CredentialSecret) -> IdentityAnswer:
-        """`POST auth.test`, which needs no scope: the body says who, a header says the scopes."""
+        """`POST auth.test`, which needs no scope: the body says who, a header says the scopes.
+
+        Events are of what our own app was granted: what it sees of a workspace isn't for those who bring a token of
+        another app, which may see less. So only a grant has a webhook key.
+        """
         answer = await self._api.call("auth.test", secret, {}, idempotent=True)
-        return answer if isinstance(answer, ServiceFault) else read_identity(answer, self._web_url, self._clock())
+        if isinstance(answer, ServiceFault):
+            return answer
+        is_grant = isinstance(secret, OAuthSecret)
+        return read_identity(answer, self._web_url, self._clock(), is_grant=is_grant)
 
     def revokes(self, secret: CredentialSecret) -> bool:
         return isinstance(secret, OAuthSecret)

@@ -60,7 +60,7 @@ async def test_the_account_is_the_workspace(slack: Slack, token: Secret, sandbox
 
     assert isinstance(found, Identified)
     assert found.identity.account == ExternalAccount("T0TEST", "Test Inc.", f"{sandbox.slack_url}/test/")
-    assert found.identity.webhook_key == "team:T0TEST"
+    assert found.identity.webhook_key is None, "it is no grant of our app's, whose events it mustn't see"
     assert found.identity.scopes == ("chat:write", "channels:read")
     assert found.identity.expires_at is None
     assert found.rate_limit is None
@@ -159,7 +159,7 @@ def test_a_refusal_may_come_with_another_status() -> None:
     ],
 )
 def test_a_200_that_is_neither_identity_nor_refusal_is_the_services_error(body: object) -> None:
-    found = read_identity(said(body), WEB, NOW)
+    found = read_identity(said(body), WEB, NOW, is_grant=True)
 
     assert isinstance(found, ServiceFault)
     assert (found.kind, found.code) == (FaultKind.SERVICE_ERROR, "slack_unexpected_answer")
@@ -173,7 +173,7 @@ def test_an_app_of_a_whole_organization_belongs_to_that_organization() -> None:
         "is_enterprise_install": True,
         "url": "https://e.example/",
     }
-    found = read_identity(said(body), WEB, NOW)
+    found = read_identity(said(body), WEB, NOW, is_grant=True)
 
     assert isinstance(found, Identified)
     assert found.identity.account == ExternalAccount("E1", "E1", "https://e.example/")
@@ -194,7 +194,7 @@ def test_an_app_of_a_whole_organization_belongs_to_that_organization() -> None:
     ],
 )
 def test_a_token_that_rotates_tells_its_end(expires_in: object, expected: datetime | None) -> None:
-    found = read_identity(said({"ok": True, "team_id": "T1", "expires_in": expires_in}), WEB, NOW)
+    found = read_identity(said({"ok": True, "team_id": "T1", "expires_in": expires_in}), WEB, NOW, is_grant=True)
 
     assert isinstance(found, Identified)
     assert found.identity.expires_at == expected
@@ -217,7 +217,7 @@ def test_no_429_and_no_5xx_speaks_against_the_credential(status: int, headers: M
 def test_only_slacks_own_words_speak_against_the_credential(
     status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
-    found = read_identity(HttpAnswer(status, headers, body, 5), WEB, NOW)
+    found = read_identity(HttpAnswer(status, headers, body, 5), WEB, NOW, is_grant=True)
 
     assert isinstance(found, ServiceFault)
     assert found.kind not in CREDENTIAL
