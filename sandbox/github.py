@@ -25,6 +25,7 @@ from sandbox.github_answers import (
     web_url,
 )
 from sandbox.github_headers import Headers, common_headers, rate_limit_headers, token_headers
+from sandbox.github_memberships import MEMBERSHIPS, membership
 from sandbox.github_objects import (
     Json,
     installation_json,
@@ -100,6 +101,10 @@ class GitHub:
             return json_answer(200, rate_limit_json(quota), headers | rate_limit_headers(quota))
         if quota.remaining == 0:
             return _primary_limit(token, request, headers | rate_limit_headers(quota))
+        if path.startswith(MEMBERSHIPS) and is_read and token is not None and token.installation_id is None:
+            quota.take()
+            organization = path.removeprefix(MEMBERSHIPS)
+            return membership(self._state, request, token, organization, headers | rate_limit_headers(quota))
         if path == "/installation/token" and request.method == "DELETE" and token is not None:
             return self._end_installation_token(token, quota)
         found = self._endpoints.get(path) if is_read else None

@@ -9,7 +9,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.tokens import GitHubAccount, GitHubRepository, Quota
 
-PERMISSIONS: Final = {"contents": "read", "issues": "write", "metadata": "read", "pull_requests": "write"}
+PERMISSIONS: Final = {
+    "contents": "read",
+    "issues": "write",
+    "members": "read",
+    "metadata": "read",
+    "pull_requests": "write",
+}
 EVENTS: Final = ("issue_comment", "issues", "pull_request", "push", "repository")
 
 
@@ -38,7 +44,7 @@ class App:
 
 @dataclass(slots=True, kw_only=True)
 class Installation:
-    """An app on an account. `users`: logins of those who may see it."""
+    """An app on an account. `users`: logins of those who may see it, `owners` of those who own the organization."""
 
     id: int
     app: App
@@ -47,6 +53,7 @@ class Installation:
     permissions: dict[str, str]
     users: tuple[str, ...]
     quota: Quota
+    owners: tuple[str, ...] = ()
     suspended_at: datetime | None = None
     fresh_token_refusals: int = 0
     """How many calls with a new token answer 401 before it works, as GitHub's do for some seconds."""
@@ -72,6 +79,13 @@ class GitHubApps:
         return next(
             (each for each in self.installations.values() if each.app is app and each.account.login == login), None
         )
+
+    def on_organization(self, login: str) -> list[Installation]:
+        return [
+            each
+            for each in self.installations.values()
+            if each.account.type == "Organization" and each.account.login.lower() == login.lower()
+        ]
 
     def next_installation_id(self) -> int:
         return max(self.installations, default=50_000_000) + 1

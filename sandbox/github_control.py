@@ -122,6 +122,7 @@ class GitHubControl:
                 "permissions", before.permissions if before else default_app.permissions
             ),
             users=settings.texts("users", before.users if before else (account.login,)),
+            owners=settings.texts("owners", before.owners if before else ()),
             quota=quota,
             suspended_at=suspended_at if suspended else None,
             fresh_token_refusals=settings.integer("fresh_token_refusals", before.fresh_token_refusals if before else 0),

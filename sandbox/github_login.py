@@ -179,6 +179,7 @@ class GitHubLogin:
             repositories=owner.repositories,
             permissions=dict(app.permissions),
             users=(person.account.login,),
+            owners=(person.account.login,),  # others only ask for it: `decision=request`
             quota=Quota.full(5000, 3600, self._state.now()),
         )
         apps.installations[installation.id] = installation

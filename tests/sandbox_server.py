@@ -80,8 +80,8 @@ class SandboxServer:
         return _checked(await self._control.post(f"/_sandbox/github/apps/{app_id}/key")).text
 
     async def put_installation(self, installation_id: int, **settings: object) -> None:
-        """Install or change. Keys: app_id, account, repositories, permissions, users (logins), suspended, quota,
-        fresh_token_refusals. Its webhooks have been sent when this returns."""
+        """Install or change. Keys: app_id, account, repositories, permissions, users and owners (logins), suspended,
+        quota, fresh_token_refusals. Its webhooks have been sent when this returns."""
         _checked(await self._control.put(f"/_sandbox/github/installations/{installation_id}", json=settings))
 
     async def remove_installation(self, installation_id: int) -> None:

@@ -179,3 +179,19 @@ async def test_a_delivery_that_nobody_takes_says_so(sandbox: SandboxServer, clie
     assert (await client.delete(f"{sandbox.url}/_sandbox/webhooks/github")).status_code == 204
 
     assert sent.json() == {"id": "known", "event": "ping", "status": None}
+
+
+async def test_a_person_is_told_what_they_are_in_an_organization(
+    app: AppClient, sandbox: SandboxServer, client: httpx2.AsyncClient
+) -> None:
+    account = {"id": 91, "login": "Org-91", "type": "Organization"}
+    await sandbox.put_installation(9100, app_id="88", account=account, users=["acme-bot"], owners=["globex-bot"])
+
+    async def told(token: str, organization: str = "org-91") -> tuple[int, object]:
+        answer = await app.call_with(token, "GET", f"/user/memberships/orgs/{organization}")
+        return answer.status_code, answer.json().get("role")
+
+    assert await told("sandbox-github-acme") == (200, "member")
+    assert await told("sandbox-github-globex") == (200, "admin")
+    assert await told("sandbox-github-acme", "acme-bot") == (404, None)
+    assert await told("unknown") == (401, None)

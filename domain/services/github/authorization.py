@@ -17,11 +17,10 @@ from domain.services.github.grants import (
     client_refused,
     code_refused,
     no_user_code,
-    not_theirs,
     read_grant,
     refresh_refused,
 )
-from domain.services.github.paging import next_path
+from domain.services.github.installation_owners import InstallationOwners, not_theirs
 from domain.services.oauth_client import OAuthClient
 from domain.services.refusals import unexpected_answer
 from domain.services.service_fault import FaultKind, ServiceFault
@@ -37,6 +36,7 @@ class GitHubAuthorization:
         self._api = api
         self._client = client
         self._app = app
+        self._owners = InstallationOwners(api)
         self.methods = (AuthorizationMethod.OAUTH2,) + (() if app is None else (AuthorizationMethod.GITHUB_APP,))
 
     def address(self, request: AuthorizationRequest) -> str:
@@ -55,7 +55,7 @@ class GitHubAuthorization:
         return f"{self._api.web_url}/login/oauth/authorize?{urlencode(parameters)}"
 
     async def exchange(self, returned: AuthorizationReturn) -> Grant | ServiceFault:
-        """The code for a user's tokens; for an app then these for the proof that the installation is the person's."""
+        """The code for a user's tokens; for an app then these for the proof that the person owns what it is on."""
         if returned.method is AuthorizationMethod.GITHUB_APP:
             return app_not_set_up() if self._app is None else await self._exchange_installation(returned, self._app)
         return await self._exchange_code(returned, returned.code_verifier)
@@ -103,32 +103,9 @@ class GitHubAuthorization:
         if isinstance(grant, ServiceFault) or not isinstance(grant.secret, OAuthSecret):
             return grant
         user_token = grant.secret.access_token
-        theirs = await self._sees(user_token, int(installation_id))
+        refused = await self._owners.refusal(user_token, int(installation_id))
         await self.revoke(user_token)  # it has served its purpose; where that fails it ends by itself in hours
-        if isinstance(theirs, ServiceFault):
-            return theirs
-        return Grant(GitHubAppSecret(app.app_id, str(int(installation_id)))) if theirs else not_theirs()
-
-    async def _sees(self, user_token: Secret, installation_id: int) -> bool | ServiceFault:
-        path: str | None = "/user/installations?per_page=100"
-        for _ in range(_MOST_PAGES):
-            if path is None:
-                return False
-            answer = await self._api.get(path, user_token)
-            fault = answer if isinstance(answer, ServiceFault) else classify(answer, self._api.now())
-            if fault is not None or isinstance(answer, ServiceFault):
-                return fault or False
-            body = answer.json()
-            installations = body.get("installations") if isinstance(body, dict) else None
-            if not isinstance(installations, list):
-                return unexpected_answer(SERVICE_ID, answer, "GitHub's answer isn't the list that it documents.")
-            if any(isinstance(each, dict) and each.get("id") == installation_id for each in installations):
-                return True
-            following = next_path(answer, self._api.url)
-            if isinstance(following, ServiceFault):
-                return following
-            path = following
-        return False
+        return refused or Grant(GitHubAppSecret(app.app_id, str(int(installation_id))))
 
     async def _token(self, asked: Mapping[str, str]) -> Grant | ServiceFault:
         client = {"client_id": self._client.client_id, "client_secret": self._client.client_secret.reveal()}
@@ -137,4 +114,3 @@ class GitHubAuthorization:
 
 
 _INSTALLATION_ID: Final = re.compile(r"[0-9]{1,18}")
-_MOST_PAGES: Final = 50

@@ -95,16 +95,6 @@ def approval_needed() -> ServiceFault:
     )
 
 
-def not_theirs() -> ServiceFault:
-    return ServiceFault(
-        FaultKind.CREDENTIAL_REFUSED,
-        "github_installation_not_yours",
-        "GitHub doesn't show this installation to the person who has authorized. Install the app anew, or ask somebody "
-        "who manages it.",
-        Remedy.RECONNECT,
-    )
-
-
 def no_user_code() -> ServiceFault:
     return ServiceFault(
         FaultKind.CLIENT_REFUSED,

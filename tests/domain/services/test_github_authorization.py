@@ -307,6 +307,70 @@ async def test_an_installation_of_somebody_else_cannot_be_claimed(
     assert (refused.kind, refused.code) == (FaultKind.CREDENTIAL_REFUSED, "github_installation_not_yours")
 
 
+@pytest.fixture
+async def organization(sandbox: SandboxServer) -> str:
+    """The installation of the app on an organization that nobody owns yet."""
+    number = 80_000_000 + secrets.randbelow(1 << 30)
+    account = {"id": number, "login": f"org-{number}", "name": "Organization", "type": "Organization"}
+    await sandbox.put_installation(number, app_id=APP_ID, account=account, users=[])
+    return str(number)
+
+
+async def claimed(journey: Journey, person: str, installation_id: str) -> Grant | ServiceFault:
+    """What comes of it if the person puts that installation into the address of their own way back."""
+    mine = await journey.returned(login=person)
+    return await journey.authorization.exchange(replace(mine, query={**mine.query, "installation_id": installation_id}))
+
+
+async def test_an_organization_is_connected_by_its_owners_only(
+    app_journey: Journey, with_app: GitHub, sandbox: SandboxServer, person: str, organization: str
+) -> None:
+    """GitHub shows an installation to whoever may read one repository of it."""
+    await sandbox.put_installation(int(organization), users=[person])
+    refused = fault(await claimed(app_journey, person, organization))
+    assert (refused.kind, refused.code) == (FaultKind.ADMIN_REQUIRED, "github_not_owner")
+    user_token = (await sandbox.calls())[-2].token
+    assert user_token is not None
+    identified = await with_app.identify(OAuthSecret(Secret(user_token)))
+    assert fault(identified).kind is FaultKind.CREDENTIAL_REFUSED, "no token of the person's is left over"
+
+    await sandbox.put_installation(int(organization), owners=[person])
+    grant = await claimed(app_journey, person, organization)
+    assert isinstance(grant, Grant)
+    assert grant.secret == GitHubAppSecret(APP_ID, organization)
+
+
+async def test_a_personal_account_is_connected_by_its_own_person_only(
+    app_journey: Journey, sandbox: SandboxServer, person: str
+) -> None:
+    theirs = (await app_journey.returned(login="globex-bot")).query["installation_id"]
+    await sandbox.put_installation(int(theirs), users=["globex-bot", person])
+
+    assert fault(await claimed(app_journey, person, theirs)).code == "github_not_owner"
+    assert isinstance(await claimed(app_journey, "globex-bot", theirs), Grant)
+
+
+async def test_what_is_neither_persons_nor_organizations_is_nobodys_to_connect(
+    app_journey: Journey, sandbox: SandboxServer, person: str, organization: str
+) -> None:
+    """Such as an enterprise, whose number is of another row than those of people."""
+    own = (await app_journey.returned(login=person)).query["installation_id"]
+    await sandbox.put_installation(int(own), account={"type": "Enterprise"})
+
+    assert fault(await claimed(app_journey, person, own)).code == "github_not_owner"
+
+
+async def test_an_app_that_may_not_see_owners_is_the_operators_matter(
+    app_journey: Journey, sandbox: SandboxServer, person: str, organization: str
+) -> None:
+    await sandbox.put_installation(int(organization), users=[person], owners=[person], permissions={"metadata": "read"})
+
+    refused = fault(await claimed(app_journey, person, organization))
+
+    assert (refused.kind, refused.code) == (FaultKind.CLIENT_REFUSED, "github_members_not_shown")
+    assert "Members" in refused.message
+
+
 @pytest.mark.parametrize("installation_id", ["", "abc", "1/../2", "9" * 19, "٣"])
 async def test_what_is_no_installations_id_is_not_asked_about(
     installation_id: str, app_journey: Journey, sandbox: SandboxServer
