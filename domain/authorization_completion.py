@@ -14,6 +14,7 @@ from domain.authorization import authorize
 from domain.connection_checks import ConnectionChecks
 from domain.connection_creation import NewConnection, under_free_name
 from domain.connection_units import credential_of, save
+from domain.credential_revocation import CredentialRevocations
 from domain.credential_vault import CredentialVault
 from domain.entities.authorization_flow import AuthorizationFlow, FlowStage
 from domain.entities.health import HealthCheck, Identity
@@ -57,6 +58,7 @@ class AuthorizationCompletion:
         self._checks = checks
         self._vault = vault
         self._abandoned = abandoned
+        self._revocations = CredentialRevocations(units_of_work, catalogue, vault, clock)
         self._clock = clock
         self._chance = chance
 
@@ -141,6 +143,7 @@ class AuthorizationCompletion:
                 raise AccountMismatch(expected.name, account.name, ("input", "code"))
             credential = await credential_of(unit, connection)
             replaced = credential.generation
+            await self._revocations.entrust_replaced(unit, connection, credential, introduced.grant.secret)
             self._vault.replace(credential, introduced.grant, introduced.identity, now)
             await unit.credentials.save(credential, replaces_generation=replaced)
             await unit.health_checks.add(introduced.check)

@@ -4,6 +4,7 @@ Used through AuthorizationFlows. Whoever comes by is told apart by what they sho
 once, and the way back is open only to the browser that took the link.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -17,6 +18,7 @@ from uuid import UUID
 from domain.abandoned_grants import AbandonedGrants
 from domain.credential_vault import CredentialVault
 from domain.entities.authorization_flow import AuthorizationFlow, FlowStage
+from domain.errors import ServiceUnavailable
 from domain.flow_failure import (
     EXPIRED,
     REPLAYED,
@@ -45,6 +47,10 @@ from domain.services.service_fault import ServiceFault
 
 COMPLETION_LIFETIME: Final = timedelta(minutes=10)
 """From the way back to completeAuthorization."""
+
+LONGEST_WAIT: Final = timedelta(seconds=20)
+"""For a database that is away, with a browser waiting."""
+KEEP_AGAIN_SECONDS: Final = 0.5
 
 _VERIFIER_USE: Final = "code verifier"
 _log = logging.getLogger(__name__)
@@ -183,12 +189,36 @@ class AuthorizationJourney:
         """Have the grant wait, sealed, for whoever shows the code."""
         code = new_one_time_token()
         flow.stage, flow.code_hash = FlowStage.EXCHANGED, one_time_hash(code.reveal())
-        flow.sealed_grant = seal_grant(self._vault, flow, grant)
+        seal_grant(self._vault, flow, grant)
         flow.expires_at = self._clock() + COMPLETION_LIFETIME
-        if await self._advance(flow, FlowStage.RETURNED):
-            return code
-        await self._abandoned.revoke(flow, grant.secret)
-        return EXPIRED
+        try:
+            kept = await self._wait_to_keep(flow)
+            if not kept:
+                await self._abandoned.revoke(flow, grant)
+        except ServiceUnavailable:
+            await self._abandoned.revoke_unstored(flow, grant)
+            raise
+        return code if kept else EXPIRED
+
+    async def _wait_to_keep(self, flow: AuthorizationFlow) -> bool:
+        """The service gives it once: while the database is away, this waits as long as a browser may be expected to.
+
+        False if the flow was forgotten meanwhile. Raises ServiceUnavailable.
+        """
+        gives_up_at = self._clock() + LONGEST_WAIT
+        while True:
+            try:
+                return await self._advance(flow, FlowStage.RETURNED) or await self._has_kept(flow)
+            except ServiceUnavailable:
+                if self._clock() >= gives_up_at:
+                    raise
+                _log.warning("What %s gave for the flow %s waits for the database.", flow.service, flow.id)
+                await asyncio.sleep(KEEP_AGAIN_SECONDS)
+
+    async def _has_kept(self, flow: AuthorizationFlow) -> bool:
+        """Whether it was stored by a commit of whose success we weren't told."""
+        async with self._units_of_work.reading() as unit:
+            return await unit.authorization_flows.find(code_hash=flow.code_hash) is not None
 
     async def _advance(self, flow: AuthorizationFlow, from_stage: FlowStage) -> bool:
         async with self._units_of_work.writing() as unit:

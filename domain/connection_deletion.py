@@ -13,8 +13,9 @@ from uuid import UUID
 from domain.connection_units import save
 from domain.credential_revocation import CredentialRevocations, Entrusted
 from domain.credential_secrets import CredentialSecret
+from domain.credential_uses import CredentialUse, use_of
 from domain.credential_vault import CredentialVault
-from domain.entities.credential import ServiceCredential
+from domain.entities.credential import CredentialKind, ServiceCredential
 from domain.entities.repository import RepositoryCounts
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import Viewer
@@ -68,9 +69,14 @@ class ConnectionDeletion:
         if secret is not None:
             credential, opened = secret
             stored = SecretFate.IN_USE
-            if not await self._serves_others(unit, connection, credential):
+            if await self._use(unit, connection, credential) is not CredentialUse.LIVING:
                 stored = await self._revocations.entrust(
-                    unit, connection.organization_id, credential.id, connection.service, opened
+                    unit,
+                    connection.organization_id,
+                    credential.id,
+                    connection.service,
+                    opened,
+                    webhook_key=connection.webhook_key,
                 )
         await save(unit, viewer, connection, connection.delete(self._clock()))
         return stored
@@ -84,6 +90,8 @@ class ConnectionDeletion:
                 return SecretFate.REVOKED
             case Revocation.NOT_REVOCABLE:
                 return SecretFate.NOT_REVOCABLE
+            case CredentialUse.LIVING:
+                return SecretFate.IN_USE
         return SecretFate.PENDING
 
     async def foresee(self, unit: UnitOfWork, connection: ServiceConnection) -> SecretFate:
@@ -92,9 +100,10 @@ class ConnectionDeletion:
         if secret is None:
             return SecretFate.UNKNOWN
         credential, opened = secret
-        if await self._serves_others(unit, connection, credential):
+        use = await self._use(unit, connection, credential)
+        if use is CredentialUse.LIVING:
             return SecretFate.IN_USE
-        if service is None:
+        if service is None or use is CredentialUse.WAITING:
             return SecretFate.PENDING
         return SecretFate.REVOKED if service.revokes(opened) else SecretFate.NOT_REVOCABLE
 
@@ -108,15 +117,12 @@ class ConnectionDeletion:
             return None
         return credential, opened
 
-    async def _serves_others(
+    async def _use(
         self, unit: UnitOfWork, connection: ServiceConnection, credential: ServiceCredential
-    ) -> bool:
-        """Whether revoking it would end more than this connection."""
-        organizations, fingerprint = unit.organizations, credential.fingerprint
-        if await organizations.credential_held(connection.service, fingerprint, besides=connection.id):
-            return True
+    ) -> CredentialUse:
+        """Who else would lose by its revocation. That is asked once more when its turn comes."""
         service, key = self._catalogue.find(connection.service), connection.webhook_key
-        if service is None or not service.revocation_spreads or key is None:
-            return False
-        reached = await unit.organizations.connections_reached(connection.service, [key])
-        return any(connection_id != connection.id for _, connection_id in reached)
+        spreads = service is not None and service.revocation_spreads and credential.kind is CredentialKind.OAUTH2
+        return await use_of(
+            unit, connection.service, credential.fingerprint, key if spreads else None, besides=connection.id
+        )

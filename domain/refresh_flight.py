@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from domain.call_budget import limit_after, may_call
 from domain.connection_units import share_wait
 from domain.credential_revocation import CredentialRevocations
-from domain.credential_secrets import OAuthSecret
+from domain.credential_secrets import CredentialSecret, OAuthSecret
 from domain.credential_vault import CredentialVault
 from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor, ConnectionEventType
@@ -172,15 +172,22 @@ class RefreshFlight:
         """Keep what the service gave. It gives it once: while the database is away, this waits."""
         while True:
             try:
-                return await self._store_now(leased, grant)
+                return await self._store_or_revoke(leased, grant)
             except ServiceUnavailable:
                 _log.warning("The refreshed credential of %s waits for the database.", self._connection_id)
                 await asyncio.sleep(STORE_AGAIN_SECONDS)
-            except NotFound:
-                await self._revoke(leased, grant)
-                raise
 
-    async def _store_now(self, leased: _Leased, grant: Grant) -> RefreshOutcome:
+    async def _store_or_revoke(self, leased: _Leased, grant: Grant) -> Refreshed:
+        try:
+            stored = await self._store_now(leased, grant)
+        except NotFound:
+            await self._revoke(leased, grant)
+            raise
+        if not _share_a_token(stored.secret, grant.secret):
+            await self._revoke(leased, grant)
+        return stored
+
+    async def _store_now(self, leased: _Leased, grant: Grant) -> Refreshed:
         async with self._units_of_work.writing(self._organization_id) as unit:
             connection = await unit.connections.get(self._connection_id)
             credential = await self._credential(unit)
@@ -259,10 +266,17 @@ class RefreshFlight:
         return RefreshFailed(fault, not_before=None if wait is None else now + timedelta(seconds=wait))
 
     async def _revoke(self, leased: _Leased, grant: Grant) -> None:
-        """The connection was deleted meanwhile, and what it lived by revoked: so shall be what came of that."""
+        """The connection was deleted or reconnected meanwhile, and what it lived by revoked: so is what came of it."""
         revocations = CredentialRevocations(self._units_of_work, self._catalogue, self._vault, self._clock)
         async with self._units_of_work.writing() as unit:
-            entrusted = await revocations.entrust(unit, self._organization_id, uuid4(), leased.service.id, grant.secret)
+            entrusted = await revocations.entrust(
+                unit,
+                self._organization_id,
+                uuid4(),
+                leased.service.id,
+                grant.secret,
+                webhook_key=leased.connection.webhook_key,
+            )
             await unit.commit()
         await revocations.attempt(entrusted)
 
@@ -303,6 +317,13 @@ def _word(outcome: RefreshOutcome) -> str:
             return "ENDED" if outcome.ended else outcome.fault.kind.value
         case NotRefreshable():
             return "NOT_REFRESHABLE"
+
+
+def _share_a_token(stored: CredentialSecret, given: CredentialSecret) -> bool:
+    """Whether revoking what was given would take something from what is stored."""
+    if isinstance(stored, OAuthSecret) and isinstance(given, OAuthSecret) and stored.refresh_token is not None:
+        return stored.refresh_token == given.refresh_token or stored.access_token == given.access_token
+    return stored.fingerprint == given.fingerprint
 
 
 def _completed(grant: Grant, leased: _Leased) -> Grant:

@@ -17,8 +17,8 @@ from domain.services.authorization import Grant
 _USE: Final = "authorization"
 
 
-def seal_grant(vault: CredentialVault, flow: AuthorizationFlow, grant: Grant) -> str:
-    """The grant as `flow.sealed_grant` keeps it."""
+def seal_grant(vault: CredentialVault, flow: AuthorizationFlow, grant: Grant) -> None:
+    """Put the grant into the flow."""
     text = json.dumps(
         {
             "kind": grant.secret.kind,
@@ -28,7 +28,8 @@ def seal_grant(vault: CredentialVault, flow: AuthorizationFlow, grant: Grant) ->
             "refresh_expires_at": _written(grant.refresh_expires_at),
         }
     )
-    return vault.seal_text(flow.organization_id, flow.id, _USE, Secret(text))
+    flow.sealed_grant = vault.seal_text(flow.organization_id, flow.id, _USE, Secret(text))
+    flow.grant_fingerprint, flow.grant_webhook_key = grant.secret.fingerprint, grant.webhook_key
 
 
 def open_grant(vault: CredentialVault, flow: AuthorizationFlow) -> Grant | None:
@@ -41,6 +42,7 @@ def open_grant(vault: CredentialVault, flow: AuthorizationFlow) -> Grant | None:
         scopes=None if parts["scopes"] is None else tuple(parts["scopes"]),
         expires_at=_read(parts["expires_at"]),
         refresh_expires_at=_read(parts["refresh_expires_at"]),
+        webhook_key=flow.grant_webhook_key,
     )
 
 

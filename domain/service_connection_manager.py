@@ -72,8 +72,8 @@ class ServiceConnectionManager:
         self._catalogue = catalogue
         self._checks = ConnectionChecks(catalogue, health_checks, clock, chance)
         self._vault = CredentialVault(encryption)
-        revocations = CredentialRevocations(units_of_work, catalogue, self._vault, clock)
-        self._deletion = ConnectionDeletion(revocations, catalogue, self._vault, clock)
+        self._revocations = CredentialRevocations(units_of_work, catalogue, self._vault, clock)
+        self._deletion = ConnectionDeletion(self._revocations, catalogue, self._vault, clock)
         self._checks_on_demand = ChecksOnDemand(
             units_of_work, catalogue, self._checks, self._vault, refresher, board or ServiceBoard(units_of_work), clock
         )
@@ -217,6 +217,7 @@ class ServiceConnectionManager:
         async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
             credential = await credential_of(unit, connection)
             replaced, now = credential.generation, self._clock()
+            await self._revocations.entrust_replaced(unit, connection, credential, secret)
             self._vault.replace(credential, Grant(secret), identity, now)
             await unit.credentials.save(credential, replaces_generation=replaced)
             await unit.health_checks.add(check)

@@ -36,6 +36,12 @@ class AuthorizationFlowRepository(Protocol):
     async def remove(self, flow_id: UUID) -> bool:
         """False if it was gone already."""
 
+    async def grant_waits(self, service: str, fingerprint: str, webhook_key: str | None) -> bool:
+        """Whether a flow holds the grant with this fingerprint or, where one is given, with this webhook key.
+
+        A grant whose key isn't known may have any.
+        """
+
     async def expired(self, now: datetime, limit: int) -> Sequence[AuthorizationFlow]:
         """Those that have ended without being completed."""
 

@@ -448,6 +448,8 @@ authorization_flows = Table(
     Column("sealed_grant", Text),
     Column("created_at", Timestamp, nullable=False),
     Column("expires_at", Timestamp, nullable=False, index=True),
+    Column("grant_fingerprint", Text),
+    Column("grant_webhook_key", Text),
 )
 
 tasks = Table(

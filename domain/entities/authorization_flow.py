@@ -25,7 +25,8 @@ class FlowStage(StrEnum):
 class AuthorizationFlow:
     """One flow. `connection_id`: the connection that it reconnects; None for a new one.
 
-    `sealed_verifier` and `sealed_grant` open for this organization and this flow's id only.
+    `sealed_verifier` and `sealed_grant` open for this organization and this flow's id only. The grant's fingerprint and
+    webhook key (None: unknown) tell without opening it whether another revocation would end it.
     """
 
     id: UUID
@@ -51,6 +52,8 @@ class AuthorizationFlow:
     code_hash: bytes | None = field(default=None, repr=False)
     sealed_verifier: str | None = field(default=None, repr=False)
     sealed_grant: str | None = field(default=None, repr=False)
+    grant_fingerprint: str | None = None
+    grant_webhook_key: str | None = None
 
     def was_begun_by(self, viewer: Viewer) -> bool:
         """Whether it is this very user with this very key."""

@@ -45,12 +45,16 @@ class AuthorizationReturn:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a service gave. `scopes`: None where it doesn't tell. Ends: None for never or unknown."""
+    """What a service gave. `scopes`: None where it doesn't tell. Ends: None for never or unknown.
+
+    `webhook_key`: as `Identity.webhook_key`, where the service says it at once; None where it has to be asked.
+    """
 
     secret: CredentialSecret
     scopes: tuple[str, ...] | None = None
     expires_at: datetime | None = None
     refresh_expires_at: datetime | None = None
+    webhook_key: str | None = None
 
 
 class Authorization(Protocol):

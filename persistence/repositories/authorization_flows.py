@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, exists, insert, or_, select, update
 
 from domain.entities.authorization_flow import AuthorizationFlow, FlowStage
 from persistence.tables import authorization_flows
@@ -47,6 +47,13 @@ class SqlAuthorizationFlowRepository:
         removed = await self._transaction.execute(delete(authorization_flows).where(_c.id == flow_id))
         return removed.rowcount == 1
 
+    async def grant_waits(self, service: str, fingerprint: str, webhook_key: str | None) -> bool:
+        same = _c.grant_fingerprint == fingerprint
+        if webhook_key is not None:
+            same = or_(same, _c.grant_webhook_key == webhook_key, _c.grant_webhook_key.is_(None))
+        waiting = exists().where(_c.service == service, _c.grant_fingerprint.is_not(None), same)
+        return bool((await self._transaction.execute(select(waiting))).scalar_one())
+
     async def expired(self, now: datetime, limit: int) -> Sequence[AuthorizationFlow]:
         """The longest expired first. A completed flow is removed, so that each one here was given up."""
         rows = await self._transaction.execute(
@@ -78,6 +85,8 @@ def _values(flow: AuthorizationFlow) -> dict[str, Any]:
         "code_hash": flow.code_hash,
         "sealed_verifier": flow.sealed_verifier,
         "sealed_grant": flow.sealed_grant,
+        "grant_fingerprint": flow.grant_fingerprint,
+        "grant_webhook_key": flow.grant_webhook_key,
         "created_at": flow.created_at,
         "expires_at": flow.expires_at,
     }
@@ -108,4 +117,6 @@ def _entity(row: Row[Any]) -> AuthorizationFlow:
         code_hash=row.code_hash,
         sealed_verifier=row.sealed_verifier,
         sealed_grant=row.sealed_grant,
+        grant_fingerprint=row.grant_fingerprint,
+        grant_webhook_key=row.grant_webhook_key,
     )

@@ -3,11 +3,13 @@
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -16,28 +18,31 @@ from domain.address_guard import OutboundAllow
 from domain.authorization_flows import FLOW_LIFETIME, AuthorizationFlows
 from domain.authorization_journey import COMPLETION_LIFETIME, Arrival, Departure
 from domain.connection_checks import ConnectionChecks
-from domain.credential_revocation import REVOCATION_USE
-from domain.credential_secrets import CredentialSecret, OAuthSecret
+from domain.credential_revocation import REVOCATION_USE, CredentialRevocations
+from domain.credential_secrets import CredentialSecret, OAuthSecret, TokenSecret
 from domain.credential_vault import CredentialVault
 from domain.entities.health import Remedy
 from domain.entities.task import TaskKind
 from domain.entities.user import Role, Viewer
-from domain.errors import Forbidden, InvalidInput, NotFound
+from domain.errors import Forbidden, InvalidInput, NotFound, ServiceUnavailable
 from domain.flow_failure import FailureCode, FlowFailure, fault_at_exchange
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
 from domain.one_time_tokens import one_time_hash
+from domain.ports import UnitOfWork, UnitsOfWork
 from domain.sealed_grant import open_grant
 from domain.secret import Secret
 from domain.services.authorization import AuthorizationMethod, AuthorizationReturn, Grant
-from domain.services.base import ServiceScope
+from domain.services.base import Identified, ServiceScope
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.generic import GenericService, GenericServiceDescription
 from domain.services.github import GitHub, GitHubApp
 from domain.services.oauth_client import OAuthClient
 from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.slack import Slack
-from tests.domain.world import World
+from domain.task_outcome import Ended, TaskOutcome
+from persistence.unit_of_work import SqlUnitsOfWork
+from tests.domain.world import Clock, World
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +51,36 @@ RETURN_TO = "https://app.example.com/connected"
 LOGIN = "ada-in-time"
 APP_ID, APP_SLUG = "9004", "tether-in-domain-tests"
 UNKNOWN_CODE = "This code isn't known"
+
+
+class Shaky:
+    """Units of work on a database that can't be reached for some time; `tried` is called each time that it can't."""
+
+    def __init__(self, real: SqlUnitsOfWork, tried: Callable[[], object] = lambda: None) -> None:
+        self.reading = real.reading
+        self.failures = 0
+        self._real, self._tried = real, tried
+        self._good, self._committed = 0, False
+
+    def fails_after(self, good: int, *, times: int, committed: bool = False) -> None:
+        """`committed`: what fails is only the answer to the commit."""
+        self._good, self.failures, self._committed = good, times, committed
+
+    @asynccontextmanager
+    async def writing(self, organization_id: UUID | None = None) -> AsyncIterator[UnitOfWork]:
+        fails = self._good == 0 and self.failures > 0
+        if fails and not self._committed:
+            self._fail()
+        async with self._real.writing(organization_id) as unit:
+            yield unit
+        self._good -= self._good > 0
+        if fails:
+            self._fail()
+
+    def _fail(self) -> None:
+        self.failures -= 1
+        self._tried()
+        raise ServiceUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +117,25 @@ class Authorizing:
         arrival = await self.come_back(departure, await self.agree(departure), service)
         assert isinstance(arrival.outcome, Secret)
         return arrival.outcome.reveal()
+
+    def flows_on(self, units: UnitsOfWork) -> AuthorizationFlows:
+        """The same, on another database or a worse one."""
+        return _flows(units, self.catalogue, self.vault, self.world.clock)
+
+    async def revoke_due(self) -> list[TaskOutcome]:
+        """Do the revocations that are put down for later: what came of each."""
+        self.world.clock.advance(minutes=2)
+        now, kinds = self.world.clock(), [TaskKind.REVOKE_CREDENTIAL]
+        async with self.world.units.writing() as unit:
+            tasks = await unit.tasks.claim(now, now + timedelta(minutes=1), 10, kinds)
+            await unit.commit()
+        revocations = CredentialRevocations(self.world.units, self.catalogue, self.vault, self.world.clock)
+        outcomes = [await revocations.revoke(task) for task in tasks]
+        async with self.world.units.writing() as unit:
+            for task in tasks:
+                await unit.tasks.finish(task)
+            await unit.commit()
+        return outcomes
 
     async def waiting(self, code: str) -> CredentialSecret:
         async with self.world.units.reading() as unit:
@@ -125,17 +179,15 @@ async def authorizing(world: World) -> AsyncIterator[Authorizing]:
                 GenericService(http, _openid(f"{sandbox.url}/openid", client), world.clock),
             ]
         )
-        checks = ConnectionChecks(catalogue, HealthCheckFactory(catalogue, world.clock), world.clock, lambda: 0.5)
-        flows = AuthorizationFlows(
-            world.units,
-            catalogue,
-            checks,
-            vault,
-            world.clock,
-            public_url=PUBLIC_URL,
-            return_to_allowed=(RETURN_TO,),
-        )
+        flows = _flows(world.units, catalogue, vault, world.clock)
         yield Authorizing(world, flows, catalogue, vault, browser)
+
+
+def _flows(units: UnitsOfWork, catalogue: ServiceCatalogue, vault: CredentialVault, clock: Clock) -> AuthorizationFlows:
+    checks = ConnectionChecks(catalogue, HealthCheckFactory(catalogue, clock), clock, lambda: 0.5)
+    return AuthorizationFlows(
+        units, catalogue, checks, vault, clock, public_url=PUBLIC_URL, return_to_allowed=(RETURN_TO,)
+    )
 
 
 def _openid(url: str, client: OAuthClient) -> GenericServiceDescription:
@@ -259,6 +311,127 @@ async def test_what_a_living_connection_uses_is_never_revoked(authorizing: Autho
     assert await authorizing.accepted(secret)
     assert await world.rows("authorization_flows") == []
     assert [task for task in await world.rows("tasks") if task["kind"] == TaskKind.REVOKE_CREDENTIAL.value] == []
+
+
+async def test_a_grant_that_is_given_up_waits_for_another_of_the_account_that_may_still_be_completed(
+    authorizing: Authorizing,
+) -> None:
+    """At a service that may end both with one of them, whichever is revoked first."""
+    world = authorizing.world
+    await authorizing.go("openid")
+    world.clock.advance(minutes=5)
+    second = await authorizing.go("openid")
+    world.clock.advance(minutes=5)
+
+    assert await authorizing.flows.forget_expired(world.clock(), 10) == 1
+    connection = await authorizing.flows.complete(world.admin, second)
+
+    assert connection.status.value == "ACTIVE"
+    assert await authorizing.revoke_due() == [Ended()]
+    async with world.units.reading(world.organization_id) as unit:
+        credential = await unit.credentials.find(connection.id)
+    assert credential is not None
+    secret = authorizing.vault.open(credential)
+    assert isinstance(secret, OAuthSecret)
+    assert isinstance(await authorizing.catalogue.get("openid").identify(secret), Identified)
+
+
+async def test_of_two_grants_that_are_given_up_none_stays(authorizing: Authorizing) -> None:
+    world = authorizing.world
+    secrets_of = [await authorizing.waiting(await authorizing.go("openid")) for _ in range(2)]
+    world.clock.advance(minutes=10)
+    assert await authorizing.flows.forget_expired(world.clock(), 10) == 2
+
+    assert await authorizing.revoke_due() == [Ended()], "the first one had to wait for the second"
+    for secret in secrets_of:
+        assert isinstance(await authorizing.catalogue.get("openid").identify(secret), ServiceFault)
+
+
+async def test_reconnecting_revokes_what_is_replaced_and_not_what_replaces_it(authorizing: Authorizing) -> None:
+    world = authorizing.world
+    first = await authorizing.go()
+    old = await authorizing.waiting(first)
+    connection = await authorizing.flows.complete(world.admin, first)
+    second = await authorizing.go(connection_id=connection.id)
+    new = await authorizing.waiting(second)
+    await authorizing.flows.complete(world.admin, second)
+    assert await authorizing.accepted(old)
+
+    assert await authorizing.revoke_due() == [Ended()]
+
+    assert not await authorizing.accepted(old)
+    assert await authorizing.accepted(new)
+
+
+async def test_a_token_that_takes_the_place_of_a_grant_has_it_revoked(authorizing: Authorizing) -> None:
+    world = authorizing.world
+    code = await authorizing.go()
+    old = await authorizing.waiting(code)
+    connection = await authorizing.flows.complete(world.admin, code)
+    token = await world.token(account={"id": 90001, "login": LOGIN})
+
+    await world.manager.rotate_credentials(world.admin, connection.id, TokenSecret(token))
+
+    assert await authorizing.revoke_due() == [Ended()]
+    assert not await authorizing.accepted(old)
+    await world.manager.rotate_credentials(world.admin, connection.id, TokenSecret(token))
+    assert await authorizing.revoke_due() == [], "a person's own token is theirs"
+
+
+async def test_what_the_service_gave_waits_for_the_database(authorizing: Authorizing) -> None:
+    shaky = Shaky(authorizing.world.units)
+    flows = authorizing.flows_on(shaky)
+    departure = await authorizing.leave(await authorizing.begin())
+    query = await authorizing.agree(departure)
+    shaky.fails_after(1, times=2)
+
+    arrival = await flows.come_back("github", query, {departure.reference: departure.proof.reveal()})
+
+    assert shaky.failures == 0
+    assert isinstance(arrival.outcome, Secret)
+    connection = await authorizing.flows.complete(authorizing.world.admin, arrival.outcome.reveal())
+    assert connection.status.value == "ACTIVE"
+
+
+async def test_what_was_stored_without_our_being_told_is_good(authorizing: Authorizing) -> None:
+    """The database has committed, and its answer got lost."""
+    shaky = Shaky(authorizing.world.units)
+    flows = authorizing.flows_on(shaky)
+    departure = await authorizing.leave(await authorizing.begin())
+    query = await authorizing.agree(departure)
+    shaky.fails_after(1, times=1, committed=True)
+
+    arrival = await flows.come_back("github", query, {departure.reference: departure.proof.reveal()})
+
+    assert isinstance(arrival.outcome, Secret)
+    secret = await authorizing.waiting(arrival.outcome.reveal())
+    assert await authorizing.accepted(secret)
+
+
+async def test_what_cannot_be_kept_at_all_is_revoked_without_the_database(
+    authorizing: Authorizing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, given = authorizing.world, list[CredentialSecret]()
+    github = authorizing.catalogue.get("github").authorization
+    assert github is not None
+    exchange = github.exchange
+
+    async def noted(returned: AuthorizationReturn) -> Grant | ServiceFault:
+        grant = await exchange(returned)
+        assert isinstance(grant, Grant)
+        given.append(grant.secret)
+        return grant
+
+    shaky = Shaky(world.units, lambda: world.clock.advance(seconds=15))
+    flows = authorizing.flows_on(shaky)
+    departure = await authorizing.leave(await authorizing.begin())
+    query = await authorizing.agree(departure)
+    monkeypatch.setattr(github, "exchange", noted)
+    shaky.fails_after(1, times=1_000)
+
+    with pytest.raises(ServiceUnavailable):
+        await flows.come_back("github", query, {departure.reference: departure.proof.reveal()})
+    assert not await authorizing.accepted(given[0])
 
 
 async def test_what_arrives_for_a_flow_that_was_forgotten_meanwhile_is_revoked(

@@ -12,7 +12,7 @@ from domain.credential_revocation import CredentialRevocations
 from domain.credential_secrets import OAuthSecret
 from domain.credential_vault import CredentialVault
 from domain.entities.service_connection import ServiceConnection
-from domain.entities.task import TaskKind
+from domain.entities.task import Task, TaskKind
 from domain.http import HttpClient
 from domain.services.base import Identified
 from domain.services.catalogue import ServiceCatalogue
@@ -44,6 +44,23 @@ class Linked:
     async def foresee(self) -> SecretFate:
         async with self.world.units.reading(self.connection.organization_id) as unit:
             return await self.deletion.foresee(unit, self.connection)
+
+    async def known_as(self, key: str, connection: ServiceConnection) -> None:
+        """Webhooks call the connection so."""
+        async with self.world.units.writing(connection.organization_id) as unit:
+            stored = await unit.connections.get(connection.id)
+            stored.webhook_key = key
+            await unit.connections.save(stored)
+            await unit.commit()
+
+    async def task(self) -> Task:
+        """The one revocation that is to be done, claimed when it is due."""
+        self.world.clock.advance(minutes=2)
+        async with self.world.units.writing() as unit:
+            now = self.world.clock()
+            [task] = await unit.tasks.claim(now, now + timedelta(minutes=1), 10, [TaskKind.REVOKE_CREDENTIAL])
+            await unit.commit()
+        return task
 
     async def is_good(self, secret: OAuthSecret) -> bool:
         return isinstance(await self.service.identify(secret), Identified)
@@ -80,14 +97,46 @@ async def test_a_service_that_is_down_is_asked_again(linked: Linked) -> None:
     [row] = await world.rows("tasks")
     assert secret.access_token.reveal() not in str(row)
 
-    world.clock.advance(minutes=2)
+    assert await linked.revocations.revoke(await linked.task()) == Ended()
+    assert not await linked.is_good(secret)
+
+
+async def test_what_came_to_be_used_by_its_turn_is_left_alone(linked: Linked) -> None:
+    """Where a service ends all of an account with one token, a task may be a week late for that."""
+    world, links, secret = linked.world, linked.links, await linked.links.secret(linked.connection)
+    linked.service.revocation_spreads = True
+    await linked.known_as("account:1", linked.connection)
+    await world.sandbox.set_down("github", down=True)
+    try:
+        assert await linked.delete() is SecretFate.PENDING
+    finally:
+        await world.sandbox.set_down("github", down=False)
+    await linked.known_as("account:1", await links.link(linked.service, world.organization_id, "Again"))
+
+    assert await linked.revocations.revoke(await linked.task()) == Ended()
+    assert await linked.is_good(secret)
+
+
+async def test_a_task_of_an_earlier_version_asks_whose_the_secret_is(linked: Linked) -> None:
+    world, secret = linked.world, await linked.links.secret(linked.connection)
+    linked.service.revocation_spreads = True
     async with world.units.writing() as unit:
-        [task] = await unit.tasks.claim(
-            world.clock(), world.clock() + timedelta(minutes=1), 10, [TaskKind.REVOKE_CREDENTIAL]
+        await linked.revocations.entrust(
+            unit, world.organization_id, linked.connection.id, "github", secret, webhook_key=None
         )
         await unit.commit()
-    assert await linked.revocations.revoke(task) == Ended()
-    assert not await linked.is_good(secret)
+    await linked.known_as("account:583000", linked.connection)
+    found = await linked.service.identify(secret)
+    assert isinstance(found, Identified)
+    assert found.identity.webhook_key == "account:583000"
+
+    async with world.units.writing(world.organization_id) as unit:  # so that the fingerprint isn't what is found
+        credential = await credential_of(unit, linked.connection)
+        credential.fingerprint = "another"
+        await unit.credentials.save(credential, replaces_generation=credential.generation)
+        await unit.commit()
+    assert await linked.revocations.revoke(await linked.task()) == Ended()
+    assert await linked.is_good(secret)
 
 
 async def test_what_another_connection_lives_by_stays(linked: Linked) -> None:

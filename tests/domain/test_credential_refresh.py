@@ -49,18 +49,29 @@ pytestmark = pytest.mark.anyio
 class Interposed(GitHub):
     """The sandbox's GitHub, and what a test has happen between its answer to a refresh and whoever asked."""
 
-    def interpose(self, after_refresh: Callable[[], Awaitable[None]] | None) -> None:
+    def interpose(
+        self, after_refresh: Callable[[], Awaitable[None]] | None, given: list[OAuthSecret] | None = None
+    ) -> None:
+        """What the service gives is noted in `given`."""
         assert self.authorization is not None
-        self.authorization = _Interposed(self.authorization, after_refresh)
+        self.authorization = _Interposed(self.authorization, after_refresh, given)
 
 
 class _Interposed(GitHubAuthorization):
-    def __init__(self, real: GitHubAuthorization, after_refresh: Callable[[], Awaitable[None]] | None) -> None:
+    def __init__(
+        self,
+        real: GitHubAuthorization,
+        after_refresh: Callable[[], Awaitable[None]] | None,
+        given: list[OAuthSecret] | None,
+    ) -> None:
         vars(self).update(vars(real))
         self._after_refresh = after_refresh
+        self._given = given
 
     async def refresh(self, secret: OAuthSecret) -> Grant | ServiceFault:
         answer = await super().refresh(secret)
+        if self._given is not None and isinstance(answer, Grant) and isinstance(answer.secret, OAuthSecret):
+            self._given.append(answer.secret)
         if self._after_refresh is not None:
             await self._after_refresh()
         return answer
@@ -476,6 +487,56 @@ async def test_a_connection_deleted_meanwhile_has_its_new_token_revoked(refreshi
         await refreshing.refresh(connection)
     revoked = [call for call in await world.sandbox.calls() if call.method == "DELETE"]
     assert any(refreshing.links.client.client_id in call.path for call in revoked)
+    assert [row for row in await world.rows("tasks") if row["kind"] == TaskKind.REVOKE_CREDENTIAL] == []
+
+
+async def test_a_refresh_that_a_reconnection_overtakes_has_its_token_revoked_and_not_the_new_one(
+    refreshing: Refreshing,
+) -> None:
+    connection, world, links = await refreshing.link(), refreshing.world, refreshing.links
+    elsewhere = await links.grant(refreshing.service)
+    given = list[OAuthSecret]()
+
+    async def reconnect() -> None:
+        async with world.units.writing(connection.organization_id) as unit:
+            credential = await unit.credentials.find(connection.id)
+            assert credential is not None
+            refreshing.vault.replace(credential, elsewhere, None, world.clock())
+            await unit.credentials.save(credential, replaces_generation=1)
+            await unit.commit()
+
+    refreshing.service.interpose(reconnect, given)
+    outcome = await refreshing.refresh(connection)
+
+    assert isinstance(outcome, Refreshed)
+    assert outcome.secret == elsewhere.secret
+    assert isinstance(await refreshing.service.identify(elsewhere.secret), Identified)
+    [dropped] = given
+    assert isinstance(await refreshing.service.identify(dropped), ServiceFault)
+    assert [row for row in await world.rows("tasks") if row["kind"] == TaskKind.REVOKE_CREDENTIAL] == []
+
+
+async def test_what_a_refresh_gave_stays_where_revoking_it_would_end_a_new_connection(refreshing: Refreshing) -> None:
+    """The connection was deleted and made anew, at a service that ends all of an account with one token."""
+    connection, world = await refreshing.link(), refreshing.world
+    refreshing.service.revocation_spreads = True
+    again = await refreshing.links.link(refreshing.service, world.organization_id, "Again")
+    given = list[OAuthSecret]()
+
+    async def make_anew() -> None:
+        async with world.units.writing(connection.organization_id) as unit:
+            stored, other = await unit.connections.get(connection.id), await unit.connections.get(again.id)
+            await unit.credentials.remove(connection.id)
+            await unit.events.append(stored.delete(world.clock()), SCHEDULER)
+            other.webhook_key = "account:583000"
+            await unit.connections.save(stored)
+            await unit.connections.save(other)
+            await unit.commit()
+
+    refreshing.service.interpose(make_anew, given)
+    with pytest.raises(NotFound):
+        await refreshing.refresh(connection)
+    assert isinstance(await refreshing.service.identify(given[0]), Identified)
     assert [row for row in await world.rows("tasks") if row["kind"] == TaskKind.REVOKE_CREDENTIAL] == []
 
 

@@ -56,7 +56,9 @@ class Revoking:
         grant = await self.links.grant(self.service)
         credential_id = new_id()
         async with self.world.units.writing() as unit:
-            await self.revocations.entrust(unit, self.world.organization_id, credential_id, "github", grant.secret)
+            await self.revocations.entrust(
+                unit, self.world.organization_id, credential_id, "github", grant.secret, webhook_key=None
+            )
             task = await unit.tasks.find(TaskKind.REVOKE_CREDENTIAL, credential_id)
             await unit.commit()
         assert task is not None

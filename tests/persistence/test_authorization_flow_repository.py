@@ -33,6 +33,8 @@ async def test_a_flow_is_found_by_each_of_its_hashes_with_everything_in_it(
         code_hash=b"code" * 8,
         sealed_verifier="v1.verifier",
         sealed_grant="v1.grant",
+        grant_fingerprint="ab12",
+        grant_webhook_key="team:T1",
     )
     await _add(units, kept, _flow(acme, ada))
     async with units.reading() as unit:
@@ -47,6 +49,34 @@ async def test_a_flow_without_anything_optional_comes_back(units: SqlUnitsOfWork
     await _add(units, kept)
     async with units.reading() as unit:
         assert await unit.authorization_flows.find(start_hash=kept.start_hash) == kept
+
+
+@pytest.mark.parametrize(
+    ("key", "fingerprint", "webhook_key", "waits"),
+    [
+        ("team:T1", "ab12", None, True),
+        ("team:T1", "cd34", None, False),
+        ("team:T1", "cd34", "team:T1", True),
+        ("team:T1", "cd34", "team:T2", False),
+        (None, "cd34", "team:T2", True),
+        (None, "cd34", None, False),
+    ],
+)
+async def test_a_grant_that_waits_is_known_by_its_fingerprint_and_key(
+    units: SqlUnitsOfWork,
+    acme: UUID,
+    ada: UUID,
+    key: str | None,
+    fingerprint: str,
+    webhook_key: str | None,
+    waits: bool,
+) -> None:
+    holding = replace(_flow(acme, ada), grant_fingerprint="ab12", grant_webhook_key=key)
+    await _add(units, holding, _flow(acme, ada))
+    async with units.reading() as unit:
+        flows = unit.authorization_flows
+        assert await flows.grant_waits(holding.service, fingerprint, webhook_key) is waits
+        assert not await flows.grant_waits("another", fingerprint, webhook_key)
 
 
 @pytest.mark.parametrize("hashes", [{}, {"start_hash": b"1", "code_hash": b"2"}])

@@ -34,9 +34,14 @@ def read_identity(answer: HttpAnswer, web_url: str, now: datetime, *, is_grant: 
         )
     header = answer.headers.get("x-oauth-scopes")
     scopes = None if header is None else scopes_of(header)
-    key = f"{'enterprise' if _is_whole_organization(body) else 'team'}:{account.id}"
-    identity = Identity(account, scopes, expires_at(body, now), key if is_grant else None)
+    key = webhook_key(account.id, whole_organization=_is_whole_organization(body)) if is_grant else None
+    identity = Identity(account, scopes, expires_at(body, now), key)
     return Identified(identity, None, answer.latency_ms)
+
+
+def webhook_key(account_id: str, *, whole_organization: bool) -> str:
+    """What events call the workspace, or the organization where the app is installed for all of it."""
+    return f"{'enterprise' if whole_organization else 'team'}:{account_id}"
 
 
 def classify(answer: HttpAnswer, now: datetime) -> ServiceFault | None:

@@ -1,6 +1,6 @@
 """What an event of Slack's says: whom it is about, what it may mean for connections, and its standardized shape.
 
-Called by webhooks.py, calls nobody. It takes whatever a body holds: what can't be understood is left out.
+Called by webhooks.py. It takes whatever a body holds: what can't be understood is left out.
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import Final
 
 from domain.entities.health import Json
 from domain.services.boundary import clean_text
+from domain.services.slack.answers import webhook_key
 from domain.services.webhooks import ScopesChanged, WebhookEffect, WebhookMessage, Withdrawn
 
 TEXT_LENGTH: Final = 4_000
@@ -42,12 +43,12 @@ def _keys(outer: Mapping[str, Json]) -> Sequence[str]:
 
 
 def _key(installation: Mapping[str, Json]) -> str | None:
-    """As `read_identity` makes it. A workspace may say its organization's id without being installed for all of it."""
+    """A workspace may say its organization's id without being installed for all of it."""
     team = clean_text(installation.get("team_id"))
     if team is not None and installation.get("is_enterprise_install") is not True:
-        return f"team:{team}"
+        return webhook_key(team, whole_organization=False)
     enterprise = clean_text(installation.get("enterprise_id"))
-    return None if enterprise is None else f"enterprise:{enterprise}"
+    return None if enterprise is None else webhook_key(enterprise, whole_organization=True)
 
 
 def _effects(name: str, event: Mapping[str, Json]) -> Sequence[WebhookEffect]:

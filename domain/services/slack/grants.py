@@ -14,9 +14,10 @@ from domain.entities.health import Json, Remedy
 from domain.http import HttpAnswer
 from domain.secret import Secret
 from domain.services.authorization import Grant
+from domain.services.boundary import clean_text
 from domain.services.refusals import unexpected_answer
 from domain.services.service_fault import FaultKind, ServiceFault
-from domain.services.slack.answers import SERVICE_ID, classify, error_name, expires_at, scopes_of
+from domain.services.slack.answers import SERVICE_ID, classify, error_name, expires_at, scopes_of, webhook_key
 
 
 def read_exchanged(answer: HttpAnswer, now: datetime) -> Grant | ServiceFault:
@@ -45,7 +46,15 @@ def _grant(
         return unexpected_answer(SERVICE_ID, answer, "Slack's answer holds no token of a bot.")
     secret = OAuthSecret(access_token, _token(body, "refresh_token") or used)
     scope = body.get("scope")
-    return Grant(secret, scopes_of(scope) if isinstance(scope, str) else None, expires_at(body, now))
+    scopes = scopes_of(scope) if isinstance(scope, str) else None
+    return Grant(secret, scopes, expires_at(body, now), webhook_key=_webhook_key(body))
+
+
+def _webhook_key(body: Mapping[str, Json]) -> str | None:
+    whole_organization = body.get("is_enterprise_install") is True
+    installed = body.get("enterprise" if whole_organization else "team")
+    account_id = clean_text(installed.get("id")) if isinstance(installed, dict) else None
+    return None if account_id is None else webhook_key(account_id, whole_organization=whole_organization)
 
 
 def _told(fault: ServiceFault, name: str, answer: HttpAnswer) -> ServiceFault:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.credential_secrets import GitHubAppSecret, OAuthSecret, TokenSecret
-from domain.entities.health import Remedy
+from domain.entities.health import Json, Remedy
 from domain.http import HttpAnswer, HttpClient
 from domain.secret import Secret
 from domain.services.authorization import AuthorizationMethod, AuthorizationRequest, AuthorizationReturn, Grant
@@ -143,6 +143,7 @@ async def test_what_a_click_brings_is_a_bots_token_that_ends_and_renews_itself(r
     found = await rotating.slack.identify(grant.secret)
     assert isinstance(found, Identified)
     assert (found.identity.account.id, found.identity.webhook_key) == ("T0ACME123", "team:T0ACME123")
+    assert grant.webhook_key == "team:T0ACME123"
     assert found.identity.scopes == SCOPES
 
 
@@ -335,6 +336,23 @@ def test_a_refresh_token_that_slack_does_not_renew_stays() -> None:
 
     assert isinstance(found, Grant)
     assert found == Grant(OAuthSecret(Secret("new"), Secret("used")))
+
+
+@pytest.mark.parametrize(
+    ("installed", "key"),
+    [
+        ({"team": {"id": "T1"}, "enterprise": {"id": "E1"}, "is_enterprise_install": False}, "team:T1"),
+        ({"team": None, "enterprise": {"id": "E1"}, "is_enterprise_install": True}, "enterprise:E1"),
+        ({"team": {"id": 7}}, None),
+        ({"team": "T1"}, None),
+        ({}, None),
+    ],
+)
+def test_a_grant_says_whose_it_is_where_slack_does(installed: dict[str, Json], key: str | None) -> None:
+    found = read_exchanged(said({"ok": True, "access_token": "new", **installed}), NOW)
+
+    assert isinstance(found, Grant)
+    assert found.webhook_key == key
 
 
 any_answer = st.builds(
