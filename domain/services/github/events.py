@@ -5,9 +5,13 @@ Called by webhooks.py, calls nobody. It takes whatever a body holds: what can't 
 Only two things name a grant: an installation's number, and the person who withdraws an authorization. The owner of a
 repository and who acted don't: they may be connected by another team too, with a token that reaches less, and what
 goes on here isn't for that team. So a delivery without an installation's number is about nobody's connection.
+
+GitHub signs the body and not the event's name, so that whoever has recorded a body could send it again as another
+event: a deleted label as a deleted installation. A body counts for an event only if it has the shape that GitHub gives
+to that event and to no other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import Final
 
@@ -43,6 +47,8 @@ def read_event(name: str, body: Json, web_url: str) -> WebhookMessage:
 
 def _keys(name: str, document: Mapping[str, Json]) -> tuple[str, ...]:
     if name == "github_app_authorization":
+        if not _is_shaped_as(name, document):
+            return ()
         person = _number(_object(document.get("sender")).get("id"))
         return () if person is None else (account_key(person),)
     installation = _number(_object(document.get("installation")).get("id"))
@@ -51,7 +57,9 @@ def _keys(name: str, document: Mapping[str, Json]) -> tuple[str, ...]:
 
 def _effects(
     name: str, action: str, document: Mapping[str, Json], web_url: str
-) -> tuple[tuple[WebhookEffect, ...], datetime | None]:
+) -> tuple[Sequence[WebhookEffect], datetime | None]:
+    if not _is_shaped_as(name, document):
+        return _LOOK_ANEW[name], None
     match name, action:
         case "installation", "suspend":
             return (_SUSPENDED,), _moment(_object(document.get("installation")).get("suspended_at"))
@@ -65,6 +73,15 @@ def _effects(
             return () if effect is None else (effect,), None
         case _:
             return (), None
+
+
+def _is_shaped_as(name: str, document: Mapping[str, Json]) -> bool:
+    """Whether the body can be one of that event's. Events without effect may have any."""
+    if name == "installation" and not {"account", "app_id"} <= _object(document.get("installation")).keys():
+        return False
+    if name == "github_app_authorization" and document.get("action") != "revoked":
+        return False
+    return name not in _PARTS or document.keys() <= _PARTS[name]
 
 
 def _repositories_changed(document: Mapping[str, Json], web_url: str) -> RepositoriesChanged:
@@ -118,5 +135,20 @@ _GRANT_EFFECTS: Final[Mapping[tuple[str, str], WebhookEffect]] = {
     ("github_app_authorization", "revoked"): Withdrawn(
         "github_authorization_revoked", "The person has withdrawn the authorization at GitHub."
     ),
+}
+_ANYWHERE: Final = frozenset({"enterprise", "installation", "organization", "sender"})
+_PARTS: Final[Mapping[str, Set[str]]] = {
+    "github_app_authorization": {"action", "sender"},
+    "installation": _ANYWHERE | {"action", "repositories", "requester"},
+    "installation_repositories": _ANYWHERE
+    | {"action", "repositories_added", "repositories_removed", "repository_selection", "requester"},
+    "public": _ANYWHERE | {"repository"},
+    "repository": _ANYWHERE | {"action", "changes", "repository"},
+}
+"""What the bodies of events with an effect consist of. Should GitHub add a part, we look anew and don't believe it."""
+_LOOK_ANEW: Final[Mapping[str, Sequence[WebhookEffect]]] = {
+    "github_app_authorization": (),  # about nobody: who acted isn't whom it is about
+    "installation": (ScopesChanged(),),
+    **dict.fromkeys(("installation_repositories", "public", "repository"), (RepositoriesChanged(sync=True),)),
 }
 _PRESENT: Final = {"created", "renamed", "archived", "unarchived", "edited", "privatized", "publicized"}

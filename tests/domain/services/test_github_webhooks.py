@@ -109,7 +109,7 @@ def test_without_a_secret_there_are_no_webhooks() -> None:
 
 
 def installation(action: str, **more: object) -> dict[str, object]:
-    about = {"id": 42, "account": {"id": 1, "login": "acme"}, "suspended_at": None} | more
+    about = {"id": 42, "app_id": 2, "account": {"id": 1, "login": "acme"}, "suspended_at": None} | more
     return {"action": action, "installation": about, "sender": {"id": 9, "login": "octocat"}}
 
 
@@ -142,6 +142,16 @@ def test_a_suspension_says_when_it_began() -> None:
     message = read("installation", installation("suspend", suspended_at="2026-11-20T09:59:30Z"))
 
     assert message.occurred_at == datetime(2026, 11, 20, 9, 59, 30, tzinfo=UTC)
+
+
+def test_a_deleted_label_is_no_deleted_installation() -> None:
+    """GitHub signs no name: whoever has recorded a body can send it as any event."""
+    label = {"action": "deleted", "label": {"id": 1}, "repository": REPOSITORY, "installation": {"id": 42}}
+
+    assert read("installation", label).effects == (ScopesChanged(),)
+    assert read("repository", label).effects == (RepositoriesChanged(sync=True),)
+    assert read("installation", {"action": "deleted", "installation": {"id": 42}}).effects == (ScopesChanged(),)
+    assert read("installation", installation("deleted") | {"new_part": 1}).effects == (ScopesChanged(),)
 
 
 def test_only_the_one_who_withdraws_an_authorization_loses_it() -> None:
@@ -305,7 +315,8 @@ def test_whatever_a_body_holds_is_read_without_an_exception(name: str, body: byt
 def test_a_hostile_body_says_nothing(body: bytes) -> None:
     message = WEBHOOKS.read(Delivery("1", "installation", body))
 
-    assert (message.keys, message.effects, message.event) == ((), (), {"service": "github", "type": "installation"})
+    assert (message.keys, message.event) == ((), {"service": "github", "type": "installation"})
+    assert message.effects == (ScopesChanged(),), "of nobody"
 
 
 @given(st.dictionaries(st.sampled_from(["x-hub-signature-256", "x-github-event", "x-github-delivery"]), st.text()))

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -130,6 +130,18 @@ def test_every_action_that_such_an_event_can_have_is_decided(
                 example = Example(source, kind["name"], {**kind["examples"][0], "action": action})
                 effects = [type(effect) for effect in _heard(webhooks, example).effects]
                 assert effects == ([] if decided is None else [decided]), str(example)
+
+
+def test_no_example_is_believed_under_the_name_of_another_event(
+    examples: Sequence[Example], webhooks: Webhooks
+) -> None:
+    """The name isn't signed. What is made of it then is at most that we look anew."""
+    looks = (ScopesChanged(), RepositoriesChanged(sync=True))
+    for example in examples:
+        for name in EFFECTS.keys() - {example.event}:
+            message = _heard(webhooks, replace(example, event=name))
+            assert all(effect in looks for effect in message.effects), f"{example} as {name}"
+            assert not any(key.startswith("account:") for key in message.keys), f"{example} as {name}"
 
 
 def test_every_example_is_told_in_the_standardized_shape(examples: Sequence[Example], webhooks: Webhooks) -> None:
