@@ -13,6 +13,9 @@ from domain.services.github.rate_limit import limited, rate_limit
 from domain.services.refusals import server_error, unexpected_answer
 from domain.services.service_fault import FaultKind, ServiceFault
 
+BAD_CREDENTIALS: Final = "bad credentials"
+"""How GitHub refuses a token, in lower case."""
+
 
 def read_identity(answer: HttpAnswer, web_url: str, now: datetime) -> IdentityAnswer:
     """The answer to `GET /user`."""
@@ -32,12 +35,13 @@ def read_identity(answer: HttpAnswer, web_url: str, now: datetime) -> IdentityAn
 def classify(answer: HttpAnswer, now: datetime) -> ServiceFault | None:
     """What keeps this answer from being used; None for a 200.
 
-    Only a 401 in GitHub's own words ever speaks against the credential: a proxy's says nothing about it, and neither
-    does one to a call that reached GitHub without it.
+    Only a 401 ever speaks against the credential, and for certain only one in GitHub's own words: in others it may be a
+    proxy's. One without words is no refusal, and neither is one to a call that reached GitHub without the token.
     """
     if answer.status == 200:
         return None
-    if answer.status == 401 and words_of(answer) not in {"", "requires authentication"}:
+    words = words_of(answer)
+    if answer.status == 401 and words not in {"", "requires authentication"}:
         # The quota in these headers is the anonymous one of our address: not this credential's, and left out.
         return ServiceFault(
             FaultKind.CREDENTIAL_REFUSED,
@@ -45,10 +49,10 @@ def classify(answer: HttpAnswer, now: datetime) -> ServiceFault | None:
             "GitHub refuses the token: it has expired, was revoked, or was mistyped.",
             Remedy.RECONNECT,
             latency_ms=answer.latency_ms,
+            conclusive=words == BAD_CREDENTIALS,
         )
     if answer.status in {403, 429}:
-        message = words_of(answer)
-        return limited(answer, message, now) or _forbidden(answer, message)
+        return limited(answer, words, now) or _forbidden(answer, words)
     if answer.status >= 500:
         return server_error(SERVICE_ID, SERVICE_NAME, answer)
     if answer.status == 401:

@@ -3,7 +3,7 @@
 Called by service.py and installation_tokens.py, calls nobody.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,12 +12,15 @@ from domain.http import HttpAnswer
 from domain.secret import Secret
 from domain.services.base import Identified, IdentityAnswer
 from domain.services.boundary import clean_text, malformed_token
-from domain.services.github.answers import account_in, classify, words_of
+from domain.services.github.answers import BAD_CREDENTIALS, account_in, classify, words_of
 from domain.services.github.api import SERVICE_ID, SERVICE_NAME
 from domain.services.refusals import unexpected_answer
 from domain.services.service_fault import FaultKind, ServiceFault
 
 PERMISSION_LEVELS: Final = ("read", "write", "admin")
+
+_KEY_REFUSED: Final = {BAD_CREDENTIALS, "a json web token could not be decoded"}
+"""GitHub's words; in others a 401 may be a proxy's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ def _classify(answer: HttpAnswer, now: datetime, *, operators: bool) -> ServiceF
             text = "GitHub refuses the private key of this server's GitHub App. Its operator has to set it anew."
             return _refused(answer, FaultKind.CLIENT_REFUSED, "github_app_key_refused", text)
         text = "GitHub refuses the private key: it was deleted there, or belongs to another app than the id says."
-        return _refused(answer, FaultKind.CREDENTIAL_REFUSED, "github_app_key_refused", text)
+        refused = _refused(answer, FaultKind.CREDENTIAL_REFUSED, "github_app_key_refused", text)
+        return replace(refused, conclusive=answer.status == 404 or words in _KEY_REFUSED)
     return classify(answer, now)
 
 

@@ -214,6 +214,17 @@ def test_a_401_that_is_not_githubs_refusal_says_nothing_about_the_credential(bod
     )
 
 
+@pytest.mark.parametrize(
+    ("message", "conclusive"),
+    [("Bad credentials", True), ("Unauthorized", False), ("Sign in to the gateway first.", False)],
+)
+def test_a_401_is_proof_only_in_githubs_own_words(message: str, conclusive: bool) -> None:
+    """A gateway in between speaks JSON, too: that mustn't end all connections at once."""
+    found = fault(401, message)
+
+    assert (found.kind, found.conclusive) == (FaultKind.CREDENTIAL_REFUSED, conclusive)
+
+
 messages = st.sampled_from(["Bad credentials", "suspended", "secondary rate limit", "", "401"]) | st.text(max_size=40)
 bodies = st.binary(max_size=40) | messages.map(lambda text: json.dumps({"message": text}).encode())
 

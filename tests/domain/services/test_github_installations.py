@@ -1,6 +1,7 @@
 """An installation of a GitHub App as a credential: whose it is, its tokens, and what every refusal blames."""
 
 import asyncio
+import json
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -301,6 +302,26 @@ def test_an_answer_that_github_does_not_document_says_nothing(status: int, body:
     for operators in (True, False):
         found = fault(read_installation(answer, "https://w.example", NOW, installation_id="7", operators=operators))
         assert found.kind is FaultKind.SERVICE_ERROR
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "conclusive"),
+    [
+        (401, "A JSON web token could not be decoded", True),
+        (401, "Bad credentials", True),
+        (404, "Integration not found", True),
+        (401, "Sign in to the gateway first.", False),
+    ],
+)
+def test_a_key_is_refused_for_certain_only_in_githubs_own_words(status: int, message: str, conclusive: bool) -> None:
+    answer = HttpAnswer(status, {}, json.dumps({"message": message}).encode(), 5)
+    found = fault(read_installation(answer, "https://w.example", NOW, installation_id="7", operators=False))
+
+    assert (found.kind, found.code, found.conclusive) == (
+        FaultKind.CREDENTIAL_REFUSED,
+        "github_app_key_refused",
+        conclusive,
+    )
 
 
 @pytest.mark.parametrize(
