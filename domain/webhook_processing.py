@@ -35,6 +35,8 @@ from domain.webhook_repositories import change_repositories
 
 MOST_TRIES: Final = 10
 """That takes an hour or two; what still stands in the way by then needs somebody who looks at the log."""
+BETWEEN_UNPROVEN_SYNCS: Final = timedelta(minutes=5)
+"""From the beginning or end of one to the next that nobody has vouched for."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -154,9 +156,11 @@ class WebhookProcessing:
                 if isinstance(effect, RepositoriesChanged):
                     complete = await change_repositories(unit, connection, effect, told_at)
                     if not complete and service.repositories is not None:
-                        sync = Task(new_id(), TaskKind.SYNC_REPOSITORIES, connection.id, organization_id, now)
+                        due_at = await _next_unproven_sync(unit, connection, now) if effect.unproven else now
+                        sync = Task(new_id(), TaskKind.SYNC_REPOSITORIES, connection.id, organization_id, due_at)
                         await unit.tasks.put(sync)
-                        await unit.repository_syncs.want(connection.id, now)  # one that is running says too little
+                        if not effect.unproven:
+                            await unit.repository_syncs.want(connection.id, now)  # one that is running says too little
                 else:
                     events += _apply(effect, connection, service, told_at, now)
             if message.effects:
@@ -171,6 +175,13 @@ class WebhookProcessing:
             async with self._units_of_work.writing() as unit:
                 await unit.webhook_deliveries.save(kept)
                 await unit.commit()
+
+
+async def _next_unproven_sync(unit: UnitOfWork, connection: ServiceConnection, now: datetime) -> datetime:
+    """Now, or some time after the latest one: who makes reports up gets no call at the service for each."""
+    state = await unit.repository_syncs.find(connection.id)
+    latest = None if state is None else state.started_at or state.completed_at
+    return now if latest is None else max(now, latest + BETWEEN_UNPROVEN_SYNCS)
 
 
 def _told_at(kept: WebhookDelivery, message: WebhookMessage) -> datetime:

@@ -66,11 +66,15 @@ class ScopesChanged:
 
 @dataclass(frozen=True, slots=True)
 class RepositoriesChanged:
-    """Some were added, removed, renamed, archived. `sync`: the delivery doesn't say enough; list them anew."""
+    """Some were added, removed, renamed, archived. `sync`: the delivery doesn't say enough; list them anew.
+
+    `unproven`: anybody who has set up a hook may have made it up, so that it has no right to many syncs.
+    """
 
     present: Sequence[RemoteRepository] = ()
     removed_ids: Sequence[str] = ()
     sync: bool = False
+    unproven: bool = False
 
 
 WebhookEffect = Withdrawn | Suspended | Unsuspended | ScopesChanged | RepositoriesChanged

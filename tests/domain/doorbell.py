@@ -99,6 +99,6 @@ class DoorbellRepositories:
 def _effect(name: str, parts: dict[str, Any]) -> WebhookEffect:
     if name == RepositoriesChanged.__name__:
         present = [RemoteRepository(**remote) for remote in parts["present"]]
-        return RepositoriesChanged(present, parts["removed_ids"], parts["sync"])
+        return RepositoriesChanged(present, parts["removed_ids"], parts["sync"], parts["unproven"])
     effect: WebhookEffect = EFFECTS[name](**parts)
     return effect

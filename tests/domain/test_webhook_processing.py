@@ -21,6 +21,7 @@ from domain.entities.connection_status import TRANSITIONS, Cause, ConnectionStat
 from domain.entities.identifiers import new_id
 from domain.entities.organization import Organization
 from domain.entities.repository import Repository
+from domain.entities.repository_sync import RepositorySyncState
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
 from domain.entities.webhook_delivery import DeliveryState
@@ -38,7 +39,7 @@ from domain.services.webhooks import (
     Withdrawn,
 )
 from domain.task_outcome import Ended
-from domain.webhook_processing import MOST_TRIES, WebhookProcessing
+from domain.webhook_processing import BETWEEN_UNPROVEN_SYNCS, MOST_TRIES, WebhookProcessing
 from persistence.database import Database
 from persistence.tables import metadata
 from persistence.unit_of_work import SqlUnitsOfWork
@@ -286,6 +287,37 @@ async def test_what_a_delivery_doesnt_say_is_left_to_a_sync(hall: Hall) -> None:
     connection = await hall.connection()
     await hall.ring(RepositoriesChanged(sync=True))
     assert await hall.tasks(TaskKind.SYNC_REPOSITORIES) == [connection.id]
+
+
+async def test_a_report_that_anybody_may_have_made_up_brings_few_syncs(hall: Hall) -> None:
+    connection, now = await hall.connection(), hall.clock()
+    unproven = RepositoriesChanged(sync=True, unproven=True)
+
+    async def due() -> datetime:
+        async with hall.units.writing(hall.acme) as unit:
+            task = await unit.tasks.find(TaskKind.SYNC_REPOSITORIES, connection.id)
+            await unit.tasks.remove(connection.id)
+            await unit.commit()
+        assert task is not None
+        return task.due_at
+
+    async def synced(*, began: datetime | None, ended: datetime) -> None:
+        state = RepositorySyncState(hall.acme, connection.id, started_at=began, completed_at=ended)
+        async with hall.units.writing(hall.acme) as unit:
+            await unit.repository_syncs.save(state)
+            await unit.commit()
+
+    await hall.ring(unproven)
+    assert await due() - now < timedelta(seconds=10)
+    for began, ended in ((None, now), (now, now - timedelta(hours=1))):
+        await synced(began=began, ended=ended)
+        await hall.ring(unproven)
+        assert await due() == now + BETWEEN_UNPROVEN_SYNCS
+        await hall.ring(RepositoriesChanged(sync=True))
+        assert await due() - now < timedelta(seconds=10)
+    await synced(began=None, ended=now - BETWEEN_UNPROVEN_SYNCS)
+    await hall.ring(unproven)
+    assert await due() - now < timedelta(seconds=10)
 
 
 async def test_repositories_of_which_later_news_are_known_are_left_to_a_sync(hall: Hall) -> None:

@@ -5,7 +5,8 @@ Called by webhooks.py, calls nobody. It takes whatever a body holds: what can't 
 A hook belongs to a project, a group or the whole GitLab, and its delivery names the project and who acted. Neither is
 a connection: who acted may be connected by another team, which must not see what goes on in this project. So only a
 change of somebody's own membership or account, which system and group hooks tell of, is about a connection, and all
-that comes of it is that we look anew: whoever sets up a hook knows its secret, so a delivery proves nothing.
+that comes of it is that we look anew, and not for each one: whoever sets up a hook knows its secret, so a delivery
+proves nothing. For the same reason such a delivery brings no text and no address into anybody's feed.
 """
 
 import re
@@ -33,7 +34,10 @@ def read_event(name: str, body: Json) -> WebhookMessage:
     effects = _EFFECTS.get(kind, ())
     user = positive_id(document.get("user_id")) if kind in _ABOUT_AN_ACCOUNT else None
     keys = () if user is None else (account_key(user),)
-    return WebhookMessage(keys, effects, {"service": ID, "type": kind, **_shape(kind, document)})
+    shape = _shape(kind, document)
+    if kind in _ABOUT_AN_ACCOUNT:
+        shape = {part: said for part, said in shape.items() if part not in _WORDS}
+    return WebhookMessage(keys, effects, {"service": ID, "type": kind, **shape})
 
 
 def _shape(kind: str, document: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -95,8 +99,9 @@ _MEMBERSHIP: Final = {
 _ACCOUNT: Final = {"user_destroy", "user_rename"}
 _PROJECT: Final = {f"project_{verb}" for verb in ("create", "destroy", "rename", "transfer", "update")}
 _ABOUT_AN_ACCOUNT: Final = _MEMBERSHIP | _ACCOUNT
+_WORDS: Final = {"subject", "text", "url"}
 _EFFECTS: Final[Mapping[str, Sequence[WebhookEffect]]] = {
-    **dict.fromkeys(_MEMBERSHIP | _PROJECT, (RepositoriesChanged(sync=True),)),
+    **dict.fromkeys(_MEMBERSHIP | _PROJECT, (RepositoriesChanged(sync=True, unproven=True),)),
     **dict.fromkeys(_ACCOUNT, (ScopesChanged(),)),
 }
 _ACTIONS: Final = {

@@ -195,7 +195,7 @@ def test_a_change_of_membership_lists_that_persons_projects_anew(verb: str, what
     )
 
     assert keys == ["account:41"]
-    assert effects == [RepositoriesChanged(sync=True)]
+    assert effects == [RepositoriesChanged(sync=True, unproven=True)]
     assert event == {
         "service": "gitlab",
         "type": kind,
@@ -203,6 +203,20 @@ def test_a_change_of_membership_lists_that_persons_projects_anew(verb: str, what
         "actor": "johnsmith",
         "repository": "jsmith/storecloud",
     }
+
+
+def test_whoever_knows_a_hooks_secret_writes_nothing_into_the_feeds_of_others() -> None:
+    forged = {
+        "event_name": "user_add_to_team",
+        "user_id": 41,
+        "user_username": "support",
+        "object_attributes": {"title": "Sign in again", "url": "https://evil.example", "action": "open", "iid": 1},
+        "project": {"web_url": "https://evil.example/again"},
+    }
+    keys, _, event = read(forged)
+
+    assert keys == ["account:41"]
+    assert event == {"service": "gitlab", "type": "user_add_to_team", "action": "open", "actor": "support"}
 
 
 def test_a_deleted_person_is_looked_for_before_anything_is_believed() -> None:
@@ -215,7 +229,7 @@ def test_a_deleted_person_is_looked_for_before_anything_is_believed() -> None:
 def test_a_changed_project_names_nobodys_connection(kind: str) -> None:
     keys, effects, event = read({"event_name": kind, "project_id": 1, "path_with_namespace": "a/b", "user_id": 3})
 
-    assert (keys, effects) == ([], [RepositoriesChanged(sync=True)])
+    assert (keys, effects) == ([], [RepositoriesChanged(sync=True, unproven=True)])
     assert event["repository"] == "a/b"
 
 
