@@ -180,7 +180,7 @@ class RefreshFlight:
     async def _store_or_revoke(self, leased: _Leased, grant: Grant) -> Refreshed:
         try:
             stored = await self._store_now(leased, grant)
-        except NotFound:
+        except (NotFound, LeaseLost):
             await self._revoke(leased, grant)
             raise
         if not _share_a_token(stored.secret, grant.secret):
@@ -188,6 +188,7 @@ class RefreshFlight:
         return stored
 
     async def _store_now(self, leased: _Leased, grant: Grant) -> Refreshed:
+        """By the generation, whoever has the lease by now: the tokens of this one are no more, and these are."""
         async with self._units_of_work.writing(self._organization_id) as unit:
             connection = await unit.connections.get(self._connection_id)
             credential = await self._credential(unit)
@@ -195,7 +196,9 @@ class RefreshFlight:
                 return self._refreshed(credential)  # reconnected meanwhile; or stored by us, and we weren't told
             replaced, ended, now = credential.generation, credential.ends_at, self._clock()
             self._vault.replace(credential, _completed(grant, leased), None, now)
-            await self._save(unit, credential, replaced, connection)
+            if connection.status in ENDED:
+                raise LeaseLost  # somebody took it over and has found that this is its end
+            await unit.credentials.save(credential, replaces_generation=replaced)  # ending whatever lease there is
             following = refresh_task(credential, self._chance)
             if following is not None:
                 await unit.tasks.put(following)
@@ -207,23 +210,6 @@ class RefreshFlight:
             await unit.events.append([rotated], self._actor)
             await unit.commit()
         return Refreshed(credential.generation, grant.secret)
-
-    async def _save(
-        self, unit: UnitOfWork, credential: ServiceCredential, replaced: int, connection: ServiceConnection
-    ) -> None:
-        """By the lease, even one that is long over: as long as nobody else has it, nothing else can be stored.
-
-        Whoever took it over and gave it back has got nothing from the service. Raises LeaseLost where somebody has it,
-        or has found with it that the connection is at its end.
-        """
-        try:
-            await unit.credentials.save(credential, replaces_generation=replaced, lease=self._lease)
-        except LeaseLost:
-            now = self._clock()
-            taken = await unit.credentials.lease(connection.id, self._lease, generation=replaced, now=now, until=now)
-            if taken is not LeaseOutcome.TAKEN or connection.status in ENDED:
-                raise
-            await unit.credentials.save(credential, replaces_generation=replaced, lease=self._lease)
 
     async def _end(self, leased: _Leased, fault: ServiceFault, interrupted: bool) -> RefreshOutcome:
         """The service refuses the refresh token. Unless somebody has a newer one, the connection ends by that."""
@@ -266,7 +252,7 @@ class RefreshFlight:
         return RefreshFailed(fault, not_before=None if wait is None else now + timedelta(seconds=wait))
 
     async def _revoke(self, leased: _Leased, grant: Grant) -> None:
-        """The connection was deleted or reconnected meanwhile, and what it lived by revoked: so is what came of it."""
+        """The connection was deleted, reconnected or ended meanwhile: so what came of its old tokens is given back."""
         revocations = CredentialRevocations(self._units_of_work, self._catalogue, self._vault, self._clock)
         async with self._units_of_work.writing() as unit:
             entrusted = await revocations.entrust(
