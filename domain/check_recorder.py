@@ -44,6 +44,7 @@ class CheckRecorder:
         self._breakers = breakers
         self._measurements = measurements
         self._found: list[Checked] = []
+        self._waiting: Sequence[Checked] = ()  # for whether it is their service that fails
         self._come = asyncio.Event()
         self._full = asyncio.Event()
         self._ending = False
@@ -70,6 +71,8 @@ class CheckRecorder:
 
     async def give_back(self, dues: Sequence[DueCheck]) -> None:
         """Let other processes check these at once."""
+        if not dues:
+            return
         try:
             async with self._units_of_work.writing() as unit:
                 await unit.due_checks.put_off([(due, due.due_at) for due in dues])
@@ -79,7 +82,8 @@ class CheckRecorder:
 
     async def _keep_until_ended(self) -> None:
         while not self._ending or self._found:
-            await self._come.wait()
+            if not self._waiting:
+                await self._come.wait()
             if not self._ending:
                 await self._gather()
             self._come.clear()
@@ -87,7 +91,8 @@ class CheckRecorder:
             found, self._found = self._found[:BATCH], self._found[BATCH:]
             if self._found:
                 self.add(self._found.pop())
-            await self._keep(found)
+            await self._keep([*self._waiting, *found])
+        await self.give_back([checked.due for checked in self._waiting])
 
     async def _gather(self) -> None:
         try:
@@ -99,7 +104,7 @@ class CheckRecorder:
         await self._until_kept(lambda: self._record(found))
 
     async def _record(self, found: Sequence[Checked]) -> None:
-        found = await self._breakers.sift(found)
+        found, self._waiting = await self._breakers.sift(found)
         unchanged: list[UnchangedCheck] = []
         news: list[Checked] = []
         for checked in found:

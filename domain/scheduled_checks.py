@@ -4,8 +4,9 @@ What finds nothing new is noted by one statement for many; what is news goes thr
 its own, with its events. Either counts only while the lease with which the connection was claimed is still its own.
 """
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -38,6 +39,7 @@ class Checked:
     due: DueCheck
     diagnosis: Diagnosis
     generation: int
+    found_seconds: float = field(default_factory=time.monotonic)
 
     @property
     def check(self) -> HealthCheck:

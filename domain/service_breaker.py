@@ -34,6 +34,11 @@ class BreakerWindow:
         code, count = Counter(code for _, code in self._answers).most_common(1)[0]
         return code if code is not None and count >= SHARE * len(self._answers) else None
 
+    def is_open(self, now_seconds: float) -> bool:
+        """Whether a few answers more may show that the service is down: too few yet, and all of them failures."""
+        self.failing_as(now_seconds)
+        return len(self._answers) < LEAST and all(code is not None for _, code in self._answers)
+
     def clear(self) -> None:
         """Forget them: what was so before an incident says nothing about the time after it."""
         self._answers.clear()

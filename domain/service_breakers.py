@@ -27,6 +27,9 @@ from domain.services.catalogue import ServiceCatalogue
 from domain.services.service_fault import FaultKind, ServiceFault
 
 AT_ONCE: Final = 64
+PROOF_SECONDS: Final = 2.0
+PROOF_LATENCIES: Final = 1.5
+"""How long a failure waits for others before it is held against its connection: so long, and so often its latency."""
 FIRST_PROBE_AFTER: Final = timedelta(seconds=10)
 PROBE_EVERY: Final = timedelta(seconds=15)
 PROBE_LEASE: Final = timedelta(seconds=90)
@@ -51,6 +54,7 @@ class ServiceBreakers:
         chance: Callable[[], float],
         *,
         at_once: int = AT_ONCE,
+        proof_seconds: float = PROOF_SECONDS,
         measurements: Measurements = NO_MEASUREMENTS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,6 +67,7 @@ class ServiceBreakers:
         self._monotonic = monotonic
         self._windows: defaultdict[str, BreakerWindow] = defaultdict(BreakerWindow)
         self._paces: defaultdict[str, ServicePace] = defaultdict(lambda: ServicePace(at_once))
+        self._proof_seconds = proof_seconds
         self._measurements = measurements
         self._told: dict[str, str] = {}
         self._refreshed_at = float("-inf")
@@ -92,22 +97,31 @@ class ServiceBreakers:
         else:
             self._paces[service].failed()
 
-    async def sift(self, found: Sequence[Checked]) -> Sequence[Checked]:
-        """What is to be recorded of these. What tells of the service and not of the connections is put off.
+    async def sift(self, found: Sequence[Checked]) -> tuple[Sequence[Checked], Sequence[Checked]]:
+        """What is to be recorded of these, and what is to wait until it shows whether it is the service.
 
-        Raises ServiceUnavailable.
+        What tells of the service and not of the connections is put off. Raises ServiceUnavailable.
         """
         down = {service for service in {each.due.service for each in found} if await self._is_down_now(service, found)}
         kept: list[Checked] = []
+        waiting: list[Checked] = []
         postponed: list[DueCheck] = []
         for each in found:
-            if each.due.service in down and _failure(each) is not None:
+            if _failure(each) is None:
+                kept.append(each)
+            elif each.due.service in down:
                 postponed.append(each.due)
             else:
-                kept.append(each)
+                (waiting if self._may_be_the_service(each) else kept).append(each)
         if postponed:
             await self._put_off(postponed)
-        return kept
+        return kept, waiting
+
+    def _may_be_the_service(self, checked: Checked) -> bool:
+        """Whether to wait for others that fail, for as long as they are to be expected: those take as long as this."""
+        now = self._monotonic()
+        longest = self._proof_seconds + PROOF_LATENCIES * checked.check.latency_ms / 1000
+        return self._windows[checked.due.service].is_open(now) and now - checked.found_seconds < longest
 
     async def take_probe(self, service_id: str) -> tuple[ServiceIncident, DueCheck] | None:
         """A connection by which this process is to ask whether the service is back, if it is time for that.

@@ -103,7 +103,7 @@ class World:
 
     def worker(self, **limits: Any) -> HealthWorker:
         """What checks connections in one process."""
-        breakers = ServiceBreakers(self.units, self.catalogue, self.board, self.clock, lambda: 0.5)
+        breakers = ServiceBreakers(self.units, self.catalogue, self.board, self.clock, lambda: 0.5, proof_seconds=0.5)
         recorder = CheckRecorder(self.units, self.scheduled, breakers)
         limits = {"poll_seconds": 0.02, **limits}
         return HealthWorker(
