@@ -5,6 +5,7 @@ asks the database once; a block is good for less than a minute, so that what one
 to all.
 """
 
+import asyncio
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -54,6 +55,7 @@ class CallBudgets:
         self._clock = clock
         self._monotonic = monotonic
         self._held: OrderedDict[BudgetKey, _Held] = OrderedDict()
+        self._taking = asyncio.Lock()
 
     async def take(self, key: BudgetKey | None) -> ServiceFault | None:
         """One call; None where it may be made, else the fault that it would end with. Raises ServiceUnavailable."""
@@ -64,9 +66,15 @@ class CallBudgets:
 
     async def take_all(self, keys: Iterable[BudgetKey]) -> Mapping[BudgetKey, Refused]:
         """One call for each time that a key is given: of which keys how many are refused. Raises ServiceUnavailable."""
-        wanted = Counter(keys)
-        missing = {key: count for key, count in wanted.items() if not self._take_held(key, count)}
-        return await self._take_blocks(missing) if missing else {}
+        missing = self._not_held(Counter(keys))
+        if not missing:
+            return {}
+        async with self._taking:  # of many who ask at once, one takes a block for all
+            missing = self._not_held(missing)
+            return await self._take_blocks(missing) if missing else {}
+
+    def _not_held(self, wanted: Mapping[BudgetKey, int]) -> Mapping[BudgetKey, int]:
+        return {key: count for key, count in wanted.items() if not self._take_held(key, count)}
 
     def _take_held(self, key: BudgetKey, count: int) -> bool:
         held = self._held.get(key)
@@ -92,7 +100,9 @@ class CallBudgets:
         return refused
 
     def _hold(self, key: BudgetKey, block: Block, taken: int) -> None:
-        self._held[key] = _Held(block.calls - taken, self._monotonic() + GOOD_FOR_SECONDS)
+        left, now = self._held.get(key), self._monotonic()
+        calls = block.calls - taken + (left.calls if left is not None and left.until_seconds > now else 0)
+        self._held[key] = _Held(calls, now + GOOD_FOR_SECONDS)
         self._held.move_to_end(key)
         while len(self._held) > KEPT:
             self._held.popitem(last=False)

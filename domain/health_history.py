@@ -93,7 +93,7 @@ class HealthHistory:
         checks_before = min(today - self._checks_kept, kept.counted_until)
         days_before = min(today - DAYS_KEPT, kept.counted_until)
         has_old_days = kept.oldest_day_ended_at < days_before
-        has_old_checks = kept.oldest_check_at is not None and kept.oldest_check_at < checks_before
+        has_old_checks = kept.oldest_check_at is not None and kept.oldest_check_at < checks_before - REFERRED_TO
         while has_old_days or has_old_checks:
             async with self._units_of_work.writing() as unit:
                 forgotten = await unit.health_history.forget_checks(

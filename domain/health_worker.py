@@ -170,6 +170,7 @@ class HealthWorker:
             free = min(left, self._breakers.at_once(service) - busy[service])
             if free > 0:
                 room[service] = free
+                left -= free
         return room
 
     def _has_room(self) -> bool:

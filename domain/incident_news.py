@@ -3,15 +3,16 @@
 One event an organization, however many connections it has: it names one of them, and how many there are.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
 from domain.entities.event import Actor, ActorKind, ConnectionEventType, EventDraft
 from domain.entities.health import Json
+from domain.entities.identifiers import new_id
 from domain.entities.service_incident import ServiceIncident, ServiceStatus
-from domain.entities.task import Task
+from domain.entities.task import Task, TaskKind
 from domain.ports import UnitsOfWork
 from domain.services.catalogue import ServiceCatalogue
 from domain.task_outcome import Ended, TaskOutcome
@@ -28,31 +29,45 @@ class IncidentNews:
         self._clock = clock
 
     async def tell_down(self, task: Task) -> TaskOutcome:
-        """For tasks of the kind TELL_SERVICE_DOWN."""
-        return await self._tell(task.subject_id, ServiceStatus.DOWN)
+        """For tasks of the kind TELL_SERVICE_DOWN. What has ended meanwhile needn't be told."""
+        incident = await self._find(task.subject_id)
+        if incident is None or incident.ended_at is not None:
+            return Ended()
+        async for organization_id, connection_id, connections in self._affected(incident):
+            if connections:
+                await self._tell(incident, ServiceStatus.DOWN, organization_id, connection_id, connections)
+        ended = await self._find(task.subject_id)
+        if ended is not None and ended.ended_at is not None:  # those that heard of it last may have been left out
+            async with self._units_of_work.writing() as unit:
+                await unit.tasks.put(Task(new_id(), TaskKind.TELL_SERVICE_BACK, ended.id, None, self._clock()))
+                await unit.commit()
+        return Ended()
 
     async def tell_back(self, task: Task) -> TaskOutcome:
-        """For tasks of the kind TELL_SERVICE_BACK."""
-        return await self._tell(task.subject_id, ServiceStatus.OPERATIONAL)
-
-    async def _tell(self, incident_id: UUID, status: ServiceStatus) -> TaskOutcome:
-        async with self._units_of_work.reading() as unit:
-            incident = await unit.service_incidents.find(incident_id)
+        """For tasks of the kind TELL_SERVICE_BACK: whoever was told that it is down hears that it isn't any more."""
+        incident = await self._find(task.subject_id)
         if incident is None:
             return Ended()
+        async for organization_id, connection_id, connections in self._affected(incident):
+            await self._tell(incident, ServiceStatus.OPERATIONAL, organization_id, connection_id, connections)
+        return Ended()
+
+    async def _find(self, incident_id: UUID) -> ServiceIncident | None:
+        async with self._units_of_work.reading() as unit:
+            return await unit.service_incidents.find(incident_id)
+
+    async def _affected(self, incident: ServiceIncident) -> AsyncIterator[tuple[UUID, UUID, int]]:
         after: UUID | None = None
         while True:
             async with self._units_of_work.reading() as unit:
-                affected = await unit.service_incidents.affected(
-                    incident.service, after=after, limit=ORGANIZATIONS_AT_ONCE
-                )
-            for organization_id, connection_id, connections in affected:
-                await self._tell_one(incident, status, organization_id, connection_id, connections)
-                after = organization_id
-            if len(affected) < ORGANIZATIONS_AT_ONCE:
-                return Ended()
+                page = await unit.service_incidents.affected(incident.service, after=after, limit=ORGANIZATIONS_AT_ONCE)
+            for affected in page:
+                yield affected
+                after = affected[0]
+            if len(page) < ORGANIZATIONS_AT_ONCE:
+                return
 
-    async def _tell_one(
+    async def _tell(
         self,
         incident: ServiceIncident,
         status: ServiceStatus,
@@ -62,7 +77,6 @@ class IncidentNews:
     ) -> None:
         service = self._catalogue.find(incident.service)
         name = incident.service if service is None else service.name
-        event_id = uuid5(incident.id, f"{status} {organization_id}")
         data: dict[str, Json] = {
             "service": incident.service,
             "status": status.value,
@@ -73,7 +87,11 @@ class IncidentNews:
             "connections": connections,
         }
         async with self._units_of_work.writing(organization_id) as unit:
+            event_id = _event_id(incident, status, organization_id)
             if await unit.events.has(event_id):
+                return
+            told_down = await unit.events.has(_event_id(incident, ServiceStatus.DOWN, organization_id))
+            if status is ServiceStatus.OPERATIONAL and not told_down:
                 return
             draft = EventDraft(
                 ConnectionEventType.SERVICE_STATUS_CHANGED,
@@ -85,3 +103,7 @@ class IncidentNews:
             )
             await unit.events.append([draft], Actor(ActorKind.SERVICE, name))
             await unit.commit()
+
+
+def _event_id(incident: ServiceIncident, status: ServiceStatus, organization_id: UUID) -> UUID:
+    return uuid5(incident.id, f"{status} {organization_id}")

@@ -123,7 +123,7 @@ class ScheduledChecks:
             subject,
             organization_id=due.organization_id,
             connection_id=due.connection_id,
-            trigger=HealthCheckTrigger.SCHEDULE,
+            trigger=due.trigger,
         )
         return Checked(due, diagnosis, generation)
 

@@ -70,6 +70,7 @@ class ServiceBreakers:
         self._proof_seconds = proof_seconds
         self._measurements = measurements
         self._told: dict[str, str] = {}
+        self._ended_seconds: dict[str, float] = {}  # when the latest incident of a service was seen to be over
         self._refreshed_at = float("-inf")
 
     async def look(self) -> None:
@@ -89,8 +90,11 @@ class ServiceBreakers:
         return self._paces[service_id].at_once
 
     def observe(self, checked: Checked) -> None:
-        """Take note of an answer as soon as it is there."""
+        """Take note of an answer as soon as it is there, unless it was asked for before an incident ended."""
         service, failure = checked.due.service, _failure(checked)
+        asked_seconds = checked.found_seconds - checked.check.latency_ms / 1000
+        if not _was_asked(checked) or asked_seconds < self._ended_seconds.get(service, float("-inf")):
+            return
         self._windows[service].add(failure, self._monotonic())
         if failure is None:
             self._paces[service].answered()
@@ -129,10 +133,13 @@ class ServiceBreakers:
         Raises ServiceUnavailable.
         """
         incident, now = self._board.incident(service_id), self._clock()
-        if incident is None or incident.next_probe_at > now:
+        latest = now + 2 * PROBE_EVERY  # further ahead it is by the mistake of a clock
+        if incident is None or now < incident.next_probe_at <= latest:
             return None
         async with self._units_of_work.writing() as unit:
-            if not await unit.service_incidents.take_probe(incident.id, now, now + PROBE_EVERY * (1 + self._chance())):
+            if not await unit.service_incidents.take_probe(
+                incident.id, now, now + PROBE_EVERY * (1 + self._chance()), latest=latest
+            ):
                 return None
             claimed = await unit.due_checks.claim(service_id, now, now + PROBE_LEASE, 1, due_by=now + ANY_TIME)
             if not claimed:
@@ -149,7 +156,7 @@ class ServiceBreakers:
 
         Raises ServiceUnavailable.
         """
-        if _failure(checked) is not None:
+        if not _was_asked(checked) or _failure(checked) is not None:
             await self._put_off([checked.due])
             self._tell(incident.service, "OPEN")
             return False
@@ -158,15 +165,18 @@ class ServiceBreakers:
         async with self._units_of_work.writing() as unit:
             await self._end(unit, incident)
             await unit.commit()
-        self._windows[incident.service].clear()
         await self._refresh()
         _log.warning("%s answers again: the incident of %s is over.", incident.service, incident.started_at)
         return True
 
     async def _refresh(self) -> None:
+        were_down = {service.id for service in self._catalogue if self.is_down(service.id)}
         await self._board.refresh()
         for service in self._catalogue:
             if not self.is_down(service.id):
+                if service.id in were_down:
+                    self._windows[service.id].clear()
+                    self._ended_seconds[service.id] = self._monotonic()
                 self._tell(service.id, "CLOSED")
             elif self._told.get(service.id) != "HALF_OPEN":
                 self._tell(service.id, "OPEN")
@@ -184,17 +194,20 @@ class ServiceBreakers:
         if code is None:
             return False
         faults = (each.diagnosis.fault for each in found if each.due.service == service_id and _failure(each) == code)
-        await self._begin(service_id, code, next(faults, None))
+        fault = next(faults, None)
+        if fault is None:
+            return False
+        await self._begin(service_id, fault)
         return True
 
-    async def _begin(self, service_id: str, code: str, fault: ServiceFault | None) -> None:
+    async def _begin(self, service_id: str, fault: ServiceFault) -> None:
         service, now = self._catalogue.get_connected(service_id), self._clock()
         incident = ServiceIncident(
             id=new_id(),
             service=service.id,
             host=service.host,
-            code=code,
-            message=fault.message if fault is not None else f"{service.name} doesn't answer as it should.",
+            code=fault.code,
+            message=fault.message,
             started_at=now,
             next_probe_at=now + FIRST_PROBE_AFTER,
         )
@@ -202,7 +215,7 @@ class ServiceBreakers:
             if await unit.service_incidents.begin(incident):
                 await _put_task(unit, TaskKind.TELL_SERVICE_DOWN, incident.id, now)
                 await unit.commit()
-                _log.error("%s is down (%s): its checks wait until it is back.", service.id, code)
+                _log.error("%s is down (%s): its checks wait until it is back.", service.id, fault.code)
         await self._refresh()
 
     async def _end(self, unit: UnitOfWork, incident: ServiceIncident) -> None:
@@ -230,6 +243,12 @@ def _failure(checked: Checked) -> str | None:
     """The code of a failure that may be the service's own; None for an answer, whatever it says."""
     fault = checked.diagnosis.fault
     return fault.code if fault is not None and fault.kind in _OF_THE_SERVICE else None
+
+
+def _was_asked(checked: Checked) -> bool:
+    """Whether the service was called at all: not by a credential that doesn't open, nor while it takes no calls."""
+    fault = checked.diagnosis.fault
+    return checked.check.identity is not None if fault is None else fault.latency_ms is not None
 
 
 async def _put_task(unit: UnitOfWork, kind: TaskKind, incident_id: UUID, now: datetime) -> None:

@@ -140,7 +140,7 @@ class CallBudgetRepository(Protocol):
         """Take so many calls from each budget, or those that are left."""
 
     async def block(self, service: str, holder: str, until: datetime) -> None:
-        """Have nobody call for this account before that moment."""
+        """Have nobody call for this account before that moment, or a later one that is known."""
 
     async def forget(self, full_before: datetime, limit: int) -> int:
         """Remove those of which nothing was taken since; how many it were."""
@@ -157,16 +157,19 @@ class ServiceIncidentRepository(Protocol):
     async def begin(self, incident: ServiceIncident) -> bool:
         """False where there is one already, also where two are begun at once."""
 
-    async def take_probe(self, incident_id: UUID, now: datetime, next_probe_at: datetime) -> bool:
-        """Whether it is the caller who asks this time whether the service is back."""
+    async def take_probe(self, incident_id: UUID, now: datetime, next_probe_at: datetime, *, latest: datetime) -> bool:
+        """Whether it is the caller who asks this time whether the service is back.
+
+        It is time for that where the moment is past, or later than the latest that can be meant.
+        """
 
     async def end(self, incident_id: UUID, at: datetime) -> bool:
         """False where it has ended already."""
 
     async def affected(self, service: str, *, after: UUID | None, limit: int) -> Sequence[tuple[UUID, UUID, int]]:
-        """Organizations with connections that are checked, in the order of their ids, after `after`.
+        """Organizations that have or had connections to it, in the order of their ids, after `after`.
 
-        Each with one of these connections, and how many they are.
+        Each with one of its connections, and how many of them are checked.
         """
 
 

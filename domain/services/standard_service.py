@@ -22,7 +22,7 @@ class StandardService:
 
     name: str
     host: str = ""
-    allowance = CallAllowance(per_hour=3_600, at_once=60)
+    allowance = CallAllowance(per_hour=18_000, at_once=300)  # five a second: nobody has said less
     scopes: Sequence[ServiceScope] = ()
     required_scopes_description = "The scopes that this connection needs; it is shown as degraded while one is missing."
     authorization: Authorization | None = None

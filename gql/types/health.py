@@ -51,7 +51,9 @@ class HealthSeriesPoint:
     )
     checks: int = strawberry.field(description="How many checks began in it.")
     failures: int = strawberry.field(description="How many of them found it UNHEALTHY.")
-    latency: LatencyPercentiles | None = strawberry.field(description="How long they took; null where there were none.")
+    latency: LatencyPercentiles | None = strawberry.field(
+        description="How long they took; null where no call was made."
+    )
 
 
 Since = Annotated[datetime, strawberry.argument(description="From when on, such as a week ago.")]
@@ -93,7 +95,7 @@ class ConnectionHealth:
         answered_by_document()
 
     @strawberry.field(
-        description="How long its checks took; null where there were none. Where `since` lies within a day whose "
+        description="How long its checks took; null where none made a call. Where `since` lies within a day whose "
         "checks have been forgotten, all of that day's count."
     )
     def latency(self, since: Since) -> LatencyPercentiles | None:

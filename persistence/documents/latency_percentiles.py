@@ -66,10 +66,14 @@ def mark_of(latency: str) -> str:
 
 
 def ranked(counted: str) -> str:
-    """A select of latency marks, with how many are counted up to each, and in all, for each position."""
+    """A select of latency marks, with how many are counted up to each, and in all, for each position.
+
+    The mark 0 is of checks that called nobody.
+    """
     return (
         f"select h.position, h.mark, sum(sum(h.count)) over (partition by h.position order by h.mark) as so_far, "
-        f"sum(sum(h.count)) over (partition by h.position) as total from ({counted}) h group by h.position, h.mark"
+        f"sum(sum(h.count)) over (partition by h.position) as total from ({counted}) h where h.mark > 0 "
+        f"group by h.position, h.mark"
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import and_, delete, or_, select, true, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.entities.call_budget import Block, BudgetKey, CallAllowance
+from domain.schedule import LONGEST_WAIT
 from persistence.column_types import Timestamp
 from persistence.repositories.given_rows import given_rows
 from persistence.tables import call_budgets
@@ -36,7 +37,8 @@ class SqlCallBudgetRepository:
         full_at: dict[BudgetKey, datetime] = {}
         for key, (allowance, most) in wanted.items():
             known, blocked_until = kept[key]
-            blocks[key], full_at[key] = _taken(allowance, max(known, now), blocked_until, most, now)
+            emptiest = now + allowance.each * allowance.at_once  # later is a clock's mistake that has been mended since
+            blocks[key], full_at[key] = _taken(allowance, min(max(known, now), emptiest), blocked_until, most, now)
         changed = [key for key, moment in full_at.items() if moment != kept[key][0]]
         if changed:
             moments = {"full_at": (Timestamp(), [full_at[key] for key in changed])}
@@ -50,8 +52,10 @@ class SqlCallBudgetRepository:
 
     async def block(self, service: str, holder: str, until: datetime) -> None:
         """It is known already: the call that was refused has been taken from it."""
-        blocked = and_(_c.service == service, _c.holder == holder)
-        await self._transaction.execute(update(call_budgets).where(blocked).values(blocked_until=until))
+        shorter = or_(_c.blocked_until.is_(None), _c.blocked_until < until)
+        await self._transaction.execute(
+            update(call_budgets).where(_c.service == service, _c.holder == holder, shorter).values(blocked_until=until)
+        )
 
     async def forget(self, full_before: datetime, limit: int) -> int:
         """Those that have been full for long say nothing."""
@@ -82,7 +86,7 @@ def _taken(
     allowance: CallAllowance, full_at: datetime, blocked_until: datetime | None, most: int, now: datetime
 ) -> tuple[Block, datetime]:
     """The calls that are taken, and when the budget is full after that."""
-    if blocked_until is not None and blocked_until > now:
+    if blocked_until is not None and now < blocked_until <= now + LONGEST_WAIT:
         return Block(0, blocked_until), full_at
     left = allowance.at_once - -(-(full_at - now) // allowance.each)
     calls = max(0, min(left, most))

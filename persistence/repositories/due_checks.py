@@ -19,6 +19,7 @@ from persistence.repositories.service_credentials import credential_entity
 from persistence.tables import connection_health, health_checks, organizations, service_connections, service_credentials
 from persistence.transaction import Transaction
 
+LONGEST_LEASE = timedelta(minutes=10)
 _h, _c, _k = connection_health.c, service_connections.c, service_credentials.c
 _NOT_LEASED = {"lease": None, "leased_until": None}
 _KEY = tuple_(_h.organization_id, _h.connection_id)
@@ -212,7 +213,8 @@ def _is(organization_id: UUID, connection_id: UUID) -> ColumnElement[bool]:
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
-    return or_(_h.lease.is_(None), _h.leased_until <= now)
+    """Nobody has it, or not any more; who has it for impossibly long took it by a clock that was ahead."""
+    return or_(_h.lease.is_(None), _h.leased_until <= now, _h.leased_until > now + LONGEST_LEASE)
 
 
 def _of(columns: Any, organization_id: ColumnElement[Any], connection_id: ColumnElement[Any]) -> ColumnElement[bool]:

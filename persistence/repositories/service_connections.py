@@ -18,6 +18,8 @@ from persistence.repositories.tenant import Tenant
 from persistence.tables import connection_health, service_connections
 
 _c, _h = service_connections.c, connection_health.c
+_BOTH = [service_connections, connection_health]
+"""Locked together; their keys aren't, at which foreign keys look while checks of many connections are noted."""
 
 
 class SqlServiceConnectionRepository:
@@ -31,9 +33,7 @@ class SqlServiceConnectionRepository:
     async def get(self, connection_id: UUID) -> ServiceConnection:
         statement = self._one(connection_id)
         found = await self._read(
-            statement.with_for_update(of=[service_connections, connection_health])
-            if self._transaction.writes
-            else statement
+            statement.with_for_update(of=_BOTH, key_share=True) if self._transaction.writes else statement
         )
         if found is None:
             raise NotFound.connection()

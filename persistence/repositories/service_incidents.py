@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Text, cast, func, select, update
+from sqlalchemy import Row, Text, cast, func, or_, select, update
 
 from domain.entities.service_incident import ServiceIncident
 from persistence.repositories.insert_if_new import insert_if_new
@@ -36,10 +36,10 @@ class SqlServiceIncidentRepository:
     async def begin(self, incident: ServiceIncident) -> bool:
         return await insert_if_new(self._transaction, service_incidents, _values(incident))
 
-    async def take_probe(self, incident_id: UUID, now: datetime, next_probe_at: datetime) -> bool:
+    async def take_probe(self, incident_id: UUID, now: datetime, next_probe_at: datetime, *, latest: datetime) -> bool:
         taken = await self._transaction.execute(
             update(service_incidents)
-            .where(_c.id == incident_id, _c.ended_at.is_(None), _c.next_probe_at <= now)
+            .where(_c.id == incident_id, _c.ended_at.is_(None), or_(_c.next_probe_at <= now, _c.next_probe_at > latest))
             .values(next_probe_at=next_probe_at)
         )
         return taken.rowcount == 1
@@ -51,10 +51,10 @@ class SqlServiceIncidentRepository:
         return ended.rowcount == 1
 
     async def affected(self, service: str, *, after: UUID | None, limit: int) -> Sequence[tuple[UUID, UUID, int]]:
-        first = func.min(cast(_h.connection_id, Text))  # of ids themselves, PostgreSQL has no smallest
-        checked = select(_h.organization_id, first, func.count()).where(
-            _h.service == service, _h.next_check_at.is_not(None)
-        )
+        is_checked = _h.next_check_at.is_not(None)
+        of_checked = func.min(cast(_h.connection_id, Text)).filter(is_checked)  # ids themselves have no smallest
+        first = func.coalesce(of_checked, func.min(cast(_h.connection_id, Text)))
+        checked = select(_h.organization_id, first, func.count().filter(is_checked)).where(_h.service == service)
         if after is not None:
             checked = checked.where(_h.organization_id > after)
         rows: Any = await self._transaction.execute(

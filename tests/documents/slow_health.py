@@ -115,7 +115,7 @@ def _counts_of(day: Row) -> Counter[int]:
 
 
 def _percentiles(counts: Counter[int]) -> Row | None:
-    marks = sorted(counts.elements())
+    marks = sorted(mark for mark in counts.elements() if mark > 0)
     return {f"p{percent}_ms": marks[-(-len(marks) * percent // 100) - 1] for percent in (50, 95, 99)} if marks else None
 
 

@@ -194,6 +194,31 @@ async def test_a_check_on_demand_takes_what_the_running_one_finds(world: World) 
     assert await world.calls(token) == calls + 1
 
 
+async def test_a_check_that_a_webhook_asked_for_says_so(world: World) -> None:
+    created = await world.connect()
+    async with world.units.writing(world.organization_id) as unit:
+        connection = await unit.connections.get(created.id)
+        connection.check_soon(world.clock(), HealthCheckTrigger.WEBHOOK)
+        await unit.connections.save(connection, keep_version=True)
+        await unit.commit()
+    [check] = await _scheduled(world, created.id)
+    assert check["trigger"] == HealthCheckTrigger.WEBHOOK
+    assert (await world.events(created.id))[-1] is Type.HEALTH_CHECKED
+    world.clock.advance(minutes=6)
+    [following] = await _scheduled(world, created.id)
+    assert following["trigger"] == HealthCheckTrigger.SCHEDULE
+
+
+async def test_a_lease_by_a_clock_that_was_ahead_is_over(world: World) -> None:
+    created = await world.connect()
+    tomorrow = world.clock() + timedelta(days=1)
+    async with world.units.writing() as unit:
+        await unit.due_checks.claim("github", tomorrow, tomorrow + timedelta(minutes=1), 10)
+        await unit.commit()
+    world.clock.advance(minutes=6)
+    await _scheduled(world, created.id)
+
+
 async def test_a_clock_that_was_ahead_starves_nobody(world: World) -> None:
     created = await world.connect()
     world.clock.advance(days=2)

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import SCHEDULER, ConnectionEventType
@@ -15,9 +17,12 @@ from domain.entities.task import TaskKind
 from domain.incident_news import IncidentNews
 from domain.repository_sync import RepositorySync
 from domain.repository_sync_outcome import SyncStopped
+from domain.service_board import ServiceBoard
 from domain.service_breaker import LATEST, LEAST, BreakerWindow
+from domain.service_breakers import ServiceBreakers
 from domain.service_pace import FIRST, ServicePace
 from domain.services.service_fault import FaultKind
+from persistence.tables import service_credentials
 from tests.domain.many_connections import connect_many
 from tests.domain.world import World
 from tests.gql.waiting import eventually
@@ -120,6 +125,67 @@ async def test_each_organization_hears_of_it_once(world: World) -> None:
     assert told[0]["data"]["status"] == "DOWN"
     assert told[0]["data"]["connections"] == 41
     assert ConnectionEventType(told[0]["type"]) is ConnectionEventType.SERVICE_STATUS_CHANGED
+
+
+async def test_who_heard_that_it_is_down_hears_of_the_end_last(world: World) -> None:
+    async with _outage(world, 40):
+        [incident] = await world.rows("service_incidents")
+        async with world.units.reading() as unit:
+            down = await unit.tasks.find(TaskKind.TELL_SERVICE_DOWN, incident["id"])
+        assert down is not None
+        news = IncidentNews(world.units, world.catalogue, world.clock)
+        await news.tell_back(down)  # to nobody: nobody has heard of it
+        await news.tell_down(down)
+        async with world.units.writing() as unit:
+            assert await unit.service_incidents.end(incident["id"], world.clock())
+            await unit.commit()
+        await news.tell_back(down)
+        await news.tell_down(down)  # by a process that was slow
+    told = [row["data"]["status"] for row in await world.rows("connection_events") if "status" in row["data"]]
+    assert told == ["DOWN", "OPERATIONAL"]
+
+
+async def test_a_probe_that_calls_nobody_ends_nothing(world: World) -> None:
+    async with _outage(world, 40):
+        async with world.database.engine.begin() as database:
+            await database.execute(update(service_credentials).values(sealed="v1.nobody.opens-this"))
+        for _ in range(3):
+            world.clock.advance(seconds=40)
+            await eventually(partial(_was_probed, world))
+        assert (await world.rows("service_incidents"))[0]["ended_at"] is None
+
+
+async def test_an_incident_that_was_begun_by_a_clock_ahead_is_probed_all_the_same(world: World) -> None:
+    world.clock.advance(days=1)
+    async with _outage(world, 40):
+        await world.sandbox.set_down("github", False)
+        world.clock.ahead = timedelta()
+
+        async def over() -> bool:
+            return (await world.rows("service_incidents"))[0]["ended_at"] is not None
+
+        await eventually(over)
+
+
+async def test_what_was_asked_before_an_incident_ended_begins_no_other(world: World) -> None:
+    async with _outage(world, 40):
+        late = ServiceBreakers(world.units, world.catalogue, ServiceBoard(world.units), world.clock, lambda: 0.5)
+        async with world.units.writing() as unit:
+            dues = await unit.due_checks.claim("github", world.clock(), world.clock() + timedelta(minutes=1), 12)
+            await unit.commit()
+        failed = [await world.scheduled.check(due) for due in dues]
+        await late.look()
+        for each in failed:
+            late.observe(each)
+        await world.sandbox.set_down("github", False)
+        [incident] = await world.rows("service_incidents")
+        async with world.units.writing() as unit:
+            await unit.service_incidents.end(incident["id"], world.clock())
+            await unit.commit()
+    passed = await world.scheduled.check(dues[0])
+    kept, waiting = await late.sift([passed])
+    assert (kept, waiting) == ([passed], [])
+    assert len(await world.rows("service_incidents")) == 1
 
 
 async def test_a_handful_of_failing_connections_is_no_incident(world: World) -> None:

@@ -51,6 +51,21 @@ async def test_a_wait_holds_for_all_and_ends(units: SqlUnitsOfWork) -> None:
     assert (await _take(units, 1, until)).calls == 1
 
 
+async def test_a_longer_wait_is_not_shortened(units: SqlUnitsOfWork) -> None:
+    await _take(units, 1)
+    async with units.writing() as unit:
+        for seconds in (3_600, 30, -3_600):
+            await unit.call_budgets.block("github", KEY.holder, NOW + timedelta(seconds=seconds))
+        await unit.commit()
+    assert await _take(units, 1) == Block(0, NOW + timedelta(hours=1))
+
+
+async def test_what_was_taken_by_a_clock_that_was_ahead_is_there_again_soon(units: SqlUnitsOfWork) -> None:
+    await _take(units, 10, NOW + timedelta(days=1))
+    assert (await _take(units, 1)).calls == 0
+    assert (await _take(units, 10, NOW + timedelta(seconds=10))).calls == 10
+
+
 async def test_those_who_take_at_once_get_no_more_than_there_is(units: SqlUnitsOfWork) -> None:
     blocks = await asyncio.gather(*(_take(units, 3) for _ in range(8)))
     assert sum(block.calls for block in blocks) == 10
