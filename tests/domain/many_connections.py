@@ -1,8 +1,9 @@
 """Thousands of connections at once, each with a token that the sandbox knows, as checks leave them. For tests of what
-many of them do to a worker.
+many of them do to workers.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import insert
@@ -15,6 +16,7 @@ from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.secret import Secret
 from domain.services.authorization import Grant
+from persistence.database import Database
 from persistence.repositories.service_connection_rows import health_values, values
 from persistence.repositories.service_credentials import credential_values
 from persistence.tables import connection_health, service_connections, service_credentials
@@ -23,13 +25,27 @@ from tests.domain.world import World
 
 async def connect_many(world: World, token: Secret, count: int, *, service: str = "github") -> list[UUID]:
     """Connections of the world's organization, all by that token, all due for a check now."""
-    now, vault = world.clock(), CredentialVault(world.encryption)
-    account = ExternalAccount("583231", "acme-bot")
+    vault, account = CredentialVault(world.encryption), ExternalAccount("583231", "acme-bot")
+    return await store_many(
+        world.database, vault, world.organization_id, [(token, account)] * count, world.clock(), service=service
+    )
+
+
+async def store_many(
+    database: Database,
+    vault: CredentialVault,
+    organization_id: UUID,
+    tokens: Sequence[tuple[Secret, ExternalAccount]],
+    now: datetime,
+    *,
+    service: str = "github",
+) -> list[UUID]:
+    """A connection for each token, all due for a check now."""
     connections, credentials = [], []
-    for number in range(count):
+    for number, (token, account) in enumerate(tokens):
         connection = ServiceConnection.create(
             id=new_id(),
-            organization_id=world.organization_id,
+            organization_id=organization_id,
             service=service,
             name=f"{service} {number}",
             labels={},
@@ -44,8 +60,8 @@ async def connect_many(world: World, token: Secret, count: int, *, service: str 
         connection.health.next_check_at = now
         connections.append(connection)
         credentials.append(vault.create(connection, Grant(TokenSecret(token)), Identity(account), now))
-    async with world.database.engine.begin() as database:
-        await database.execute(insert(service_connections), [values(each) for each in connections])
-        await database.execute(insert(connection_health), [health_values(each) for each in connections])
-        await database.execute(insert(service_credentials), [credential_values(each) for each in credentials])
+    async with database.engine.begin() as transaction:
+        await transaction.execute(insert(service_connections), [values(each) for each in connections])
+        await transaction.execute(insert(connection_health), [health_values(each) for each in connections])
+        await transaction.execute(insert(service_credentials), [credential_values(each) for each in credentials])
     return [each.id for each in connections]
