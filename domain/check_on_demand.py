@@ -5,6 +5,7 @@ finds is the answer, so that nobody's click makes a second call.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,7 +30,7 @@ from domain.services.catalogue import ServiceCatalogue
 
 LEASE: Final = timedelta(seconds=45)
 """Longer than a call, a refresh and a second call take together."""
-LONGEST_WAIT: Final = timedelta(seconds=12)
+LONGEST_WAIT_SECONDS: Final = 12.0
 """For somebody else's check: a little more than a call may take. Then it is asked all the same."""
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 0.5
@@ -89,8 +90,8 @@ class ChecksOnDemand:
         self, organization_id: UUID, connection_id: UUID, before: HealthCheck | None
     ) -> HealthCheck | None:
         """What the check that is running finds; None if it takes too long, or found nothing that could be kept."""
-        pause_seconds, waits_until = FIRST_PAUSE_SECONDS, self._clock() + LONGEST_WAIT
-        while self._clock() < waits_until:
+        pause_seconds, waits_until_seconds = FIRST_PAUSE_SECONDS, time.monotonic() + LONGEST_WAIT_SECONDS
+        while time.monotonic() < waits_until_seconds:
             async with self._units_of_work.reading(organization_id) as unit:
                 leased = await unit.due_checks.is_leased(organization_id, connection_id, self._clock())
                 latest = await unit.health_checks.latest(connection_id)

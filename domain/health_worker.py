@@ -21,14 +21,10 @@ from domain.entities.service_incident import ServiceIncident
 from domain.errors import ServiceUnavailable
 from domain.measurements import NO_MEASUREMENTS, Measurements
 from domain.ports import UnitsOfWork
+from domain.schedule_repair import ScheduleRepair
 from domain.scheduled_checks import ScheduledChecks
 from domain.service_breakers import ServiceBreakers
 from domain.services.catalogue import ServiceCatalogue
-
-CLOCK_SET_BACK: Final = timedelta(seconds=30)
-"""By how much the clock has to have been set back for the schedule to be looked through."""
-BROUGHT_FORWARD_OVER: Final = timedelta(minutes=5)
-BROUGHT_FORWARD_AT_ONCE: Final = 1_000
 
 _log: Final = logging.getLogger(__name__)
 
@@ -70,17 +66,13 @@ class HealthWorker:
         self._recorder = recorder
         self._breakers = breakers
         self._clock = clock
-        self._chance = chance
         self._limits = limits
         self._measurements = measurements
-        self._monotonic = monotonic
+        self._repair = ScheduleRepair(units_of_work, clock, chance, limits.lease, monotonic)
         self._running: dict[asyncio.Task[None], DueCheck] = {}
         self._woken = asyncio.Event()
         self._backlog = False  # whether more was due than there was room for
         self._stopping = False
-        self._clock_ahead: float | None = (
-            None  # of `monotonic`, in seconds; None: the schedule wasn't looked through yet
-        )
 
     def hint(self) -> None:
         """Something may be due: look at once, instead of within `poll_seconds`."""
@@ -114,7 +106,7 @@ class HealthWorker:
             self._woken.clear()
             self._backlog = False
             try:
-                await self._mind_the_clock()
+                await self._repair.look()
                 await self._breakers.look()
                 await self._probe()
                 idle = not await self._claim(look_first=idle)
@@ -207,26 +199,6 @@ class HealthWorker:
             _log.exception("The health check of %s failed.", due.connection_id)
         else:
             self._recorder.add(checked)
-
-    async def _mind_the_clock(self) -> None:
-        """Where the clock has been set back, what was checked by the wrong one would wait for it to catch up."""
-        ahead = self._clock().timestamp() - self._monotonic()
-        if self._clock_ahead is None or self._clock_ahead - ahead > CLOCK_SET_BACK.total_seconds():
-            while await self._bring_forward() == BROUGHT_FORWARD_AT_ONCE:
-                pass
-        self._clock_ahead = ahead
-
-    async def _bring_forward(self) -> int:
-        now = self._clock()
-        async with self._units_of_work.writing() as unit:
-            brought = await unit.due_checks.bring_forward(
-                now,
-                checked_after=now + CLOCK_SET_BACK,
-                at=lambda: now + BROUGHT_FORWARD_OVER * self._chance(),
-                limit=BROUGHT_FORWARD_AT_ONCE,
-            )
-            await unit.commit()
-        return brought
 
     async def _drain(self) -> None:
         if not self._running:

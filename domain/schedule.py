@@ -22,6 +22,8 @@ LONGEST_BACK_OFF: Final = timedelta(hours=1)
 SHORTEST_BACK_OFF: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(days=1)
 """A service that says "not before next year" is asked again after this all the same."""
+FURTHEST_AHEAD: Final = timedelta(days=2)
+"""Further ahead than any check is scheduled, by the longest interval or wait."""
 
 _DOUBLINGS: Final = 16  # far past the longest back-off, and no overflow
 

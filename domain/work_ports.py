@@ -123,11 +123,19 @@ class DueCheckRepository(Protocol):
         """Have those of a service that are due checked at such moments instead; how many it were, `limit` at most."""
 
     async def bring_forward(
-        self, now: datetime, *, checked_after: datetime, at: Callable[[], datetime], limit: int
+        self,
+        now: datetime,
+        *,
+        checked_after: datetime,
+        due_after: datetime,
+        leased_after: datetime,
+        at: Callable[[], datetime],
+        limit: int,
     ) -> int:
-        """Have those checked at such moments that were checked after one to come: clocks have been set back since.
+        """Have those checked at such moments that were checked, or are due or leased, after ones that are to come.
 
-        How many it were, `limit` at most.
+        Clocks have been set back since: leases end, and waits that services asked for then. How many it were, `limit`
+        at most.
         """
 
 
@@ -141,6 +149,9 @@ class CallBudgetRepository(Protocol):
 
     async def block(self, service: str, holder: str, until: datetime) -> None:
         """Have nobody call for this account before that moment, or a later one that is known."""
+
+    async def fill(self, now: datetime) -> None:
+        """Have all of them full, and nobody wait: until when was said by a clock that has been set back since."""
 
     async def forget(self, full_before: datetime, limit: int) -> int:
         """Remove those of which nothing was taken since; how many it were."""

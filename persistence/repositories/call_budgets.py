@@ -57,6 +57,9 @@ class SqlCallBudgetRepository:
             update(call_budgets).where(_c.service == service, _c.holder == holder, shorter).values(blocked_until=until)
         )
 
+    async def fill(self, now: datetime) -> None:
+        await self._transaction.execute(delete(call_budgets).where(or_(_c.full_at > now, _c.blocked_until > now)))
+
     async def forget(self, full_before: datetime, limit: int) -> int:
         """Those that have been full for long say nothing."""
         over = (

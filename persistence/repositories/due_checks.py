@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, insert, literal, null, or_, select, tuple_, update
 
 from domain.entities.due_check import DueCheck, UnchangedCheck
 from domain.entities.health import HealthCheckTrigger, HealthStatus, Verdict
@@ -134,13 +134,29 @@ class SqlDueCheckRepository:
         return await self._reschedule(overdue, at, limit)
 
     async def bring_forward(
-        self, now: datetime, *, checked_after: datetime, at: Callable[[], datetime], limit: int
+        self,
+        now: datetime,
+        *,
+        checked_after: datetime,
+        due_after: datetime,
+        leased_after: datetime,
+        at: Callable[[], datetime],
+        limit: int,
     ) -> int:
-        ahead = and_(_h.checked_at > checked_after, _h.next_check_at.is_not(None))
-        return await self._reschedule(ahead, at, limit, checked_at=now)
+        checked, leased = _h.checked_at > checked_after, _h.leased_until > leased_after
+        ahead = and_(_h.next_check_at.is_not(None), or_(checked, leased, _h.next_check_at > due_after))
+        return await self._reschedule(
+            ahead,
+            at,
+            limit,
+            checked_at=case((checked, literal(now, Timestamp())), else_=_h.checked_at),
+            rate_limit_blocked_until=case((checked, null()), else_=_h.rate_limit_blocked_until),
+            lease=case((leased, null()), else_=_h.lease),
+            leased_until=case((leased, null()), else_=_h.leased_until),
+        )
 
     async def _reschedule(
-        self, which: ColumnElement[bool], at: Callable[[], datetime], limit: int, **values: datetime
+        self, which: ColumnElement[bool], at: Callable[[], datetime], limit: int, **values: ColumnElement[Any]
     ) -> int:
         found = await self._transaction.execute(
             select(_h.organization_id, _h.connection_id).where(which).limit(limit).with_for_update(skip_locked=True)

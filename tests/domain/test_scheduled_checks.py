@@ -217,18 +217,3 @@ async def test_a_lease_by_a_clock_that_was_ahead_is_over(world: World) -> None:
         await unit.commit()
     world.clock.advance(minutes=6)
     await _scheduled(world, created.id)
-
-
-async def test_a_clock_that_was_ahead_starves_nobody(world: World) -> None:
-    created = await world.connect()
-    world.clock.advance(days=2)
-    await _scheduled(world, created.id)
-    world.clock.ahead = timedelta()
-
-    async def brought_forward() -> bool:
-        known = await world.known(created.id)
-        assert known.health.next_check_at is not None
-        return known.health.next_check_at < world.clock() + timedelta(minutes=10)
-
-    async with world.worker().working():
-        await eventually(brought_forward)

@@ -4,7 +4,7 @@ Used by the tests of ServiceConnectionManager and UserService.
 """
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -101,9 +101,9 @@ class World:
             self.admin, self.organization_id, "github", TokenSecret(token or await self.token()), **arguments
         )
 
-    def worker(self, **limits: Any) -> HealthWorker:
+    def worker(self, *, chance: Callable[[], float] = lambda: 0.5, **limits: Any) -> HealthWorker:
         """What checks connections in one process."""
-        breakers = ServiceBreakers(self.units, self.catalogue, self.board, self.clock, lambda: 0.5, proof_seconds=0.5)
+        breakers = ServiceBreakers(self.units, self.catalogue, self.board, self.clock, chance, proof_seconds=0.5)
         recorder = CheckRecorder(self.units, self.scheduled, breakers)
         limits = {"poll_seconds": 0.02, **limits}
         return HealthWorker(
@@ -113,7 +113,7 @@ class World:
             recorder,
             breakers,
             self.clock,
-            lambda: 0.5,
+            chance,
             limits=WorkerLimits(**limits),
         )
 
