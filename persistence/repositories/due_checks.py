@@ -83,35 +83,14 @@ class SqlDueCheckRepository:
         return (await self._transaction.execute(held)).scalar_one_or_none() == due.lease
 
     async def note_unchanged(self, checks: Sequence[UnchangedCheck]) -> int:
-        if not checks:
-            return 0
-        given = given_rows(
-            self._transaction,
-            {
-                **_leases([check.due for check in checks]),
-                "next_check_at": (Timestamp(), [check.next_check_at for check in checks]),
-                "started_at": (Timestamp(), [check.started_at for check in checks]),
-                "latency_ms": (_h.latency_ms.type, [check.latency_ms for check in checks]),
-                **_rate_limits(checks),
-            },
-        )
-        noted = await self._transaction.execute(
-            update(connection_health)
-            .where(_given(given))
-            .values(
-                checked_at=given.c.started_at,
-                next_check_at=given.c.next_check_at,
-                latency_ms=given.c.latency_ms,
-                **{name: given.c[name] for name in _RATE_LIMIT},
-                **_NOT_LEASED,
-            )
-            .returning(_h.organization_id, _h.connection_id)
-        )
-        kept = {(row.organization_id, row.connection_id) for row in noted}
-        await self._add_to_history(
-            [check for check in checks if (check.due.organization_id, check.due.connection_id) in kept]
-        )
-        return len(kept)
+        """Of several checks of one connection, at most one is its lease's: each is asked for by itself."""
+        kept = 0
+        while checks:
+            once = {(check.due.organization_id, check.due.connection_id): check for check in checks}
+            kept += await self._note_unchanged(list(once.values()))
+            noted = {check.id for check in once.values()}
+            checks = [check for check in checks if check.id not in noted]
+        return kept
 
     async def put_off(self, postponed: Sequence[tuple[DueCheck, datetime]]) -> None:
         if not postponed:
@@ -154,6 +133,35 @@ class SqlDueCheckRepository:
             lease=case((leased, null()), else_=_h.lease),
             leased_until=case((leased, null()), else_=_h.leased_until),
         )
+
+    async def _note_unchanged(self, checks: Sequence[UnchangedCheck]) -> int:
+        given = given_rows(
+            self._transaction,
+            {
+                **_leases([check.due for check in checks]),
+                "next_check_at": (Timestamp(), [check.next_check_at for check in checks]),
+                "started_at": (Timestamp(), [check.started_at for check in checks]),
+                "latency_ms": (_h.latency_ms.type, [check.latency_ms for check in checks]),
+                **_rate_limits(checks),
+            },
+        )
+        noted = await self._transaction.execute(
+            update(connection_health)
+            .where(_given(given))
+            .values(
+                checked_at=given.c.started_at,
+                next_check_at=given.c.next_check_at,
+                latency_ms=given.c.latency_ms,
+                **{name: given.c[name] for name in _RATE_LIMIT},
+                **_NOT_LEASED,
+            )
+            .returning(_h.organization_id, _h.connection_id)
+        )
+        kept = {(row.organization_id, row.connection_id) for row in noted}
+        await self._add_to_history(
+            [check for check in checks if (check.due.organization_id, check.due.connection_id) in kept]
+        )
+        return len(kept)
 
     async def _reschedule(
         self, which: ColumnElement[bool], at: Callable[[], datetime], limit: int, **values: ColumnElement[Any]

@@ -6,6 +6,7 @@ from uuid import UUID
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.credential import CredentialKind, ServiceCredential
 from domain.entities.event import ConnectionEventType, EventDraft
+from domain.entities.health import HealthCheck, HealthCheckTrigger, HealthStatus, Verdict
 from domain.entities.identifiers import new_id
 from domain.entities.repository import Repository
 from domain.entities.service_connection import ServiceConnection
@@ -52,6 +53,21 @@ def credential(connection: ServiceConnection) -> ServiceCredential:
         generation=1,
         created_at=NOW,
         rotated_at=NOW,
+    )
+
+
+def health_check(connection: ServiceConnection) -> HealthCheck:
+    return HealthCheck(
+        id=new_id(),
+        organization_id=connection.organization_id,
+        connection_id=connection.id,
+        status=HealthStatus.HEALTHY,
+        verdict=Verdict.PASSED,
+        message=None,
+        started_at=NOW,
+        latency_ms=1,
+        trigger=HealthCheckTrigger.MANUAL,
+        probes=(),
     )
 
 

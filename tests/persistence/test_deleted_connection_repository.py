@@ -6,13 +6,12 @@ from uuid import UUID
 import pytest
 
 from domain.entities.event import SCHEDULER
-from domain.entities.health import ExternalAccount, HealthCheck, HealthCheckTrigger, HealthStatus, Verdict
+from domain.entities.health import ExternalAccount
 from domain.entities.health_day import HealthDay
-from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.work_ports import ConnectionKey
 from persistence.unit_of_work import SqlUnitsOfWork
-from tests.persistence.entities import NOW, repository, service_connection
+from tests.persistence.entities import NOW, health_check, repository, service_connection
 
 pytestmark = pytest.mark.anyio
 
@@ -31,21 +30,6 @@ async def stored(units: SqlUnitsOfWork, organization_id: UUID, name: str) -> Ser
         await unit.events.append([connection.created()], SCHEDULER)
         await unit.commit()
     return connection
-
-
-def health_check(connection: ServiceConnection) -> HealthCheck:
-    return HealthCheck(
-        id=new_id(),
-        organization_id=connection.organization_id,
-        connection_id=connection.id,
-        status=HealthStatus.HEALTHY,
-        verdict=Verdict.PASSED,
-        message=None,
-        started_at=NOW,
-        latency_ms=1,
-        trigger=HealthCheckTrigger.MANUAL,
-        probes=(),
-    )
 
 
 async def delete(units: SqlUnitsOfWork, connection: ServiceConnection) -> None:
