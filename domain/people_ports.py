@@ -19,6 +19,12 @@ class OrganizationRepository(Protocol):
 
     async def find_by_slug(self, slug: str) -> Organization | None: ...
 
+    async def get(self, organization_id: UUID) -> Organization:
+        """Holds it against other writers in a unit that writes. Raises NotFound."""
+
+    async def save(self, organization: Organization) -> None:
+        """Store it with a version of one more. Raises VersionConflict if it isn't as it was read."""
+
     async def owning_connection(self, connection_id: UUID) -> UUID | None:
         """The id of the organization that a connection belongs to; None for a deleted one, too."""
 

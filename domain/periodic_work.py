@@ -26,6 +26,7 @@ def periodic_work(
     process_webhook: Work,
     tell_service_down: Work,
     tell_service_back: Work,
+    bring_checks_forward: Work,
     forget_flows: Work,
     forget_deliveries: Work,
     forget_deleted_connections: Work,
@@ -35,7 +36,7 @@ def periodic_work(
     forget_health_checks: Work,
     forget_events: Work,
 ) -> Mapping[TaskKind, PlannedWork]:
-    """The table. What has no next turn is put where its reason arises: a new credential, a deletion, a webhook."""
+    """The table. What has no next turn is put where its reason arises: a new credential, a deletion, a webhook …"""
     return {
         # Which kind: who does it, for how long it is leased at a time, how many at once in a process, how often again.
         TaskKind.REFRESH_CREDENTIAL: PlannedWork(refresh_credential, _seconds(60), 8),
@@ -45,6 +46,7 @@ def periodic_work(
         TaskKind.PROCESS_WEBHOOK: PlannedWork(process_webhook, _seconds(30), 8),
         TaskKind.TELL_SERVICE_DOWN: PlannedWork(tell_service_down, _seconds(60), 1),
         TaskKind.TELL_SERVICE_BACK: PlannedWork(tell_service_back, _seconds(60), 1),
+        TaskKind.BRING_CHECKS_FORWARD: PlannedWork(bring_checks_forward, _seconds(60), 1),
         TaskKind.FORGET_FLOWS: PlannedWork(forget_flows, _seconds(60), 1, _EVERY_TEN_MINUTES, whole_server=True),
         TaskKind.FORGET_DELIVERIES: PlannedWork(forget_deliveries, _seconds(60), 1, _HOURLY, whole_server=True),
         TaskKind.FORGET_DELETED_CONNECTIONS: PlannedWork(

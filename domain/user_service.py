@@ -1,6 +1,7 @@
 """UserService: people, organizations, memberships and keys, and who it is that sends a token.
 
-Called by the mutations (`create_organization`), the command line (`issue_api_key`) and every request (`authenticate`).
+Called by the mutations (`create_organization`, `update_organization`), the command line (`issue_api_key`) and every
+request (`authenticate`).
 """
 
 import asyncio
@@ -13,14 +14,17 @@ from weakref import WeakValueDictionary
 
 from domain.api_key import ParsedApiKey, generate_api_key, parse_api_key
 from domain.api_key_uses import ApiKeyUses
+from domain.authorization import authorize
 from domain.entities.identifiers import new_id
 from domain.entities.organization import Organization
+from domain.entities.task import Task, TaskKind
 from domain.entities.text import clean_name
-from domain.entities.user import ApiKey, Membership, Role, User, Viewer
+from domain.entities.user import Action, ApiKey, Membership, Role, User, Viewer
 from domain.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
 from domain.idempotency import IdempotentCall
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.secret import Secret
+from domain.unset import UNSET, Unset
 from domain.viewer_cache import ViewerCache
 
 UNAUTHENTICATED: Final = "This needs a valid API key of this server, sent as 'Authorization: Bearer tether_…'."
@@ -79,6 +83,32 @@ class UserService:
                 if earlier is None:
                     raise
                 return await _created_before(unit, earlier)
+
+    async def update_organization(
+        self,
+        viewer: Viewer,
+        organization_id: UUID,
+        *,
+        name: str | Unset | None = UNSET,
+        check_interval_seconds: int | Unset | None = UNSET,
+        expected_version: int | None = None,
+    ) -> Organization:
+        """Change what is given. Where connections are to be checked more often, they are from now on.
+
+        Raises NotFound, Forbidden, VersionConflict and InvalidInput.
+        """
+        async with self._units_of_work.writing() as unit:
+            await authorize(unit, viewer, organization_id, Action.MANAGE_ORGANIZATION)
+            organization = await unit.organizations.get(organization_id)
+            organization.expect(expected_version)
+            now, before = self._clock(), organization.check_interval
+            if organization.update(name=name, check_interval_seconds=check_interval_seconds, now=now):
+                await unit.organizations.save(organization)
+                if organization.check_interval < before:
+                    kind = TaskKind.BRING_CHECKS_FORWARD
+                    await unit.tasks.put(Task(new_id(), kind, organization.id, organization.id, now))
+                await unit.commit()
+        return organization
 
     async def issue_api_key(
         self,

@@ -122,6 +122,14 @@ class DueCheckRepository(Protocol):
     async def spread(self, service: str, now: datetime, *, at: Callable[[], datetime], limit: int) -> int:
         """Have those of a service that are due checked at such moments instead; how many it were, `limit` at most."""
 
+    async def bring_within(
+        self, organization_id: UUID, now: datetime, latest: datetime, *, at: Callable[[], datetime], limit: int
+    ) -> int:
+        """Have those of an organization that are due later than `latest` checked at such moments.
+
+        Except those that their services keep away by now. How many it were, `limit` at most.
+        """
+
     async def bring_forward(
         self,
         now: datetime,

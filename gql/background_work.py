@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from domain.check_intervals import CheckIntervals
 from domain.check_recorder import CheckRecorder
 from domain.credential_revocation import CredentialRevocations
 from domain.credential_vault import CredentialVault
@@ -78,6 +79,7 @@ def _runner(tether: Tether) -> Runner:
             process_webhook=tether.webhooks.run,
             tell_service_down=news.tell_down,
             tell_service_back=news.tell_back,
+            bring_checks_forward=CheckIntervals(units_of_work, clock, random.random).bring_forward,
             forget_flows=forget_flows,
             forget_deliveries=retention.forget_deliveries,
             forget_deleted_connections=retention.forget_deleted_connections,

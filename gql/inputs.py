@@ -144,6 +144,17 @@ class UpdateRepositoryInput:
     )
 
 
+@strawberry.input(description="What to change of an organization. What isn't given stays as it is.")
+class UpdateOrganizationInput:
+    organization_id: strawberry.ID = strawberry.field(description="Which one.")
+    name: str | None = strawberry.field(default=strawberry.UNSET, description="Its new name for people.")
+    check_interval_seconds: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="How often to check its connections while all is well: every 60 to 86,400 seconds.",
+    )
+    expected_version: int | None = strawberry.field(default=None, description=_EXPECTED_VERSION)
+
+
 @strawberry.input(description="A new organization.")
 class CreateOrganizationInput:
     slug: str = strawberry.field(description="Its name in addresses: a-z, 0-9 and `-`, such as `acme`.")

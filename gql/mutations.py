@@ -29,6 +29,7 @@ AuthorizeConnection = Annotated[inputs.AuthorizeConnectionInput, strawberry.argu
 CompleteAuthorization = Annotated[inputs.CompleteAuthorizationInput, strawberry.argument(description="What to finish.")]
 SyncRepositories = Annotated[inputs.SyncRepositoriesInput, strawberry.argument(description="What to bring up to date.")]
 UpdateRepository = Annotated[inputs.UpdateRepositoryInput, strawberry.argument(description="What to choose.")]
+UpdateOrganization = Annotated[inputs.UpdateOrganizationInput, strawberry.argument(description="What to change.")]
 CreateOrganization = Annotated[inputs.CreateOrganizationInput, strawberry.argument(description="What to create.")]
 
 
@@ -205,6 +206,20 @@ class Mutation:
             return payloads.CreateOrganizationPayload(organization_id=organization.id)
 
         return await _outcome(payloads.CreateOrganizationPayload, created())
+
+    @strawberry.mutation(description="Change an organization's name, or how often its connections are checked.")
+    async def update_organization(self, info: Info, input: UpdateOrganization) -> payloads.UpdateOrganizationPayload:
+        async def updated() -> payloads.UpdateOrganizationPayload:
+            organization = await info.context.users.update_organization(
+                info.context.viewer,
+                arguments.organization_id(input.organization_id),
+                name=arguments.given(input.name),
+                check_interval_seconds=arguments.given(input.check_interval_seconds),
+                expected_version=input.expected_version,
+            )
+            return payloads.UpdateOrganizationPayload(organization_id=organization.id)
+
+        return await _outcome(payloads.UpdateOrganizationPayload, updated())
 
 
 async def _outcome(payload: type[Outcome], work: Awaitable[Outcome]) -> Outcome:

@@ -131,6 +131,15 @@ class UpdateRepositoryPayload(Payload):
         return document(None if self.repository_id is None else roots.node(Kind.REPOSITORY, self.repository_id))
 
 
+@strawberry.type(description="The outcome of updateOrganization.")
+class UpdateOrganizationPayload(Payload):
+    organization_id: strawberry.Private[UUID | None] = None
+
+    @strawberry.field(description="The organization as it is now; null if nothing was done.")
+    def organization(self) -> Organization | None:
+        return document(None if self.organization_id is None else roots.organization_by_id(self.organization_id))
+
+
 @strawberry.type(description="The outcome of createOrganization.")
 class CreateOrganizationPayload(Payload):
     organization_id: strawberry.Private[UUID | None] = None

@@ -3,11 +3,16 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from domain.entities.health import USUAL_INTERVAL
 from domain.entities.text import clean_name
-from domain.errors import InvalidInput
+from domain.errors import InvalidInput, VersionConflict
+from domain.unset import UNSET, Unset
+
+SHORTEST_INTERVAL: Final = timedelta(minutes=1)
+LONGEST_INTERVAL: Final = timedelta(days=1)
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -36,3 +41,35 @@ class Organization:
                 ("input", "slug"),
             )
         return cls(id, slug, clean_name(name, ("input", "name")), now, now)
+
+    def expect(self, version: int | None) -> None:
+        """Raise VersionConflict unless the caller decided on what is stored now (None: they don't mind)."""
+        if version is not None and version != self.version:
+            raise VersionConflict(self.version)
+
+    def update(
+        self, *, name: str | Unset | None, check_interval_seconds: int | Unset | None, now: datetime
+    ) -> tuple[str, ...]:
+        """Take what a member edits; which attributes have changed. Raises InvalidInput."""
+        wanted = {
+            "name": self.name if name is UNSET else clean_name(name or "", ("input", "name")),
+            "check_interval": self.check_interval
+            if check_interval_seconds is UNSET
+            else _clean_interval(check_interval_seconds),
+        }
+        changed = tuple(what for what, value in wanted.items() if getattr(self, what) != value)
+        for what in changed:
+            setattr(self, what, wanted[what])
+        if changed:
+            self.updated_at = now
+        return changed
+
+
+def _clean_interval(seconds: int | None) -> timedelta:
+    shortest, longest = (round(interval.total_seconds()) for interval in (SHORTEST_INTERVAL, LONGEST_INTERVAL))
+    if seconds is None or not shortest <= seconds <= longest:
+        raise InvalidInput(
+            f"Connections can be checked every {shortest} to {longest:,} seconds, a minute to a day.",
+            ("input", "checkIntervalSeconds"),
+        )
+    return timedelta(seconds=seconds)

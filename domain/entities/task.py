@@ -18,6 +18,7 @@ class TaskKind(StrEnum):
     PROCESS_WEBHOOK = "PROCESS_WEBHOOK"  # subject: the delivery
     TELL_SERVICE_DOWN = "TELL_SERVICE_DOWN"  # subject: the incident
     TELL_SERVICE_BACK = "TELL_SERVICE_BACK"  # subject: the incident
+    BRING_CHECKS_FORWARD = "BRING_CHECKS_FORWARD"  # subject: the organization
     FORGET_FLOWS = "FORGET_FLOWS"  # of the whole server, as the next ones
     FORGET_DELIVERIES = "FORGET_DELIVERIES"
     FORGET_DELETED_CONNECTIONS = "FORGET_DELETED_CONNECTIONS"

@@ -53,6 +53,10 @@ class Organization(Node):
     slug: str = strawberry.field(description="Its name in addresses, such as `acme`.")
     name: str = strawberry.field(description="Its name for people, such as `Acme Inc.`.")
     created_at: datetime = strawberry.field(description="When it was created.")
+    check_interval_seconds: int = strawberry.field(
+        description="How often its connections are checked while all is well, give or take a tenth."
+    )
+    version: int = strawberry.field(description="Grows with each change: see `expectedVersion` of updateOrganization.")
     viewer_role: Role = strawberry.field(description="What the viewer may do here.")
     connection_summary: ConnectionSummary = strawberry.field(description="Totals over its connections.")
     event_cursor: str = strawberry.field(

@@ -351,6 +351,8 @@ ORGANIZATION: Shape = Shape(
         "slug": Text("slug"),
         "name": Text("name"),
         "createdAt": Moment("created_at"),
+        "checkIntervalSeconds": Number("check_interval_seconds"),
+        "version": Number("version"),
         "viewerRole": Computed(viewer_role),
         "connections": Page(
             "ServiceConnection",

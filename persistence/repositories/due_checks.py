@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, insert, literal, null, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, insert, literal, not_, null, or_, select, tuple_, update
 
 from domain.entities.due_check import DueCheck, UnchangedCheck
 from domain.entities.health import HealthCheckTrigger, HealthStatus, Verdict
@@ -111,6 +111,14 @@ class SqlDueCheckRepository:
     async def spread(self, service: str, now: datetime, *, at: Callable[[], datetime], limit: int) -> int:
         overdue = and_(_h.service == service, _h.next_check_at <= now, _is_free(now))
         return await self._reschedule(overdue, at, limit)
+
+    async def bring_within(
+        self, organization_id: UUID, now: datetime, latest: datetime, *, at: Callable[[], datetime], limit: int
+    ) -> int:
+        blocked = and_(_h.rate_limit_blocked_until.is_not(None), _h.rate_limit_blocked_until > now)
+        used_up = and_(func.coalesce(_h.rate_limit_remaining, 1) == 0, func.coalesce(_h.rate_limit_reset_at, now) > now)
+        late = and_(_h.organization_id == organization_id, _h.next_check_at > latest, not_(or_(blocked, used_up)))
+        return await self._reschedule(late, at, limit)
 
     async def bring_forward(
         self,

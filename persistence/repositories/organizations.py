@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, insert, select
+from sqlalchemy import ColumnElement, and_, exists, insert, select, update
 
 from domain.entities.organization import Organization
-from domain.errors import NameTaken
+from domain.errors import NameTaken, NotFound, VersionConflict
 from persistence.repositories.insert_if_new import insert_if_new
 from persistence.tables import event_counters, organizations, repositories, service_connections, service_credentials
 from persistence.transaction import Transaction
@@ -30,6 +30,23 @@ class SqlOrganizationRepository:
 
     async def find_by_slug(self, slug: str) -> Organization | None:
         return await self._one(_c.slug == slug)
+
+    async def get(self, organization_id: UUID) -> Organization:
+        found = await self._one(_c.id == organization_id, lock=self._transaction.writes)
+        if found is None:
+            raise NotFound.organization()
+        return found
+
+    async def save(self, organization: Organization) -> None:
+        version = organization.version + 1
+        saved = await self._transaction.execute(
+            update(organizations)
+            .where(_c.id == organization.id, _c.version == organization.version)
+            .values({**_values(organization), "version": version})
+        )
+        if saved.rowcount == 0:
+            raise VersionConflict((await self.get(organization.id)).version)
+        organization.version = version
 
     async def owning_connection(self, connection_id: UUID) -> UUID | None:
         found = await self._transaction.execute(
@@ -97,24 +114,18 @@ class SqlOrganizationRepository:
 
     async def _insert(self, organization: Organization) -> bool:
         """False if the slug is taken."""
-        values = {
-            "id": organization.id,
-            "slug": organization.slug,
-            "name": organization.name,
-            "created_at": organization.created_at,
-            "updated_at": organization.updated_at,
-            "version": organization.version,
-            "check_interval_seconds": round(organization.check_interval.total_seconds()),
-        }
-        if not await insert_if_new(self._transaction, organizations, values):
+        if not await insert_if_new(self._transaction, organizations, _values(organization)):
             return False
         await self._transaction.execute(
             insert(event_counters).values(organization_id=organization.id, epoch=1, sequence=0, pruned_sequence=0)
         )
         return True
 
-    async def _one(self, condition: ColumnElement[bool]) -> Organization | None:
-        row: Any = (await self._transaction.execute(select(organizations).where(condition))).one_or_none()
+    async def _one(self, condition: ColumnElement[bool], *, lock: bool = False) -> Organization | None:
+        statement = select(organizations).where(condition)
+        if lock:
+            statement = statement.with_for_update(key_share=True)  # its connections needn't wait
+        row: Any = (await self._transaction.execute(statement)).one_or_none()
         if row is None:
             return None
         return Organization(
@@ -126,3 +137,15 @@ class SqlOrganizationRepository:
             version=row.version,
             check_interval=timedelta(seconds=row.check_interval_seconds),
         )
+
+
+def _values(organization: Organization) -> dict[str, Any]:
+    return {
+        "id": organization.id,
+        "slug": organization.slug,
+        "name": organization.name,
+        "created_at": organization.created_at,
+        "updated_at": organization.updated_at,
+        "version": organization.version,
+        "check_interval_seconds": round(organization.check_interval.total_seconds()),
+    }

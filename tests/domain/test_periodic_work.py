@@ -278,6 +278,7 @@ def test_the_table_names_every_kind_of_work() -> None:
         process_webhook=work,
         tell_service_down=work,
         tell_service_back=work,
+        bring_checks_forward=work,
         forget_flows=work,
         forget_deliveries=work,
         forget_deleted_connections=work,

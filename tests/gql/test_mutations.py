@@ -320,6 +320,37 @@ async def test_create_organization_makes_its_creator_the_owner(server: TetherSer
     }
 
 
+async def test_update_organization_changes_what_is_given(server: TetherServer) -> None:
+    client = await server.member(Role.OWNER)
+    selection, id_ = "organization { name checkIntervalSeconds version }", await server.organization_id()
+    found = await client.data(
+        "query ($id: ID!) { node(id: $id) { ... on Organization { name checkIntervalSeconds version } } }", id=id_
+    )
+    assert found["node"] == {"name": "acme", "checkIntervalSeconds": 300, "version": 1}
+
+    for given, changed in (
+        ({"checkIntervalSeconds": 60, "expectedVersion": 1}, {"checkIntervalSeconds": 60, "version": 2}),
+        ({"name": " Acme Inc. "}, {"name": "Acme Inc.", "version": 3}),
+        ({"name": "Acme Inc.", "checkIntervalSeconds": 60}, {}),
+        ({}, {}),
+    ):
+        found["node"] |= changed
+        updated = await client.mutate("updateOrganization", selection, organizationId=id_, **given)
+        assert updated == {"organization": found["node"], "userErrors": []}
+
+    stale = await client.user_error("updateOrganization", organizationId=id_, name="Other", expectedVersion=1)
+    assert (stale["code"], stale["field"]) == ("VERSION_CONFLICT", ["input", "expectedVersion"])
+    for seconds in (59, 86_401, 0, -60, None):
+        error = await client.user_error("updateOrganization", organizationId=id_, checkIntervalSeconds=seconds)
+        assert (error["code"], error["field"]) == ("INVALID_INPUT", ["input", "checkIntervalSeconds"])
+        assert error["message"] == "Connections can be checked every 60 to 86,400 seconds, a minute to a day."
+    error = await client.user_error("updateOrganization", organizationId=id_, name=None)
+    assert error["field"] == ["input", "name"]
+    for unknown in ("x", "org_01a2075a-50af-7430-8051-9f31049c3439"):
+        error = await client.user_error("updateOrganization", organizationId=unknown, name="Other")
+        assert error["code"] == "NOT_FOUND"
+
+
 async def test_a_creation_that_is_sent_again_with_its_idempotency_key_gives_what_it_created(
     server: TetherServer,
 ) -> None:

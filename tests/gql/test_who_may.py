@@ -41,6 +41,7 @@ async def test_without_a_token_nothing_is_told(shared_server: TetherServer) -> N
         '{ organization(by: {slug: "acme"}) { id } }',
         "{ services { id } }",
         'mutation { createOrganization(input: {slug: "a", name: "A"}) { userErrors { code } } }',
+        'mutation { updateOrganization(input: {organizationId: "x"}) { userErrors { code } } }',
         'mutation { updateConnection(input: {connectionId: "x"}) { userErrors { code } } }',
         'mutation { updateConnectionStatus(input: {connectionId: "x", status: ACTIVE}) { userErrors { code } } }',
         'mutation { deleteConnection(input: {connectionId: "x"}) { userErrors { code } } }',
@@ -127,13 +128,14 @@ WHO = [Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER]
             Role.ADMIN,
             {"service": "github", "credential": {"token": {"token": "sandbox-github-acme"}}},
         ),
+        ("updateOrganization", Role.ADMIN, {"checkIntervalSeconds": 600}),
     ],
 )
 async def test_each_mutation_takes_its_role_and_the_role_below_it_changes_nothing(
     shared_server: TetherServer, field: str, needed: Role, members: dict[str, Any]
 ) -> None:
     connection = await shared_server.connect(await shared_server.member(Role.OWNER))
-    if field == "createConnection":
+    if field in {"createConnection", "updateOrganization"}:
         given = {"organizationId": await shared_server.organization_id(), **members}
     else:
         given = {"connectionId": connection["id"], **members}
@@ -144,14 +146,14 @@ async def test_each_mutation_takes_its_role_and_the_role_below_it_changes_nothin
         if role.covers(needed):
             assert (await client.data(mutation, input=given))[field] == {"userErrors": []}
             break
-        before = await shared_server.rows("connection_events")
+        before = [await shared_server.rows(table) for table in ("connection_events", "organizations")]
         answer = await client.execute(mutation, input=given)
         assert answer.error == (
             "FORBIDDEN",
             f"This takes the role {needed} in the organization; you act in it as {role}.",
         )
         assert answer.body["data"] is None
-        assert await shared_server.rows("connection_events") == before
+        assert [await shared_server.rows(table) for table in ("connection_events", "organizations")] == before
 
 
 @pytest.mark.parametrize("role", WHO)

@@ -10,7 +10,7 @@ import pytest
 from domain.entities.identifiers import new_id
 from domain.entities.organization import Organization
 from domain.entities.user import ApiKey, Membership, Role, User
-from domain.errors import NameTaken
+from domain.errors import NameTaken, NotFound, VersionConflict
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.persistence.entities import NOW
 
@@ -27,6 +27,21 @@ async def test_an_organization_is_found_by_id_and_slug(units: SqlUnitsOfWork) ->
         assert await unit.organizations.find_by_slug("acme") == organization
         assert await unit.organizations.find(new_id()) is None
         assert await unit.organizations.find_by_slug("globex") is None
+
+
+async def test_a_changed_organization_is_saved_unless_another_was_faster(units: SqlUnitsOfWork, acme: UUID) -> None:
+    async with units.writing() as unit:
+        organization = await unit.organizations.get(acme)
+        stale = replace(organization)
+        organization.name, organization.check_interval = "Acme Inc.", timedelta(hours=1)
+        await unit.organizations.save(organization)
+        assert organization.version == 2
+        assert await unit.organizations.find(acme) == organization
+        with pytest.raises(VersionConflict) as conflict:
+            await unit.organizations.save(stale)
+        assert conflict.value.current_version == 2
+        with pytest.raises(NotFound):
+            await unit.organizations.get(new_id())
 
 
 async def test_a_slug_is_given_once(units: SqlUnitsOfWork, acme: UUID) -> None:
