@@ -111,4 +111,5 @@ _NOTHING = {
     "syncRepositories": "connection { id } added updated removed unchanged complete",
     "updateRepository": "repository { id }",
     "createOrganization": "organization { id }",
+    "updateOrganization": "organization { id }",
 }

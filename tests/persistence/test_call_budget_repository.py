@@ -1,12 +1,17 @@
 """Call budgets on both databases: what is taken is gone for everybody, and comes back with time."""
 
 import asyncio
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.entities.call_budget import Block, BudgetKey, CallAllowance
 from persistence.database import Database
+from persistence.repositories.call_budgets import _taken
 from persistence.unit_of_work import SqlUnitsOfWork
 
 pytestmark = pytest.mark.anyio
@@ -78,3 +83,77 @@ async def test_what_has_been_full_for_long_is_forgotten(units: SqlUnitsOfWork, d
         assert await unit.call_budgets.forget(NOW + timedelta(hours=1), 10) == 1
         await unit.commit()
     assert (await _take(units, 10)).calls == 10
+
+
+async def test_a_clock_that_was_set_back_finds_all_of_them_full(units: SqlUnitsOfWork) -> None:
+    await _take(units, 10, NOW + timedelta(hours=5))
+    await _take(units, 1, NOW - timedelta(hours=5), OTHER)
+    async with units.writing() as unit:
+        await unit.call_budgets.block("github", OTHER.holder, NOW + timedelta(hours=5))
+        await unit.call_budgets.fill(NOW)
+        await unit.commit()
+    assert (await _take(units, 10)).calls == 10
+    assert (await _take(units, 10, key=OTHER)).calls == 10
+
+
+@dataclass
+class SlowBucket:
+    """The same, by fractions of calls that come back one moment after the other."""
+
+    allowance: CallAllowance
+    now: datetime = NOW
+    level: Fraction = Fraction(0)
+    taken: list[tuple[datetime, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.level = Fraction(self.allowance.at_once)
+
+    def wait(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.level = min(Fraction(self.allowance.at_once), self.level + self._calls_in(timedelta(seconds=seconds)))
+
+    def take(self, most: int) -> int:
+        calls = min(most, int(self.level))
+        self.level -= calls
+        self.taken.append((self.now, calls))
+        return calls
+
+    def most_in_any_window(self) -> Fraction:
+        """Of what was taken, less what had come back meanwhile."""
+        return max(
+            sum(calls for at, calls in self.taken[first : last + 1]) - self._calls_in(end - begin)
+            for last, (end, _) in enumerate(self.taken)
+            for first, (begin, _) in enumerate(self.taken[: last + 1])
+        )
+
+    def _calls_in(self, time: timedelta) -> Fraction:
+        microsecond = timedelta(microseconds=1)
+        return Fraction(time // microsecond, self.allowance.each // microsecond)
+
+
+@given(
+    per_hour=st.integers(1, 100_000),
+    at_once=st.integers(1, 50),
+    turns=st.lists(st.tuples(st.integers(0, 400), st.integers(1, 60)), min_size=1, max_size=12),
+)
+def test_never_are_more_taken_than_there_are_and_never_fewer(
+    per_hour: int, at_once: int, turns: list[tuple[int, int]]
+) -> None:
+    allowance, full_at = CallAllowance(per_hour, at_once), NOW
+    slow = SlowBucket(allowance)
+    for seconds, most in turns:
+        slow.wait(seconds)
+        block, full_at = _taken(allowance, max(full_at, slow.now), None, most, slow.now)
+        assert block.calls == slow.take(most)
+        if block.again_at > slow.now:
+            assert slow.level < 1
+            assert _left(allowance, full_at, block.again_at) == 1
+            assert _left(allowance, full_at, block.again_at - timedelta(microseconds=1)) == 0
+        else:
+            assert slow.level >= 1
+    assert slow.most_in_any_window() <= at_once
+
+
+def _left(allowance: CallAllowance, full_at: datetime, at: datetime) -> int:
+    """How many could be taken then."""
+    return _taken(allowance, max(full_at, at), None, allowance.at_once, at)[0].calls
