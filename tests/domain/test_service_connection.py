@@ -20,6 +20,7 @@ from domain.entities.health import (
     HealthProbe,
     HealthStatus,
     Identity,
+    Json,
     ProbeOutcome,
     Remedy,
     ServiceRateLimit,
@@ -59,6 +60,7 @@ def a_check(
     account: ExternalAccount | None = None,
     scopes: tuple[str, ...] | None = ("repo",),
     rate_limit: ServiceRateLimit | None = None,
+    trigger: HealthCheckTrigger = HealthCheckTrigger.SCHEDULE,
 ) -> HealthCheck:
     outcome = {Verdict.PASSED: ProbeOutcome.PASSED, Verdict.INCONCLUSIVE: ProbeOutcome.WARNED}.get(
         verdict, ProbeOutcome.FAILED
@@ -81,7 +83,7 @@ def a_check(
         message=None,
         started_at=at,
         latency_ms=5,
-        trigger=HealthCheckTrigger.SCHEDULE,
+        trigger=trigger,
         probes=probes,
         identity=identity,
         rate_limit=rate_limit,
@@ -435,13 +437,22 @@ class StatusMachine(RuleBasedStateMachine):
         self.now = START
         self.failures_in_a_row = 0
         self.paused = False  # by a member, whatever the service does
+        self.found: Verdict | None = None  # by the latest check that counts; each verdict is another finding here
+        self.health = HealthStatus.UNKNOWN
+        self.next_trigger = HealthCheckTrigger.SCHEDULE
 
-    @rule(verdict=st.sampled_from(Verdict), account=st.sampled_from([ACME, GLOBEX, None]))
-    def check(self, verdict: Verdict, account: ExternalAccount | None) -> None:
+    @rule(
+        verdict=st.sampled_from(Verdict),
+        account=st.sampled_from([ACME, GLOBEX, None]),
+        trigger=st.sampled_from([each for each in HealthCheckTrigger if each is not HealthCheckTrigger.CONNECT]),
+    )
+    def check(self, verdict: Verdict, account: ExternalAccount | None, trigger: HealthCheckTrigger) -> None:
         before, known = self.connection.status, self.connection.external_account
-        suspended = self.connection.suspended
-        drafts = record(self.connection, a_check(verdict, at=self.now, account=account))
+        suspended, found = self.connection.suspended, self.found
+        check = a_check(verdict, at=self.now, account=account, trigger=trigger)
+        drafts = record(self.connection, check)
         self.took(before, drafts, Cause.SERVICE if suspended else Cause.CHECK)
+        self.told(drafts, check, news=trigger is not HealthCheckTrigger.SCHEDULE or verdict is not found)
         if verdict is Verdict.PASSED:
             self.failures_in_a_row = 0
         elif verdict is not Verdict.INCONCLUSIVE:
@@ -463,8 +474,10 @@ class StatusMachine(RuleBasedStateMachine):
     def reconnect(self) -> None:
         before, suspended = self.connection.status, self.connection.suspended
         account = self.connection.external_account or ACME
-        drafts = record(self.connection, a_check(Verdict.PASSED, at=self.now, account=account), reconnect=True)
+        check = a_check(Verdict.PASSED, at=self.now, account=account, trigger=HealthCheckTrigger.CONNECT)
+        drafts = record(self.connection, check, reconnect=True)
         self.took(before, drafts, Cause.SERVICE if suspended else Cause.RECONNECT)
+        self.told(drafts, check, news=True)
         self.failures_in_a_row = 0
         paused = before is Status.INACTIVE and not suspended
         assert self.connection.status is (Status.INACTIVE if paused else Status.ACTIVE)
@@ -475,6 +488,8 @@ class StatusMachine(RuleBasedStateMachine):
         told_at = self.now - timedelta(minutes=minutes_ago)
         drafts = report(self.connection, after, told_at=told_at, now=self.now)
         self.took(before, drafts, Cause.SERVICE)
+        assert self.connection.health.next_check_at == (self.now if self.connection.checkable else None)
+        self.next_trigger = HealthCheckTrigger.WEBHOOK
         if self.connection.status is not before:
             assert self.connection.status is after
             assert after is not Status.ACTIVE or suspended
@@ -495,6 +510,60 @@ class StatusMachine(RuleBasedStateMachine):
                 self.connection.set_status(to, reason=None, now=self.now)
             assert self.connection.status is before
 
+    @rule(
+        verdict=st.sampled_from(Verdict),
+        trigger=st.sampled_from(HealthCheckTrigger),
+        minutes_ago=st.integers(1, 5),
+    )
+    def come_late(self, verdict: Verdict, trigger: HealthCheckTrigger, minutes_ago: int) -> None:
+        """What began before the latest check is history only, and told unless it was only its turn and nothing new."""
+        known = self.connection.health.checked_at
+        if known is None:
+            return
+        before = replace(self.connection, health=replace(self.connection.health))
+        check = a_check(verdict, at=known - timedelta(minutes=minutes_ago), account=ACME, trigger=trigger)
+        drafts = record(self.connection, check, now=self.now)
+        assert self.connection == before
+        news = trigger is not HealthCheckTrigger.SCHEDULE or verdict is not self.found
+        assert [draft.type for draft in drafts] == [Type.HEALTH_CHECKED] * news
+
+    @rule(trigger=st.sampled_from([HealthCheckTrigger.USE, HealthCheckTrigger.WEBHOOK]))
+    def be_wanted(self, trigger: HealthCheckTrigger) -> None:
+        """A real call or a webhook says that something may have changed."""
+        self.connection.check_soon(self.now, trigger)
+        self.next_trigger = trigger
+        assert self.connection.health.next_check_at == (self.now if self.connection.checkable else None)
+
+    @rule(scopes=st.sampled_from([("repo",), ("repo", "workflow")]))
+    def edit(self, scopes: tuple[str, ...]) -> None:
+        """Other settings are judged by the next check, which finds news whatever it finds."""
+        due, settings = self.connection.health.next_check_at, {"requiredScopes": list[Json](scopes)}
+        changes = self.connection.settings != settings
+        drafts = self.connection.update(
+            name=self.connection.name,
+            labels={},
+            settings=dict[str, Json](settings),
+            required_scopes=scopes,
+            missing_scopes=(),
+            now=self.now,
+        )
+        assert [draft.type for draft in drafts] == [Type.UPDATED] * changes
+        if changes:
+            assert self.connection.health.finding is None
+            assert self.connection.health.next_check_at == (None if due is None else self.now)
+
+    def told(self, drafts: list[EventDraft], check: HealthCheck, *, news: bool) -> None:
+        """What came of a check that counts: it is told where it is news, and is what later ones are compared with."""
+        types = [draft.type for draft in drafts]
+        assert (Type.HEALTH_CHECKED in types) is news
+        assert (Type.HEALTH_CHANGED in types) is (check.status is not self.health)
+        assert all(draft.health_check_id == check.id for draft in drafts)
+        health = self.connection.health
+        assert (health.diagnosis_id, health.diagnosed_at, health.checked_at) == (check.id, self.now, self.now)
+        assert health.finding == (check.finding if self.connection.status is Status.ACTIVE else None)
+        self.found, self.health = check.verdict, check.status
+        self.next_trigger = HealthCheckTrigger.SCHEDULE
+
     def took(self, before: Status, drafts: list[EventDraft], cause: Cause) -> None:
         """Every change of status is a step that this cause may take, with its reason, told by exactly one event."""
         changes = [draft.status_change for draft in drafts if draft.type is Type.STATUS_CHANGED]
@@ -514,6 +583,16 @@ class StatusMachine(RuleBasedStateMachine):
     @invariant()
     def failures_are_counted(self) -> None:
         assert self.connection.health.consecutive_failures == self.failures_in_a_row
+
+    @invariant()
+    def the_reason_of_the_next_check_is_the_latest_one(self) -> None:
+        assert self.connection.health.next_trigger is self.next_trigger
+
+    @invariant()
+    def only_where_all_is_well_may_a_check_find_nothing_new(self) -> None:
+        if self.connection.health.finding is not None:
+            assert (self.connection.status, self.connection.health.status) == (Status.ACTIVE, HealthStatus.HEALTHY)
+            assert self.failures_in_a_row == 0
 
     @invariant()
     def what_a_member_paused_stays_so_and_is_not_due(self) -> None:
