@@ -142,7 +142,7 @@ class ServiceBreakers:
             ):
                 return None
             claimed = await unit.due_checks.claim(service_id, now, now + PROBE_LEASE, 1, due_by=now + ANY_TIME)
-            if not claimed:
+            if not claimed and await unit.due_checks.next_due([service_id]) is None:
                 await self._end(unit, incident)  # nobody is left to suffer from it
             await unit.commit()
         await self._refresh()

@@ -89,6 +89,36 @@ async def test_checks_go_on_spread_out_when_the_service_is_back(world: World) ->
     assert {row["health_status"] for row in await world.rows("service_connections")} <= {"HEALTHY", "UNHEALTHY"}
 
 
+async def test_a_service_is_not_back_because_somebody_else_has_all_its_connections(world: World) -> None:
+    async with _outage(world, 30):
+        world.clock.advance(minutes=10)
+        until = world.clock() + timedelta(minutes=30)  # as of a worker that was killed
+        async with world.units.writing() as unit:
+            await unit.due_checks.claim("github", world.clock(), until, 100, due_by=until)
+            await unit.commit()
+        for _ in range(3):
+            world.clock.advance(minutes=1)
+            await eventually(partial(_was_probed, world))
+        [incident] = await world.rows("service_incidents")
+        assert incident["ended_at"] is None
+
+
+async def test_an_incident_ends_with_the_last_connection_that_suffers_from_it(world: World) -> None:
+    async with _outage(world, 30):
+        async with world.units.writing(world.organization_id) as unit:
+            for connection in await unit.connections.list():
+                connection.set_status(ConnectionStatus.INACTIVE, reason=None, now=world.clock())
+                await unit.connections.save(connection)
+            await unit.commit()
+        world.clock.advance(minutes=1)
+
+        async def over() -> bool:
+            [incident] = await world.rows("service_incidents")
+            return incident["ended_at"] is not None
+
+        await eventually(over)
+
+
 async def test_whoever_calls_with_stored_credentials_spares_a_service_that_is_down(world: World) -> None:
     created = await world.connect()
     async with _outage(world, 50):
