@@ -4,7 +4,7 @@ Reached as `unit.due_checks`.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,10 +12,16 @@ from sqlalchemy import ColumnElement, Row, and_, case, func, insert, literal, no
 
 from domain.entities.due_check import DueCheck, UnchangedCheck
 from domain.entities.health import HealthCheckTrigger, HealthStatus, Verdict
-from persistence.column_types import Identifier, Timestamp
+from persistence.column_types import Timestamp
+from persistence.repositories.due_check_rows import (
+    RATE_LIMIT,
+    due_check,
+    history_of,
+    keys_of,
+    leases_of,
+    rate_limits_of,
+)
 from persistence.repositories.given_rows import given_rows
-from persistence.repositories.service_connection_rows import rate_limit, rate_limit_values
-from persistence.repositories.service_credentials import credential_entity
 from persistence.tables import connection_health, health_checks, organizations, service_connections, service_credentials
 from persistence.transaction import Transaction
 
@@ -23,7 +29,6 @@ LONGEST_LEASE = timedelta(minutes=10)
 _h, _c, _k = connection_health.c, service_connections.c, service_credentials.c
 _NOT_LEASED = {"lease": None, "leased_until": None}
 _KEY = tuple_(_h.organization_id, _h.connection_id)
-_RATE_LIMIT = tuple(rate_limit_values(None))
 
 
 class SqlDueCheckRepository:
@@ -96,7 +101,7 @@ class SqlDueCheckRepository:
         if not postponed:
             return
         moments = {"next_check_at": (Timestamp(), [at for _, at in postponed])}
-        given = given_rows(self._transaction, {**_leases([due for due, _ in postponed]), **moments})
+        given = given_rows(self._transaction, {**leases_of([due for due, _ in postponed]), **moments})
         await self._transaction.execute(
             update(connection_health).where(_given(given)).values(next_check_at=given.c.next_check_at, **_NOT_LEASED)
         )
@@ -146,11 +151,11 @@ class SqlDueCheckRepository:
         given = given_rows(
             self._transaction,
             {
-                **_leases([check.due for check in checks]),
+                **leases_of([check.due for check in checks]),
                 "next_check_at": (Timestamp(), [check.next_check_at for check in checks]),
                 "started_at": (Timestamp(), [check.started_at for check in checks]),
                 "latency_ms": (_h.latency_ms.type, [check.latency_ms for check in checks]),
-                **_rate_limits(checks),
+                **rate_limits_of(checks),
             },
         )
         noted = await self._transaction.execute(
@@ -160,7 +165,7 @@ class SqlDueCheckRepository:
                 checked_at=given.c.started_at,
                 next_check_at=given.c.next_check_at,
                 latency_ms=given.c.latency_ms,
-                **{name: given.c[name] for name in _RATE_LIMIT},
+                **{name: given.c[name] for name in RATE_LIMIT},
                 **_NOT_LEASED,
             )
             .returning(_h.organization_id, _h.connection_id)
@@ -180,7 +185,7 @@ class SqlDueCheckRepository:
         keys = found.all()
         if keys:
             moments = {"next_check_at": (Timestamp(), [at() for _ in keys])}
-            given = given_rows(self._transaction, {**_keys(keys), **moments})
+            given = given_rows(self._transaction, {**keys_of(keys), **moments})
             await self._transaction.execute(
                 update(connection_health)
                 .where(_of(_h, given.c.organization_id, given.c.connection_id))
@@ -189,7 +194,7 @@ class SqlDueCheckRepository:
         return len(keys)
 
     async def _read(self, keys: Sequence[Row[Any]], lease: UUID) -> Sequence[DueCheck]:
-        given = given_rows(self._transaction, _keys(keys))
+        given = given_rows(self._transaction, keys_of(keys))
         rows = await self._transaction.execute(
             select(
                 service_credentials,
@@ -203,7 +208,7 @@ class SqlDueCheckRepository:
                 _h.finding,
                 _h.diagnosis_id,
                 _h.diagnosed_at,
-                *(_h[name] for name in _RATE_LIMIT),
+                *(_h[name] for name in RATE_LIMIT),
             )
             .join_from(given, connection_health, _of(_h, given.c.organization_id, given.c.connection_id))
             .join(
@@ -213,22 +218,12 @@ class SqlDueCheckRepository:
             .join(organizations, organizations.c.id == given.c.organization_id)
             .order_by(_h.next_check_at)
         )
-        return [_due(row, lease) for row in rows]
+        return [due_check(row, lease) for row in rows]
 
     async def _add_to_history(self, checks: Sequence[UnchangedCheck]) -> None:
         if not checks:
             return
-        given = given_rows(
-            self._transaction,
-            {
-                "organization_id": (Identifier(), [check.due.organization_id for check in checks]),
-                "id": (Identifier(), [check.id for check in checks]),
-                "connection_id": (Identifier(), [check.due.connection_id for check in checks]),
-                "started_at": (Timestamp(), [check.started_at for check in checks]),
-                "latency_ms": (health_checks.c.latency_ms.type, [check.latency_ms for check in checks]),
-                "diagnosis_id": (Identifier(), [check.diagnosis_id for check in checks]),
-            },
-        )
+        given = given_rows(self._transaction, history_of(checks))
         same = {
             "status": HealthStatus.HEALTHY.value,
             "verdict": Verdict.PASSED.value,
@@ -256,43 +251,3 @@ def _of(columns: Any, organization_id: ColumnElement[Any], connection_id: Column
 def _given(given: Any) -> ColumnElement[bool]:
     """The rows that are given, where they are still the lease's."""
     return and_(_of(_h, given.c.organization_id, given.c.connection_id), _h.lease == given.c.lease)
-
-
-def _keys(keys: Sequence[Row[Any]]) -> dict[str, Any]:
-    return {
-        "organization_id": (Identifier(), [key.organization_id for key in keys]),
-        "connection_id": (Identifier(), [key.connection_id for key in keys]),
-    }
-
-
-def _leases(dues: Sequence[DueCheck]) -> dict[str, Any]:
-    return {
-        "organization_id": (Identifier(), [due.organization_id for due in dues]),
-        "connection_id": (Identifier(), [due.connection_id for due in dues]),
-        "lease": (Identifier(), [due.lease for due in dues]),
-    }
-
-
-def _rate_limits(checks: Sequence[UnchangedCheck]) -> dict[str, Any]:
-    limits = [rate_limit_values(check.rate_limit) for check in checks]
-    return {name: (_h[name].type, [limit[name] for limit in limits]) for name in _RATE_LIMIT}
-
-
-def _due(row: Row[Any], lease: UUID) -> DueCheck:
-    return DueCheck(
-        organization_id=row.organization_id,
-        connection_id=row.connection_id,
-        service=row.service,
-        lease=lease,
-        due_at=row.next_check_at,
-        trigger=HealthCheckTrigger(row.next_trigger),
-        account_id=row.account_id,
-        settings=row.settings,
-        status_changed_at=row.status_changed_at,
-        interval=timedelta(seconds=row.check_interval_seconds),
-        rate_limit=rate_limit(row),
-        finding=row.finding,
-        diagnosis_id=row.diagnosis_id,
-        diagnosed_at=row.diagnosed_at,
-        credential=credential_entity(row),
-    )

@@ -231,6 +231,30 @@ async def test_overdue_checks_are_spread_over_moments_to_come(
     assert await _holds(units, leased)
 
 
+async def test_an_organizations_late_checks_are_brought_within_its_interval(
+    units: SqlUnitsOfWork, database: Database, acme: UUID, globex: UUID
+) -> None:
+    late = [await _new(units, acme, LATER + INSTANT) for _ in range(3)]
+    kept = {
+        (await _new(units, acme, LATER)).id: LATER,
+        (await _new(units, acme, None)).id: None,
+        (await _new(units, acme, LATER + INSTANT, blocked_until=NOW + INSTANT)).id: LATER + INSTANT,
+        (await _new(units, globex, LATER + INSTANT)).id: LATER + INSTANT,
+    }
+    late.append(await _new(units, acme, LATER + INSTANT, blocked_until=NOW))
+
+    async def bring(limit: int) -> int:
+        async with units.writing() as unit:
+            number = await unit.due_checks.bring_within(acme, NOW, LATER, at=lambda: NOW, limit=limit)
+            await unit.commit()
+        return number
+
+    assert [await bring(3), await bring(3), await bring(3)] == [3, 1, 0]
+    assert {row["next_check_at"] for row in await _health(database, late)} == {NOW}
+    rows = await _rows(database, connection_health)
+    assert {row["connection_id"]: row["next_check_at"] for row in rows if row["connection_id"] in kept} == kept
+
+
 async def test_what_a_clock_that_was_ahead_has_left_is_brought_forward(
     units: SqlUnitsOfWork, database: Database, acme: UUID
 ) -> None:
