@@ -68,7 +68,6 @@ class ScheduleRepair:
                 now,
                 checked_after=now + CLOCK_SET_BACK,
                 due_after=now + due_after,
-                leased_after=now + self._lease + CLOCK_SET_BACK,
                 at=lambda: now + BROUGHT_FORWARD_OVER * self._chance(),
                 limit=BROUGHT_FORWARD_AT_ONCE,
             )

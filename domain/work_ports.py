@@ -136,14 +136,12 @@ class DueCheckRepository(Protocol):
         *,
         checked_after: datetime,
         due_after: datetime,
-        leased_after: datetime,
         at: Callable[[], datetime],
         limit: int,
     ) -> int:
-        """Have those checked at such moments that were checked, or are due or leased, after ones that are to come.
+        """Have those checked at such moments that were checked, or are due, after ones that are to come.
 
-        Clocks have been set back since: leases end, and waits that services asked for then. How many it were, `limit`
-        at most.
+        Clocks have been set back since; waits that services asked for then end. How many it were, `limit` at most.
         """
 
 

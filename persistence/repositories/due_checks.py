@@ -4,7 +4,7 @@ Reached as `unit.due_checks`.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -79,7 +79,7 @@ class SqlDueCheckRepository:
         return taken.rowcount == 1
 
     async def is_leased(self, organization_id: UUID, connection_id: UUID, now: datetime) -> bool:
-        leased = select(_h.lease).where(_is(organization_id, connection_id), _h.leased_until > now)
+        leased = select(_h.lease).where(_is(organization_id, connection_id), not_(_is_free(now)))
         return (await self._transaction.execute(leased)).scalar_one_or_none() is not None
 
     async def holds(self, due: DueCheck) -> bool:
@@ -131,20 +131,17 @@ class SqlDueCheckRepository:
         *,
         checked_after: datetime,
         due_after: datetime,
-        leased_after: datetime,
         at: Callable[[], datetime],
         limit: int,
     ) -> int:
-        checked, leased = _h.checked_at > checked_after, _h.leased_until > leased_after
-        ahead = and_(_h.next_check_at.is_not(None), or_(checked, leased, _h.next_check_at > due_after))
+        checked = _h.checked_at > checked_after
+        ahead = and_(_h.next_check_at.is_not(None), or_(checked, _h.next_check_at > due_after))
         return await self._reschedule(
             ahead,
             at,
             limit,
             checked_at=case((checked, literal(now, Timestamp())), else_=_h.checked_at),
             rate_limit_blocked_until=case((checked, null()), else_=_h.rate_limit_blocked_until),
-            lease=case((leased, null()), else_=_h.lease),
-            leased_until=case((leased, null()), else_=_h.leased_until),
         )
 
     async def _note_unchanged(self, checks: Sequence[UnchangedCheck]) -> int:

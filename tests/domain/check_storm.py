@@ -39,7 +39,7 @@ from tests.sandbox_server import SandboxServer, running_sandbox
 
 INTERVAL: Final = timedelta(seconds=3)
 LEASE: Final = timedelta(seconds=3)
-ANSWER_SECONDS: Final = 0.25
+ANSWER_SECONDS: Final = 0.5
 """How long the service takes for each, so that a kill always meets checks that are under way."""
 POLL_SECONDS: Final = 0.1
 KILL_WITHIN_SECONDS: Final = 1.0
@@ -218,6 +218,10 @@ async def storm(database_url: str, *, connections: int, processes: int, kills: i
             tokens.append((token, account))
         vault = CredentialVault(CredentialEncryption(KeyRing([data_key], provider)))
         await store_many(database, vault, organization.id, tokens, clock())
+        async with units.writing() as unit:  # not in waves, between which kills would meet nothing
+            moments = (clock() + INTERVAL * number / connections for number in range(connections))
+            await unit.due_checks.spread("github", clock(), at=lambda: next(moments), limit=connections)
+            await unit.commit()
         order = Order(
             database_url=database_url,
             encryption_key=key.hex(),

@@ -77,23 +77,25 @@ async def test_a_probe_is_taken_once_when_it_is_time_for_it(units: SqlUnitsOfWor
 
 
 async def test_organizations_that_are_affected_come_in_pages(units: SqlUnitsOfWork) -> None:
-    affected: dict[UUID, set[UUID]] = {}
+    checked: dict[UUID, set[UUID]] = {}
     for number in range(5):
         organization = await add_organization(units, f"organization-{number}")
-        affected[organization] = {await _connected(units, organization) for _ in range(number % 2 + 1)}
+        checked[organization] = {await _connected(units, organization) for _ in range(number % 2 + 1)}
         await _connected(units, organization, checked=False)
         await _connected(units, organization, service="slack")
-    await _connected(units, await add_organization(units, "paused"), checked=False)
+    paused = await add_organization(units, "paused")
+    named = {**checked, paused: {await _connected(units, paused, checked=False)}}
+    await _connected(units, await add_organization(units, "elsewhere"), service="slack")
     found: list[tuple[UUID, UUID, int]] = []
     async with units.reading() as unit:
         while page := await unit.service_incidents.affected("github", after=found[-1][0] if found else None, limit=2):
             assert len(page) <= 2
             found += page
         assert await unit.service_incidents.affected("gitlab", after=None, limit=2) == []
-    assert [organization for organization, _, _ in found] == sorted(affected)
-    assert all(one in affected[organization] for organization, one, _ in found)
+    assert [organization for organization, _, _ in found] == sorted(named)
+    assert all(one in named[organization] for organization, one, _ in found)
     assert {organization: number for organization, _, number in found} == {
-        organization: len(connections) for organization, connections in affected.items()
+        organization: len(checked.get(organization, ())) for organization in named
     }
 
 
