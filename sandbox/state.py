@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from sandbox.github_apps import GitHubApps, Installation
+from sandbox.numbered import numbered_token
 from sandbox.oauth import Client
 from sandbox.tokens import GitHubToken, Quota, Service, Token
 
@@ -65,7 +66,9 @@ class SandboxState:
 
     def find(self, name: str | None, kind: type[AnyToken]) -> AnyToken | None:
         """The token of that name, if it is one of that service's."""
-        token = self.tokens.get(name) if name is not None else None
+        if name is None:
+            return None
+        token = self.tokens.get(name) or numbered_token(name, self.now())
         return token if isinstance(token, kind) else None
 
     def all_of(self, kind: type[AnyToken]) -> list[AnyToken]:

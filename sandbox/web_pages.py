@@ -16,6 +16,7 @@ def front_page(tokens: list[ReadyMade]) -> Response:
         "<p>A simulated GitHub (<code>/github</code>, API <code>/github/api</code>), Slack (<code>/slack</code>, "
         "API <code>/slack/api</code>), GitLab (<code>/gitlab</code>) and OpenID provider "
         "(<code>/openid</code>). Type one of these tokens where a real one is asked for; any other is refused. "
+        "<code>sandbox-github-17</code> and <code>sandbox-slack-17</code> work with any number. "
         "More can be made and changed: <code>PUT /_sandbox/tokens/NAME</code>.</p>"
         f"<table><tr><th>Token</th><th>What it does</th></tr>{rows}</table>",
     )
