@@ -66,8 +66,8 @@ async def load(database_url: str, size: Size) -> None:
     try:
         await connection.execute("set session_replication_role = replica")  # looks up no foreign keys, which are right
         await connection.execute(_USER, USER)
-        await connection.execute(_ORGANIZATIONS, size.organizations)
-        await connection.execute(_COUNTERS)
+        await connection.execute(ORGANIZATIONS, size.organizations)
+        await connection.execute(COUNTERS)
         await connection.execute(_MEMBERSHIPS)
         await connection.execute(_CONNECTIONS, size.connections_each, size.rare)
         await connection.execute(_HEALTH)
@@ -170,12 +170,12 @@ _USER: Final = f"""
 insert into users (id, name, email, email_key, created_at) values (uuidv7(), 'Bench', $1, $1, {_NOW})
 """
 
-_ORGANIZATIONS: Final = f"""
+ORGANIZATIONS: Final = f"""
 insert into organizations (id, slug, name, created_at, updated_at, version)
 select uuidv7(), 'organization-' || i, 'Organization ' || i, {_NOW}, {_NOW}, 1 from generate_series(1, $1::integer) i
 """
 
-_COUNTERS: Final = """
+COUNTERS: Final = """
 insert into event_counters (organization_id, epoch, sequence, pruned_sequence) select id, 1, 0, 0 from organizations
 """
 
@@ -184,7 +184,7 @@ insert into memberships (organization_id, user_id, role, joined_at)
 select o.id, u.id, 'OWNER', {_NOW} from organizations o, users u
 """
 
-_PROBES: Final = """'[' ||
+PROBES: Final = """'[' ||
 '{"name":"credential_opens","outcome":"PASSED","code":"credential_opened",' ||
 '"message":"The stored credential opens.","remedy":"NONE","latency_ms":null,"evidence":null},' ||
 '{"name":"service_reachable","outcome":"PASSED","code":"reachable",' ||
@@ -223,7 +223,7 @@ select
     case when failed then 'UNHEALTHY' else 'HEALTHY' end,
     case when failed then 'GitHub could not be reached.' end,
     case when failed then 5 else 0 end,
-    array(select p from json_populate_recordset(null::health_probe, ({_PROBES})::json) p),
+    array(select p from json_populate_recordset(null::health_probe, ({PROBES})::json) p),
     json_build_object('team', 'team-' || i % 7, 'tier', i % 3 || ''), '{{}}', 1 + i % 5, u.id,
     {_NOW} - i * interval '73.011 minutes', {_NOW} - i * interval '31.003 seconds'
 from organizations o, users u, generate_series(1, $1::integer) i, lateral (select i % $2::integer = 0 as failed) f
