@@ -24,6 +24,7 @@ import httpx2
 
 from domain.address_guard import AddressNotAllowed, GuardedBackend, OutboundAllow, Resolver, resolve
 from domain.entities.health import Json
+from domain.http_connections import HttpConnections
 from domain.observation import UNOBSERVED, Observation
 
 # At DEBUG httpcore writes the headers of answers to its log. Nothing here may.
@@ -39,7 +40,7 @@ class HttpLimits:
     deadline_seconds: float = 10.0
     body_bytes: int = 5 * 1024 * 1024
     connections: int = 100
-    idle_connections: int = 20
+    idle_connections: int = 100
     idle_seconds: float = 30.0
 
 
@@ -121,13 +122,15 @@ class HttpClient:
         self._allow = allow
         self._limits = limits
         self._retry_delay_seconds = retry_delay_seconds
-        # The pool itself, rather than httpx's client: it has no redirects, proxies, cookies or environment to turn off.
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl_context or httpx2.create_ssl_context(trust_env=False),
-            network_backend=GuardedBackend(allow, resolver),
-            max_connections=limits.connections,
-            max_keepalive_connections=limits.idle_connections,
-            keepalive_expiry=limits.idle_seconds,
+        context = ssl_context or httpx2.create_ssl_context(trust_env=False)
+        backend = GuardedBackend(allow, resolver)
+
+        def connect(origin: httpcore2.Origin) -> httpcore2.AsyncHTTPConnection:
+            return httpcore2.AsyncHTTPConnection(origin, context, limits.idle_seconds, network_backend=backend)
+
+        # Of httpcore, rather than httpx's client: it has no redirects, proxies, cookies or environment to turn off.
+        self._connections = HttpConnections(
+            connect, at_once=limits.connections, idle=limits.idle_connections, idle_seconds=limits.idle_seconds
         )
 
     def of(self, service: str) -> Self:
@@ -138,7 +141,7 @@ class HttpClient:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._pool.aclose()
+        await self._connections.aclose()
 
     async def get(self, url: str, *, headers: Mapping[str, str]) -> HttpAnswer | HttpFault:
         """GET, tried a second time where the first try failed fast."""
@@ -214,24 +217,24 @@ class HttpClient:
                     "connect": self._limits.connect_timeout_seconds,
                     "read": self._limits.read_timeout_seconds,
                     "write": self._limits.read_timeout_seconds,
-                    "pool": self._limits.deadline_seconds,
                 }
             },
         )
 
     async def _attempt(self, request: httpcore2.Request, started: float) -> HttpAnswer | HttpFault:
         try:
-            response = await self._pool.handle_async_request(request)
-            try:
-                body = bytearray()
-                async for chunk in response.aiter_stream():
-                    body += chunk
-                    if len(body) > self._limits.body_bytes:
-                        message = f"an answer of more than {self._limits.body_bytes} bytes"
-                        return HttpFault(HttpFaultKind.TOO_LARGE, message, _since(started))
-                return HttpAnswer(response.status, httpx2.Headers(response.headers), bytes(body), _since(started))
-            finally:
-                await response.aclose()
+            async with self._connections.lend(request.url.origin) as connection:
+                response = await connection.handle_async_request(request)
+                try:
+                    body = bytearray()
+                    async for chunk in response.aiter_stream():
+                        body += chunk
+                        if len(body) > self._limits.body_bytes:
+                            message = f"an answer of more than {self._limits.body_bytes} bytes"
+                            return HttpFault(HttpFaultKind.TOO_LARGE, message, _since(started))
+                    return HttpAnswer(response.status, httpx2.Headers(response.headers), bytes(body), _since(started))
+                finally:
+                    await response.aclose()
         except AddressNotAllowed as refused:
             return HttpFault(HttpFaultKind.NOT_ALLOWED, str(refused), _since(started))
         except httpcore2.TimeoutException:
