@@ -165,12 +165,10 @@ class SqlDueCheckRepository:
                 **{name: given.c[name] for name in RATE_LIMIT},
                 **_NOT_LEASED,
             )
-            .returning(_h.organization_id, _h.connection_id)
+            .returning(_h.connection_id)
         )
-        kept = {(row.organization_id, row.connection_id) for row in noted}
-        await self._add_to_history(
-            [check for check in checks if (check.due.organization_id, check.due.connection_id) in kept]
-        )
+        kept = set(noted.scalars())
+        await self._add_to_history([check for check in checks if check.due.connection_id in kept])
         return len(kept)
 
     async def _reschedule(
