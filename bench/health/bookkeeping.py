@@ -18,8 +18,8 @@ from domain.entities.identifiers import new_id
 from persistence.database import Database
 from persistence.unit_of_work import SqlUnitsOfWork
 
-TASKS: Final = 2
-"""A process waits for the database with one batch while it makes another."""
+TASKS: Final = 4
+"""A process waits for the database with some batches, and for the disk, while it makes another."""
 
 
 async def keep_books(database_url: str, services: list[str], seconds: float) -> Done:

@@ -154,7 +154,7 @@ async def _work_off(url: str, processes: Processes, first: int, count: int) -> t
     connection = await connect(url)
     try:
         while await connection.fetchval(_ANY_LEFT, begin):
-            await asyncio.sleep(0.05)
+            await _moment()
         spent = processes.spent().since(before)
         seconds: float = await connection.fetchval(_TOOK, begin)
     finally:
@@ -197,3 +197,8 @@ left join lateral (
 lateral (select extract(epoch from coalesce(k.started_at, now()) - c.due_at)::float8 as lag) l
 where c.due_at >= $1 and c.due_at < $2
 """
+
+
+async def _moment() -> None:
+    """Another process works meanwhile."""
+    await asyncio.sleep(0.05)
