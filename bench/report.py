@@ -15,6 +15,7 @@ from bench.scenarios import Line, Process, Results
 from bench.servers import PEERS
 
 BEGIN: Final = "<!-- Written by `make bench` -->"
+BEGIN_HEALTH: Final = "<!-- Written by `make bench`, too -->"
 END: Final = "<!-- As far as here -->"
 
 
@@ -45,28 +46,32 @@ def markdown(results: Results, database: str) -> str:
     return "\n\n".join(parts)
 
 
-def write(text: str, page: Path) -> None:
-    """Put the text between the page's markers."""
-    before, _, rest = page.read_text("utf-8").partition(BEGIN)
+def write(text: str, page: Path, begin: str = BEGIN) -> None:
+    """Put the text between two of the page's markers."""
+    before, _, rest = page.read_text("utf-8").partition(begin)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
 def _setting(database: str) -> str:
     """When and where, in a sentence each."""
-    model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text("utf-8"))
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     node = subprocess.run(["node", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     python = {name: version(name) for name in ("strawberry-graphql", "graphql-core", "uvicorn", "asyncpg")}
     javascript = {name: _javascript_version(name) for name in ("mercurius", "graphql-jit", "graphql-yoga", "pg")}
     server, others = two_cores()
     return (
-        f"Measured on {datetime.now(UTC):%d %B %Y} on {model[1] if model else platform.machine()}, "
-        f"{memory:.0f} GiB, {platform.system()} {platform.release()}: servers on core {server}, PostgreSQL and the "
+        f"Measured on {datetime.now(UTC):%d %B %Y} on {machine()}: servers on core {server}, PostgreSQL and the "
         f"client on core {others}. {database}, Python {platform.python_version()}, Node.js {node.removeprefix('v')}, "
         + ", ".join(f"{name} {number}" for name, number in {**python, **javascript}.items())
         + "."
     )
+
+
+def machine() -> str:
+    """Processor, memory and system."""
+    model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text("utf-8"))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
+    return f"{model[1] if model else platform.machine()}, {memory:.0f} GiB, {platform.system()} {platform.release()}"
 
 
 def _javascript_version(package: str) -> str:
@@ -78,7 +83,7 @@ def _beside(lines: Sequence[Line]) -> str:
     """Each server, and how many times Tether's processor time it takes."""
     head = ["", "requests/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", "together ms", "× Tether", "KB"]
     tether = lines[0].figures
-    return _table(
+    return table(
         head,
         (
             [
@@ -98,7 +103,7 @@ def _times(line: Line, server_ms: float, together_ms: float) -> str:
 
 
 def _alone(lines: Sequence[Line]) -> str:
-    return _table(["", "requests/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", "KB"], map(_cells, lines))
+    return table(["", "requests/s", "p50 ms", "p99 ms", "server CPU ms", "database CPU ms", "KB"], map(_cells, lines))
 
 
 def _cells(line: Line) -> list[str]:
@@ -115,7 +120,7 @@ def _cells(line: Line) -> list[str]:
 
 
 def _processes(processes: Sequence[Process]) -> str:
-    return _table(
+    return table(
         ["", "start to first answer s", "memory at start MiB", "memory after load MiB"],
         (
             [
@@ -132,9 +137,10 @@ def _processes(processes: Sequence[Process]) -> str:
 def _parts(parts: Mapping[str, float]) -> str:
     """The first is the whole."""
     whole = next(iter(parts.values()))
-    return _table(["", "µs", "share"], ([name, f"{us:,.0f}", f"{us / whole:.0%}"] for name, us in parts.items()))
+    return table(["", "µs", "share"], ([name, f"{us:,.0f}", f"{us / whole:.0%}"] for name, us in parts.items()))
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The first column names, the others count."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

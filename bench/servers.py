@@ -64,7 +64,7 @@ def tether(name: str, database_url: str) -> Start:
     """`tether serve` in production mode, asked by a key of the one who is a member of every organization."""
     environ = {
         "TETHER_DATABASE_URL": database_url,
-        "TETHER_ENCRYPTION_KEY": _encryption_key(),
+        "TETHER_ENCRYPTION_KEY": encryption_key(),
         "TETHER_PUBLIC_URL": "http://127.0.0.1",
     }
     token = _run_tether(["token", "--organization", slug(1), "--user", USER, "--role", "OWNER"], environ)
@@ -142,7 +142,7 @@ def _node(name: str, file: str, database_url: str) -> Start:
 
 
 @cache
-def _encryption_key() -> str:
+def encryption_key() -> str:
     """One for the whole run, since a database keeps to the key that it was set up with."""
     return _run_tether(["keys", "generate"], {})
 

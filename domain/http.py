@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Self
 
 import httpcore2
@@ -188,7 +189,7 @@ class HttpClient:
             if not _HEADER_VALUE.fullmatch(value):
                 raise ValueError(f"The header {name} holds characters that can't be sent.")
         try:
-            target = httpx2.URL(url)
+            target = _parsed(url)
             host = target.raw_host.decode("ascii")
             without_tls = target.scheme == "http" and self._allow.names(host)
         except httpx2.InvalidURL:
@@ -243,6 +244,12 @@ class HttpClient:
             return HttpFault(HttpFaultKind.BROKEN, "an answer that isn't whole, valid HTTP", _since(started))
         except (httpcore2.NetworkError, OSError) as failed:
             return _network_fault(failed, _since(started))
+
+
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> httpx2.URL:
+    """Kept, since checks ask the same few addresses again and again. Raises httpx2.InvalidURL."""
+    return httpx2.URL(url)
 
 
 def _since(started: float) -> int:

@@ -132,12 +132,7 @@ class ScheduledChecks:
         due, check, now = checked.due, checked.check, self._clock()
         if due.trigger is not HealthCheckTrigger.SCHEDULE:
             return None
-        if (
-            due.diagnosis_id is None
-            or due.diagnosed_at is None
-            or check.finding is None
-            or check.finding != due.finding
-        ):
+        if due.diagnosis_id is None or due.diagnosed_at is None or due.finding is None or check.finding != due.finding:
             return None
         if not timedelta() <= check.started_at - due.diagnosed_at < DIAGNOSIS_KEPT:
             return None

@@ -26,31 +26,37 @@ async def keep_books(database_url: str, services: list[str], seconds: float) -> 
     """For so many seconds. Raises RuntimeError where nothing is left to claim."""
     async with Database(database_url) as database:
         units_of_work = SqlUnitsOfWork(database, lambda _: None)
+        turns = [service for service in services for _ in range(TASKS // len(services))]
 
         async def go_on(service: str, end: float) -> int:
-            recorded = 0
+            recorded = await _batch(units_of_work, service)
             while time.perf_counter() < end:
-                now = datetime.now(UTC)
-                async with units_of_work.writing() as unit:
-                    dues = await unit.due_checks.claim(service, now, now + timedelta(seconds=60), BATCH)
-                    await unit.commit()
-                if not dues:
-                    raise RuntimeError("All that was due has been claimed before the time was over.")
-                again_at = now + timedelta(hours=1)
-                unchanged = [
-                    UnchangedCheck(due, new_id(), now, 7, due.diagnosis_id, due.rate_limit, again_at)
-                    for due in dues
-                    if due.diagnosis_id is not None
-                ]
-                async with units_of_work.writing() as unit:
-                    recorded += await unit.due_checks.note_unchanged(unchanged)
-                    await unit.commit()
+                recorded += await _batch(units_of_work, service)
             return recorded
 
+        await asyncio.gather(*(_batch(units_of_work, service) for service in turns))  # connects, prepares statements
         begin, spent = time.perf_counter(), time.process_time()
-        turns = (go_on(service, begin + seconds) for service in services for _ in range(TASKS // len(services)))
-        recorded = await asyncio.gather(*turns)
+        recorded = await asyncio.gather(*(go_on(service, begin + seconds) for service in turns))
         return Done(sum(recorded), time.perf_counter() - begin, (time.process_time() - spent) * 1_000)
+
+
+async def _batch(units_of_work: SqlUnitsOfWork, service: str) -> int:
+    now = datetime.now(UTC)
+    async with units_of_work.writing() as unit:
+        dues = await unit.due_checks.claim(service, now, now + timedelta(seconds=60), BATCH)
+        await unit.commit()
+    if not dues:
+        raise RuntimeError("All that was due has been claimed before the time was over.")
+    again_at = now + timedelta(hours=1)
+    unchanged = [
+        UnchangedCheck(due, new_id(), now, 7, due.diagnosis_id, due.rate_limit, again_at)
+        for due in dues
+        if due.diagnosis_id is not None
+    ]
+    async with units_of_work.writing() as unit:
+        recorded = await unit.due_checks.note_unchanged(unchanged)
+        await unit.commit()
+    return recorded
 
 
 def main() -> None:
