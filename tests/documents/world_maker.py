@@ -111,6 +111,7 @@ class _Maker:
                 created_at=at,
                 updated_at=NOW,
                 version=number + 1,
+                check_interval_seconds=60 * (number + 1),
             )
             self.add("event_counters", organization_id=organization, epoch=number, sequence=0, pruned_sequence=0)
         for number in range(12):
