@@ -71,7 +71,8 @@ class HealthWorker:
         self._repair = ScheduleRepair(units_of_work, clock, chance, limits.lease, monotonic)
         self._running: dict[asyncio.Task[None], DueCheck] = {}
         self._woken = asyncio.Event()
-        self._backlog = False  # whether more was due than there was room for
+        self._busy = Counter[str]()
+        self._backlog = set[str]()  # the services of which more was due than there was room for
         self._stopping = False
 
     def hint(self) -> None:
@@ -104,7 +105,6 @@ class HealthWorker:
         away, idle = False, True
         while not self._stopping:
             self._woken.clear()
-            self._backlog = False
             try:
                 await self._repair.look()
                 await self._breakers.look()
@@ -118,7 +118,7 @@ class HealthWorker:
             except Exception:  # noqa: BLE001 - whatever it is, checking mustn't end by it
                 _log.exception("Due health checks couldn't be claimed.")
                 idle = True
-            if not (self._backlog and self._has_room()) and not self._stopping:
+            if (idle or not self._has_room()) and not self._stopping:
                 await self._wait(self._limits.poll_seconds if idle else self._limits.gather_seconds)
 
     async def _wait(self, seconds: float) -> None:
@@ -137,9 +137,13 @@ class HealthWorker:
             return 0
         claimed: list[DueCheck] = []
         async with self._units_of_work.writing() as unit:
-            for service, limit in self._room().items():
+            left = self._limits.at_once - len(self._running)
+            for service, free in self._room().items():
+                limit = min(free, left - len(claimed))
+                if limit == 0:
+                    break
                 of_service = await unit.due_checks.claim(service, now, now + self._limits.lease, limit)
-                self._backlog = self._backlog or len(of_service) == limit
+                (self._backlog.add if len(of_service) == limit else self._backlog.discard)(service)
                 self._measurements.checks_claimed(service, len(of_service))
                 claimed += of_service
             await unit.commit()
@@ -154,20 +158,19 @@ class HealthWorker:
         return next_due is not None and next_due <= now
 
     def _room(self) -> dict[str, int]:
-        """How many more checks of each service there may be at once."""
-        limits, busy = self._limits, Counter(due.service for due in self._running.values())
-        left = limits.at_once - len(self._running)
-        room: dict[str, int] = {}
-        for service in sorted(self._services, key=lambda each: busy[each]):
-            free = min(left, self._breakers.at_once(service) - busy[service])
-            if free > 0:
-                room[service] = free
-                left -= free
-        return room
+        """How many more checks of each service there may be at once, were there none of the others; fewest busy first.
+
+        What one doesn't use is another's: who has nothing due keeps nobody out.
+        """
+        left = self._limits.at_once - len(self._running)
+        free = {each: min(left, self._breakers.at_once(each) - self._busy[each]) for each in self._services}
+        return {each: free[each] for each in sorted(free, key=lambda each: self._busy[each]) if free[each] > 0}
 
     def _has_room(self) -> bool:
-        """Whether there is room for a batch: a claim for each single check would be a transaction for each."""
-        return len(self._running) <= self._limits.at_once * 3 / 4
+        """Whether a service with a backlog has room for a quarter of what it may have: else each check that ends would
+        be followed by a transaction for the next one."""
+        most, room = self._limits.at_once, self._room() if self._backlog else {}
+        return any(each in room and room[each] * 4 >= min(most, self._breakers.at_once(each)) for each in self._backlog)
 
     async def _probe(self) -> None:
         """Where a service is down, have one connection of it ask now and then whether it is back."""
@@ -180,11 +183,12 @@ class HealthWorker:
     def _begin(self, due: DueCheck, incident: ServiceIncident | None = None) -> None:
         running = asyncio.create_task(self._check(due, incident), name=f"health check of {due.connection_id}")
         self._running[running] = due
+        self._busy[due.service] += 1
         running.add_done_callback(self._ended)
 
     def _ended(self, running: asyncio.Task[None]) -> None:
-        del self._running[running]
-        if self._backlog and self._has_room():
+        self._busy[self._running.pop(running).service] -= 1
+        if self._has_room():
             self.hint()
 
     async def _check(self, due: DueCheck, incident: ServiceIncident | None) -> None:
