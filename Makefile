@@ -52,7 +52,7 @@ check: $(DEVELOPMENT) ## Check everything that has to hold before a change is me
 	$(BIN)/tether schema | diff -u schema.graphql -
 	$(PYTEST)
 
-bench: $(BENCH) ## Measure Tether beside other GraphQL servers, in ten minutes (needs Node.js; ARGS=--quick)
+bench: $(BENCH) ## Measure Tether beside other GraphQL servers, and its health checks (needs Node.js; ARGS=--quick, --health)
 	@$(BIN)/python -m bench $(ARGS)
 
 format: $(DEVELOPMENT) ## Format the code and repair what the linter can
