@@ -7,6 +7,7 @@ finds is the answer, so that nobody's click makes a second call.
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,7 +22,7 @@ from domain.entities.event import Actor
 from domain.entities.health import HealthCheck, HealthCheckTrigger, Verdict
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import Action, Viewer
-from domain.errors import CredentialUnreadable
+from domain.errors import CredentialUnreadable, ServiceUnavailable
 from domain.health_probes import Identify
 from domain.ports import UnitsOfWork
 from domain.service_board import ServiceBoard
@@ -74,9 +75,10 @@ class ChecksOnDemand:
         try:
             return await self._ask(viewer, connection_id)
         except BaseException:  # recording it would have ended the lease
-            async with self._units_of_work.writing() as unit:
-                await unit.due_checks.release(organization_id, connection_id, lease)
-                await unit.commit()
+            with suppress(ServiceUnavailable):  # then it ends by itself; what went wrong is what is to be told
+                async with self._units_of_work.writing() as unit:
+                    await unit.due_checks.release(organization_id, connection_id, lease)
+                    await unit.commit()
             raise
 
     async def _take(self, organization_id: UUID, connection_id: UUID, lease: UUID) -> bool:

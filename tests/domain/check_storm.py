@@ -39,12 +39,12 @@ from tests.sandbox_server import SandboxServer, running_sandbox
 
 INTERVAL: Final = timedelta(seconds=3)
 LEASE: Final = timedelta(seconds=3)
-ANSWER_SECONDS: Final = 0.5
+ANSWER_SECONDS: Final = 0.8
 """How long the service takes for each, so that a kill always meets checks that are under way."""
 POLL_SECONDS: Final = 0.1
 KILL_WITHIN_SECONDS: Final = 1.0
 USUAL_WAIT_SECONDS: Final = (INTERVAL.total_seconds() * (1 - JITTER), INTERVAL.total_seconds() * (1 + JITTER))
-SLACK_SECONDS: Final = 2.5
+SLACK_SECONDS: Final = 2.8
 """For polls, the answer and what gathers findings: less than a lease."""
 DEADLINE_SECONDS: Final = 60.0
 NEVER: Final = datetime.min.replace(tzinfo=UTC)

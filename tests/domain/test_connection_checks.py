@@ -198,11 +198,11 @@ async def asked(world: World, token: Secret, calls: int) -> None:
 async def test_while_the_service_is_asked_others_can_write(world: World) -> None:
     token = await world.token()
     created = await world.connect(token)
-    await world.change(token, behaviour="slow", delay_seconds=1.0)
+    await world.change(token, behaviour="slow", delay_seconds=4.0)
 
     checking = asyncio.create_task(world.manager.check_connection_health(world.admin, created.id))
     await asked(world, token, 2)
-    async with asyncio.timeout(0.8):
+    async with asyncio.timeout(3.5):
         await world.manager.update_connection(world.admin, created.id, name="Meanwhile")
     assert not checking.done()
     await checking
