@@ -52,6 +52,9 @@ class CheckRecorder:
     def add(self, checked: Checked) -> None:
         """Keep it soon."""
         self._found.append(checked)
+        self._tell()
+
+    def _tell(self) -> None:
         self._come.set()
         if len(self._found) >= BATCH:
             self._full.set()
@@ -90,7 +93,7 @@ class CheckRecorder:
             self._full.clear()
             found, self._found = self._found[:BATCH], self._found[BATCH:]
             if self._found:
-                self.add(self._found.pop())
+                self._tell()
             await self._keep([*self._waiting, *found])
         await self.give_back([checked.due for checked in self._waiting])
 

@@ -154,7 +154,7 @@ class HealthWorker:
 
     async def _is_due(self, now: datetime) -> bool:
         async with self._units_of_work.reading() as unit:
-            next_due = await unit.due_checks.next_due([each for each in self._services if each in self._room()])
+            next_due = await unit.due_checks.next_due(list(self._room()))
         return next_due is not None and next_due <= now
 
     def _room(self) -> dict[str, int]:
