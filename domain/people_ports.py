@@ -4,10 +4,13 @@ Properties of UnitOfWork in `domain/ports.py`, which says what the verbs mean; i
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from domain.entities.audit import AuditRecord
+from domain.entities.identity import Invitation
 from domain.entities.organization import Organization
 from domain.entities.user import ApiKey, Membership, Role, User
 
@@ -48,7 +51,7 @@ class OrganizationRepository(Protocol):
 
 
 class UserRepository(Protocol):
-    """All people."""
+    """All people. In a unit that writes, whoever is found is locked against other writers until it ends."""
 
     async def find(self, user_id: UUID) -> User | None: ...
 
@@ -59,6 +62,47 @@ class UserRepository(Protocol):
 
     async def find_or_add(self, user: User) -> User:
         """The one with this e-mail address, which is this one if there was none, also where several add it at once."""
+
+    async def save(self, user: User) -> None:
+        """Keep name, address and picture. Raises NameTaken where the address is another user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIdentity:
+    """The user that an identity provider means, and about when it last said so."""
+
+    user: User
+    seen_at: datetime
+
+
+class IdentityRepository(Protocol):
+    """Who users are at identity providers."""
+
+    async def find(self, issuer: str, subject: str) -> KnownIdentity | None: ...
+
+    async def add(self, issuer: str, subject: str, user_id: UUID, at: datetime) -> bool:
+        """False if the issuer's subject is a user already, also by another call at this time."""
+
+    async def mark_seen(self, issuer: str, subject: str, at: datetime) -> None: ...
+
+    async def has_any(self, user_id: UUID) -> bool:
+        """Whether any identity provider knows them."""
+
+
+class InvitationRepository(Protocol):
+    """Invitations to organizations, by e-mail address in any case."""
+
+    async def exist_for(self, email: str, now: datetime) -> bool:
+        """Whether there are any that are still good."""
+
+    async def take_all_for(self, email: str, now: datetime) -> Sequence[Invitation]:
+        """Remove those that are still good: each is given to one caller."""
+
+
+class AuditRepository(Protocol):
+    """What people and keys have done."""
+
+    async def add(self, record: AuditRecord) -> None: ...
 
 
 class MembershipRepository(Protocol):
@@ -71,6 +115,12 @@ class MembershipRepository(Protocol):
 
     async def raise_role(self, membership: Membership) -> None:
         """Make the member what `membership` says, unless they are more already, also by another call at this time."""
+
+    async def change_role(self, membership: Membership) -> bool:
+        """Make the member what `membership` says; False if they are that already, or no member."""
+
+    async def owners(self, organization_id: UUID) -> Sequence[UUID]:
+        """The users who own it."""
 
 
 class ApiKeyRepository(Protocol):

@@ -22,7 +22,10 @@ from domain.entities.service_connection import ServiceConnection
 from domain.key_ring import DataKey
 from domain.people_ports import (
     ApiKeyRepository,
+    AuditRepository,
     IdempotencyKeyRepository,
+    IdentityRepository,
+    InvitationRepository,
     MembershipRepository,
     OrganizationRepository,
     UserRepository,
@@ -213,6 +216,12 @@ class UnitOfWork(Protocol):
     def memberships(self) -> MembershipRepository: ...
     @property
     def api_keys(self) -> ApiKeyRepository: ...
+    @property
+    def identities(self) -> IdentityRepository: ...
+    @property
+    def invitations(self) -> InvitationRepository: ...
+    @property
+    def audit(self) -> AuditRepository: ...
     @property
     def idempotency_keys(self) -> IdempotencyKeyRepository: ...
     @property

@@ -1,6 +1,6 @@
 """Column types whose values read the same from SQLite and PostgreSQL, by Python and by SQL that writes JSON.
 
-Used by `tables.py`; the text that SQLite keeps is the text that PostgreSQL prints inside JSON.
+Used by `persistence/tables/`; the text that SQLite keeps is the text that PostgreSQL prints inside JSON.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The column with the probes of a health check: records on PostgreSQL, JSON on SQLite.
 
-Used by `tables.py` and migrations. Repositories give and get JSON on both; documents read PostgreSQL's records, which
-are taken apart three times as fast as JSON and need half its space.
+Used by `persistence/tables/` and migrations. Repositories give and get JSON on both; documents read PostgreSQL's
+records, which are taken apart three times as fast as JSON and need half its space.
 """
 
 from typing import Any, Final

@@ -12,6 +12,7 @@ from domain.ports import UnitOfWork
 from persistence.database import Database
 from persistence.driver_errors import translating_errors
 from persistence.repositories.api_keys import SqlApiKeyRepository
+from persistence.repositories.audit_records import SqlAuditRepository
 from persistence.repositories.authorization_flows import SqlAuthorizationFlowRepository
 from persistence.repositories.call_budgets import SqlCallBudgetRepository
 from persistence.repositories.connection_events import SqlConnectionEventRepository
@@ -22,6 +23,7 @@ from persistence.repositories.event_retention import SqlEventRetentionRepository
 from persistence.repositories.health_checks import SqlHealthCheckRepository
 from persistence.repositories.health_history import SqlHealthHistoryRepository
 from persistence.repositories.idempotency_keys import SqlIdempotencyKeyRepository
+from persistence.repositories.invitations import SqlInvitationRepository
 from persistence.repositories.memberships import SqlMembershipRepository
 from persistence.repositories.organizations import SqlOrganizationRepository
 from persistence.repositories.repositories import SqlRepositoryRepository
@@ -31,6 +33,7 @@ from persistence.repositories.service_credentials import SqlServiceCredentialRep
 from persistence.repositories.service_incidents import SqlServiceIncidentRepository
 from persistence.repositories.tasks import SqlTaskRepository
 from persistence.repositories.tenant import Tenant
+from persistence.repositories.user_identities import SqlIdentityRepository
 from persistence.repositories.users import SqlUserRepository
 from persistence.repositories.webhook_deliveries import SqlWebhookDeliveryRepository
 from persistence.statement_watch import COMMIT
@@ -115,6 +118,18 @@ class SqlUnitOfWork:
     @cached_property
     def api_keys(self) -> SqlApiKeyRepository:
         return SqlApiKeyRepository(self._transaction)
+
+    @cached_property
+    def identities(self) -> SqlIdentityRepository:
+        return SqlIdentityRepository(self._transaction)
+
+    @cached_property
+    def invitations(self) -> SqlInvitationRepository:
+        return SqlInvitationRepository(self._transaction)
+
+    @cached_property
+    def audit(self) -> SqlAuditRepository:
+        return SqlAuditRepository(self._transaction)
 
     @cached_property
     def idempotency_keys(self) -> SqlIdempotencyKeyRepository:

@@ -72,7 +72,7 @@ class Membership:
 
 @dataclass(slots=True)
 class ApiKey:
-    """A key that acts as its user, in every organization of theirs, and never above its own role.
+    """A key that acts as its user, never above its own role; a `confined` one only where it was issued.
 
     Only the SHA-256 of its secret is kept. It is listed by the organization that issued it.
     """
@@ -87,6 +87,7 @@ class ApiKey:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    confined: bool = False
 
     def usable_at(self, now: datetime) -> bool:
         """Whether the key opens anything at this moment."""
@@ -95,13 +96,17 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is asking: a user, through a key that caps what they may do. Memberships are read where they are needed."""
+    """Who is asking: a user, through a key that caps what they may do. Memberships are read where they are needed.
+
+    `confined_to`: the one organization that the key may act in; None where it may in all that the user belongs to.
+    """
 
     user_id: UUID
     user_name: str
     role_cap: Role
     api_key_id: UUID | None = None
     api_key_name: str | None = None
+    confined_to: UUID | None = None
 
     def effective(self, membership: Role) -> Role:
         """The role that this viewer acts in where they are a member with `membership`."""

@@ -1,7 +1,8 @@
 """Migrations: bring a database to a revision of the tables, up or down. No file of settings is needed.
 
 Called by `tether migrate`, by `make serve` through it, and by the tests. Synchronous: from async code, use
-`asyncio.to_thread`. `python -m persistence.migrations "what changes"` writes the next revision from `tables.py`.
+`asyncio.to_thread`. `python -m persistence.migrations "what changes"` writes the next revision from
+`persistence/tables/`.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ def head() -> str:
 
 
 def write_revision(database_url: str, message: str) -> None:
-    """Write a revision file with what distinguishes `tables.py` from this database, to be read and corrected."""
+    """Write a revision file with what distinguishes the tables in the code from this database, to be corrected."""
     number = f"{int(head()) + 1:04}"
     _migrate(database_url, lambda config: command.revision(config, message, autogenerate=True, rev_id=number))
 

@@ -1,4 +1,4 @@
-"""`python -m persistence.migrations "what changes"`: the next revision, from how `tables.py` differs from the last."""
+"""`python -m persistence.migrations "what changes"`: the next revision, from how the tables differ from the last."""
 
 import sys
 from pathlib import Path

@@ -69,6 +69,7 @@ def _entity(row: Row[Any]) -> ApiKey:
         expires_at=columns[_c.expires_at],
         revoked_at=columns[_c.revoked_at],
         last_used_at=columns[_c.last_used_at],
+        confined=columns[_c.confined],
     )
 
 
@@ -84,4 +85,5 @@ def _values(key: ApiKey) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,
+        "confined": key.confined,
     }

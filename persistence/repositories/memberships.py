@@ -3,6 +3,7 @@
 Reached as `unit.memberships`.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -48,3 +49,21 @@ class SqlMembershipRepository:
             )
             .values(role=membership.role.value)
         )
+
+    async def change_role(self, membership: Membership) -> bool:
+        changed = await self._transaction.execute(
+            update(memberships)
+            .where(
+                _c.organization_id == membership.organization_id,
+                _c.user_id == membership.user_id,
+                _c.role != membership.role.value,
+            )
+            .values(role=membership.role.value)
+        )
+        return changed.rowcount == 1
+
+    async def owners(self, organization_id: UUID) -> Sequence[UUID]:
+        found = await self._transaction.execute(
+            select(_c.user_id).where(_c.organization_id == organization_id, _c.role == Role.OWNER.value)
+        )
+        return list(found.scalars())

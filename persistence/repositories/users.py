@@ -3,10 +3,11 @@
 Reached as `unit.users`.
 """
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy.exc import IntegrityError
 
 from domain.entities.text import search_key
 from domain.entities.user import User
@@ -16,6 +17,7 @@ from persistence.tables import users
 from persistence.transaction import Transaction
 
 _c = users.c
+_TAKEN: Final = "This e-mail address is another user's already."
 
 
 class SqlUserRepository:
@@ -33,7 +35,7 @@ class SqlUserRepository:
     async def add(self, user: User) -> None:
         """Raises NameTaken, field ("input", "email"), if the address is another user's."""
         if not await self._insert(user):
-            raise NameTaken("This e-mail address is another user's already.", ("input", "email"))
+            raise NameTaken(_TAKEN, ("input", "email"))
 
     async def find_or_add(self, user: User) -> User:
         present = None if user.email is None else await self.find_by_email(user.email)
@@ -43,21 +45,35 @@ class SqlUserRepository:
             return user
         return await self.find_or_add(user)  # by now another transaction's is there
 
+    async def save(self, user: User) -> None:
+        values = {"name": user.name, "email": user.email, "email_key": _key(user), "avatar_url": user.avatar_url}
+        try:
+            await self._transaction.execute(update(users).where(_c.id == user.id).values(values))
+        except IntegrityError as error:
+            raise NameTaken(_TAKEN, ("input", "email")) from error
+
     async def _insert(self, user: User) -> bool:
         """False if the e-mail address is taken."""
         values = {
             "id": user.id,
             "name": user.name,
             "email": user.email,
-            "email_key": None if user.email is None else search_key(user.email),
+            "email_key": _key(user),
             "avatar_url": user.avatar_url,
             "created_at": user.created_at,
         }
         return await insert_if_new(self._transaction, users, values)
 
     async def _one(self, condition: ColumnElement[bool]) -> User | None:
-        row = (await self._transaction.execute(select(users).where(condition))).one_or_none()
+        statement = select(users).where(condition)
+        if self._transaction.writes:
+            statement = statement.with_for_update(key_share=True)
+        row = (await self._transaction.execute(statement)).one_or_none()
         return None if row is None else user_entity(row)
+
+
+def _key(user: User) -> str | None:
+    return None if user.email is None else search_key(user.email)
 
 
 def user_entity(row: Row[Any]) -> User:

@@ -1,4 +1,4 @@
-"""Migrations bring a database up to what `tables.py` says, down again, and up again, whoever else does so at once."""
+"""Migrations bring a database up to what the tables say, down again, and up again, whoever else does so at once."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_migrated_database_says_so(database_url: str) -> None:
     async with Database(database_url) as database:
-        assert await database.migration_revision() == migrations.head() == "0005"
+        assert await database.migration_revision() == migrations.head() == "0006"
 
 
 @pytest.mark.filterwarnings("ignore:Did not recognize type 'health_probe'")  # the next test compares it

@@ -1,0 +1,146 @@
+"""Recognition: whom an identity provider's word is about. Finds the user, or makes one, and lets them join.
+
+Called for each bearer token that is seen anew and for each sign-in. What it changes, it changes in one unit of work;
+where nothing is to be changed, which is usual, it only reads.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.entities.audit import AuditAction, AuditRecord
+from domain.entities.event import Actor, ActorKind
+from domain.entities.identifiers import Kind, new_id, typed_id
+from domain.entities.identity import VerifiedIdentity
+from domain.entities.user import Membership, Role, User
+from domain.errors import Unauthenticated
+from domain.last_owner import is_last_owner
+from domain.ports import UnitOfWork, UnitsOfWork
+
+SEEN_AGAIN_AFTER: Final = timedelta(minutes=15)
+"""How exactly it is kept when somebody was last seen: not each request is worth a write."""
+
+ANOTHER_PROVIDER: Final = (
+    "Somebody with this e-mail address signs in by another identity provider already. Sign in by that one."
+)
+
+
+class Recognition:
+    """Stateless."""
+
+    def __init__(self, units_of_work: UnitsOfWork, clock: Callable[[], datetime]) -> None:
+        self._units_of_work = units_of_work
+        self._clock = clock
+
+    async def recognize(self, identity: VerifiedIdentity) -> User:
+        """The user. Raises Unauthenticated where the e-mail address is that of a person of another provider."""
+        async with self._units_of_work.reading() as unit:
+            known = await unit.identities.find(identity.issuer, identity.subject)
+            if known is not None and not await self._has_news(unit, identity, known.user, known.seen_at):
+                return known.user
+        while True:
+            async with self._units_of_work.writing() as unit:
+                user = await self._find_or_add(unit, identity)
+                if user is not None:
+                    await self._let_join(unit, identity, user)
+                    await unit.commit()
+                    return user
+
+    async def _has_news(self, unit: UnitOfWork, identity: VerifiedIdentity, user: User, seen_at: datetime) -> bool:
+        if not timedelta() <= self._clock() - seen_at < SEEN_AGAIN_AFTER:
+            return True
+        if identity.email is not None and await unit.invitations.exist_for(identity.email, self._clock()):
+            return True
+        if identity.organization is None:
+            return False
+        organization = await unit.organizations.find_by_slug(identity.organization)
+        if organization is None:
+            return False
+        role = await unit.memberships.role_of(user.id, organization.id)
+        return role is None or (identity.role is not None and role is not identity.role)
+
+    async def _find_or_add(self, unit: UnitOfWork, identity: VerifiedIdentity) -> User | None:
+        """None where another request of theirs was first: then this unit is of no use."""
+        known = await unit.identities.find(identity.issuer, identity.subject)
+        user = await self._of_email(unit, identity) if known is None else known.user
+        if user is None:
+            return None
+        if known is None and not await unit.identities.add(identity.issuer, identity.subject, user.id, self._clock()):
+            return None
+        user.name = identity.name or user.name
+        user.avatar_url = identity.avatar_url or user.avatar_url
+        user.email = await self._free_email(unit, identity, user)
+        await unit.users.save(user)
+        await unit.identities.mark_seen(identity.issuer, identity.subject, self._clock())
+        return user
+
+    async def _of_email(self, unit: UnitOfWork, identity: VerifiedIdentity) -> User | None:
+        """Whoever the operator knew by this address alone so far; else somebody new. None as above."""
+        name = identity.name or (identity.email or "").partition("@")[0] or identity.subject[:100]
+        new = User(new_id(), name, identity.email, identity.avatar_url, self._clock())
+        user = await unit.users.find_or_add(new)
+        if user.id != new.id and await unit.identities.has_any(user.id):
+            if await unit.identities.find(identity.issuer, identity.subject) is not None:
+                return None
+            raise Unauthenticated(ANOTHER_PROVIDER)
+        return user
+
+    async def _free_email(self, unit: UnitOfWork, identity: VerifiedIdentity, user: User) -> str | None:
+        """The new address, unless it is somebody else's here: then they keep the one that they had."""
+        if identity.email is None:
+            return user.email
+        owner = await unit.users.find_by_email(identity.email)
+        return identity.email if owner is None or owner.id == user.id else user.email
+
+    async def _let_join(self, unit: UnitOfWork, identity: VerifiedIdentity, user: User) -> None:
+        now = self._clock()
+        if identity.email is not None:
+            for invitation in await unit.invitations.take_all_for(identity.email, now):
+                membership = Membership(invitation.organization_id, user.id, invitation.role, now)
+                if not await unit.memberships.add(membership):
+                    await unit.memberships.raise_role(membership)
+                await self._tell(unit, membership, user, {"by": "invitation", "role": invitation.role})
+        if identity.organization is not None:
+            await self._follow_claims(unit, identity.organization, identity.role, user)
+
+    async def _follow_claims(self, unit: UnitOfWork, slug: str, role: Role | None, user: User) -> None:
+        """What the issuer says of membership holds, but an organization never loses its last owner by it."""
+        organization = await unit.organizations.find_by_slug(slug)
+        if organization is None:
+            return
+        membership = Membership(organization.id, user.id, role or Role.VIEWER, self._clock())
+        if await unit.memberships.add(membership):
+            await self._tell(unit, membership, user, {"by": "issuer", "role": membership.role})
+        elif role is not None and await self._changes(unit, membership):
+            record = AuditRecord(
+                organization.id,
+                AuditAction.MEMBER_UPDATED,
+                Actor(ActorKind.USER, user.name, user.id),
+                self._clock(),
+                typed_id(Kind.USER, user.id),
+                user.name,
+                {"by": "issuer", "role": role},
+            )
+            await unit.audit.add(record)
+
+    async def _changes(self, unit: UnitOfWork, membership: Membership) -> bool:
+        if membership.role is not Role.OWNER and await is_last_owner(
+            unit, membership.organization_id, membership.user_id
+        ):
+            return False
+        return await unit.memberships.change_role(membership)
+
+    async def _tell(self, unit: UnitOfWork, membership: Membership, user: User, data: dict[str, str]) -> None:
+        actor = Actor(ActorKind.USER, user.name, user.id)
+        subject = typed_id(Kind.USER, user.id)
+        await unit.audit.add(
+            AuditRecord(
+                membership.organization_id,
+                AuditAction.MEMBER_JOINED,
+                actor,
+                self._clock(),
+                subject,
+                user.name,
+                {**data},
+            )
+        )
