@@ -134,8 +134,9 @@ class ScheduledChecks:
             return None
         if due.diagnosis_id is None or due.diagnosed_at is None or due.finding is None or check.finding != due.finding:
             return None
-        if not timedelta() <= check.started_at - due.diagnosed_at < DIAGNOSIS_KEPT:
-            return None
+        age = check.started_at - due.diagnosed_at
+        if age < timedelta():
+            return None  # by the mistake of a clock; the connection knows what to make of it
         limit = rate_limit_after(check, due.rate_limit)
         next_check_at = after_pass(
             now,
@@ -145,7 +146,8 @@ class ScheduledChecks:
             ends_at=due.credential.ends_at,
             limit=limit,
         )
-        return UnchangedCheck(due, check.id, check.started_at, check.latency_ms, due.diagnosis_id, limit, next_check_at)
+        probes = check.probes if age >= DIAGNOSIS_KEPT else None
+        return UnchangedCheck(due, check.id, check.started_at, check.latency_ms, limit, next_check_at, probes)
 
     async def note_unchanged(self, checks: Sequence[UnchangedCheck]) -> int:
         """Keep them all; how many were still ours to keep. Raises ServiceUnavailable."""

@@ -48,11 +48,7 @@ async def _batch(units_of_work: SqlUnitsOfWork, service: str) -> int:
     if not dues:
         raise RuntimeError("All that was due has been claimed before the time was over.")
     again_at = now + timedelta(hours=1)
-    unchanged = [
-        UnchangedCheck(due, new_id(), now, 7, due.diagnosis_id, due.rate_limit, again_at)
-        for due in dues
-        if due.diagnosis_id is not None
-    ]
+    unchanged = [UnchangedCheck(due, new_id(), now, 7, due.rate_limit, again_at) for due in dues]
     async with units_of_work.writing() as unit:
         recorded = await unit.due_checks.note_unchanged(unchanged)
         await unit.commit()

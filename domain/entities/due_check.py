@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.entities.credential import ServiceCredential
-from domain.entities.health import HealthCheckTrigger, Json, ServiceRateLimit
+from domain.entities.health import HealthCheckTrigger, HealthProbe, Json, ServiceRateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,15 @@ class DueCheck:
 
 @dataclass(frozen=True, slots=True)
 class UnchangedCheck:
-    """A scheduled check that found what was known. Its probes are those of the check `diagnosis_id`."""
+    """A scheduled check that found what was known.
+
+    `probes` are its own where those that are kept are too old to go on with; None where it shares those.
+    """
 
     due: DueCheck
     id: UUID
     started_at: datetime
     latency_ms: int
-    diagnosis_id: UUID
     rate_limit: ServiceRateLimit | None
     next_check_at: datetime
+    probes: tuple[HealthProbe, ...] | None = None

@@ -1,6 +1,6 @@
 """Due checks to rows and back: what a claim reads, and the columns of those that are noted or put off, many at once.
 
-Called by the repository of due checks alone.
+Called by the repository of due checks, and by what notes those without news.
 """
 
 from collections.abc import Sequence
@@ -8,17 +8,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, FromClause, Row, and_
 
-from domain.entities.due_check import DueCheck, UnchangedCheck
+from domain.entities.due_check import DueCheck
 from domain.entities.health import HealthCheckTrigger
-from persistence.column_types import Identifier, Timestamp
+from persistence.column_types import Identifier
 from persistence.repositories.given_rows import Columns
 from persistence.repositories.service_connection_rows import rate_limit, rate_limit_values
 from persistence.repositories.service_credentials import credential_entity
-from persistence.tables import connection_health, health_checks
+from persistence.tables import connection_health
 
 RATE_LIMIT = tuple(rate_limit_values(None))
+NOT_LEASED = {"lease": None, "leased_until": None}
 
 
 def due_check(row: Row[Any], lease: UUID) -> DueCheck:
@@ -57,17 +58,11 @@ def leases_of(dues: Sequence[DueCheck]) -> Columns:
     }
 
 
-def rate_limits_of(checks: Sequence[UnchangedCheck]) -> Columns:
-    limits = [rate_limit_values(check.rate_limit) for check in checks]
-    return {name: (connection_health.c[name].type, [limit[name] for limit in limits]) for name in RATE_LIMIT}
+def key_is(columns: Any, given: FromClause) -> ColumnElement[bool]:
+    """The rows, by the key that tables beside the connections' have, that are given."""
+    return and_(columns.organization_id == given.c.organization_id, columns.connection_id == given.c.connection_id)
 
 
-def history_of(checks: Sequence[UnchangedCheck]) -> Columns:
-    return {
-        "organization_id": (Identifier(), [check.due.organization_id for check in checks]),
-        "id": (Identifier(), [check.id for check in checks]),
-        "connection_id": (Identifier(), [check.due.connection_id for check in checks]),
-        "started_at": (Timestamp(), [check.started_at for check in checks]),
-        "latency_ms": (health_checks.c.latency_ms.type, [check.latency_ms for check in checks]),
-        "diagnosis_id": (Identifier(), [check.diagnosis_id for check in checks]),
-    }
+def still_leased(given: FromClause) -> ColumnElement[bool]:
+    """The rows of health that are given, where they are still the lease's."""
+    return and_(key_is(connection_health.c, given), connection_health.c.lease == given.c.lease)

@@ -8,26 +8,26 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, insert, literal, not_, null, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, literal, not_, null, or_, select, tuple_, update
 
 from domain.entities.due_check import DueCheck, UnchangedCheck
-from domain.entities.health import HealthCheckTrigger, HealthStatus, Verdict
 from persistence.column_types import Timestamp
 from persistence.repositories.due_check_rows import (
+    NOT_LEASED,
     RATE_LIMIT,
     due_check,
-    history_of,
+    key_is,
     keys_of,
     leases_of,
-    rate_limits_of,
+    still_leased,
 )
 from persistence.repositories.given_rows import given_rows
-from persistence.tables import connection_health, health_checks, organizations, service_connections, service_credentials
+from persistence.repositories.unchanged_checks import note
+from persistence.tables import connection_health, organizations, service_connections, service_credentials
 from persistence.transaction import Transaction
 
 LONGEST_LEASE = timedelta(minutes=10)
 _h, _c, _k = connection_health.c, service_connections.c, service_credentials.c
-_NOT_LEASED = {"lease": None, "leased_until": None}
 _KEY = tuple_(_h.organization_id, _h.connection_id)
 
 
@@ -92,7 +92,7 @@ class SqlDueCheckRepository:
         kept = 0
         while checks:
             once = {(check.due.organization_id, check.due.connection_id): check for check in checks}
-            kept += await self._note_unchanged(list(once.values()))
+            kept += await note(self._transaction, list(once.values()))
             noted = {check.id for check in once.values()}
             checks = [check for check in checks if check.id not in noted]
         return kept
@@ -103,14 +103,14 @@ class SqlDueCheckRepository:
         moments = {"next_check_at": (Timestamp(), [at for _, at in postponed])}
         given = given_rows(self._transaction, {**leases_of([due for due, _ in postponed]), **moments})
         await self._transaction.execute(
-            update(connection_health).where(_given(given)).values(next_check_at=given.c.next_check_at, **_NOT_LEASED)
+            update(connection_health)
+            .where(still_leased(given))
+            .values(next_check_at=given.c.next_check_at, **NOT_LEASED)
         )
 
     async def release(self, organization_id: UUID, connection_id: UUID, lease: UUID) -> None:
         await self._transaction.execute(
-            update(connection_health)
-            .where(_is(organization_id, connection_id), _h.lease == lease)
-            .values(**_NOT_LEASED)
+            update(connection_health).where(_is(organization_id, connection_id), _h.lease == lease).values(**NOT_LEASED)
         )
 
     async def spread(self, service: str, now: datetime, *, at: Callable[[], datetime], limit: int) -> int:
@@ -144,33 +144,6 @@ class SqlDueCheckRepository:
             rate_limit_blocked_until=case((checked, null()), else_=_h.rate_limit_blocked_until),
         )
 
-    async def _note_unchanged(self, checks: Sequence[UnchangedCheck]) -> int:
-        given = given_rows(
-            self._transaction,
-            {
-                **leases_of([check.due for check in checks]),
-                "next_check_at": (Timestamp(), [check.next_check_at for check in checks]),
-                "started_at": (Timestamp(), [check.started_at for check in checks]),
-                "latency_ms": (_h.latency_ms.type, [check.latency_ms for check in checks]),
-                **rate_limits_of(checks),
-            },
-        )
-        noted = await self._transaction.execute(
-            update(connection_health)
-            .where(_given(given))
-            .values(
-                checked_at=given.c.started_at,
-                next_check_at=given.c.next_check_at,
-                latency_ms=given.c.latency_ms,
-                **{name: given.c[name] for name in RATE_LIMIT},
-                **_NOT_LEASED,
-            )
-            .returning(_h.connection_id)
-        )
-        kept = set(noted.scalars())
-        await self._add_to_history([check for check in checks if check.due.connection_id in kept])
-        return len(kept)
-
     async def _reschedule(
         self, which: ColumnElement[bool], at: Callable[[], datetime], limit: int, **values: ColumnElement[Any]
     ) -> int:
@@ -182,9 +155,7 @@ class SqlDueCheckRepository:
             moments = {"next_check_at": (Timestamp(), [at() for _ in keys])}
             given = given_rows(self._transaction, {**keys_of(keys), **moments})
             await self._transaction.execute(
-                update(connection_health)
-                .where(_of(_h, given.c.organization_id, given.c.connection_id))
-                .values(next_check_at=given.c.next_check_at, **values)
+                update(connection_health).where(key_is(_h, given)).values(next_check_at=given.c.next_check_at, **values)
             )
         return len(keys)
 
@@ -205,29 +176,15 @@ class SqlDueCheckRepository:
                 _h.diagnosed_at,
                 *(_h[name] for name in RATE_LIMIT),
             )
-            .join_from(given, connection_health, _of(_h, given.c.organization_id, given.c.connection_id))
+            .join_from(given, connection_health, key_is(_h, given))
             .join(
                 service_connections, and_(_c.organization_id == given.c.organization_id, _c.id == given.c.connection_id)
             )
-            .join(service_credentials, _of(_k, given.c.organization_id, given.c.connection_id))
+            .join(service_credentials, key_is(_k, given))
             .join(organizations, organizations.c.id == given.c.organization_id)
             .order_by(_h.next_check_at)
         )
         return [due_check(row, lease) for row in rows]
-
-    async def _add_to_history(self, checks: Sequence[UnchangedCheck]) -> None:
-        if not checks:
-            return
-        given = given_rows(self._transaction, history_of(checks))
-        same = {
-            "status": HealthStatus.HEALTHY.value,
-            "verdict": Verdict.PASSED.value,
-            "trigger": HealthCheckTrigger.SCHEDULE.value,
-            "probes": [],
-        }
-        names = [*given.c.keys(), *same]
-        values = [*given.c, *(literal(value, health_checks.c[name].type) for name, value in same.items())]
-        await self._transaction.execute(insert(health_checks).from_select(names, select(*values)))
 
 
 def _is(organization_id: UUID, connection_id: UUID) -> ColumnElement[bool]:
@@ -237,12 +194,3 @@ def _is(organization_id: UUID, connection_id: UUID) -> ColumnElement[bool]:
 def _is_free(now: datetime) -> ColumnElement[bool]:
     """Nobody has it, or not any more; who has it for impossibly long took it by a clock that was ahead."""
     return or_(_h.lease.is_(None), _h.leased_until <= now, _h.leased_until > now + LONGEST_LEASE)
-
-
-def _of(columns: Any, organization_id: ColumnElement[Any], connection_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    return and_(columns.organization_id == organization_id, columns.connection_id == connection_id)
-
-
-def _given(given: Any) -> ColumnElement[bool]:
-    """The rows that are given, where they are still the lease's."""
-    return and_(_of(_h, given.c.organization_id, given.c.connection_id), _h.lease == given.c.lease)

@@ -6,13 +6,34 @@ from uuid import UUID
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.credential import CredentialKind, ServiceCredential
 from domain.entities.event import ConnectionEventType, EventDraft
-from domain.entities.health import HealthCheck, HealthCheckTrigger, HealthStatus, Verdict
+from domain.entities.health import (
+    HealthCheck,
+    HealthCheckTrigger,
+    HealthProbe,
+    HealthStatus,
+    ProbeOutcome,
+    Remedy,
+    Verdict,
+)
 from domain.entities.identifiers import new_id
 from domain.entities.repository import Repository
 from domain.entities.service_connection import ServiceConnection
 from persistence.unit_of_work import SqlUnitsOfWork
 
 NOW = datetime(2026, 11, 23, 7, 30, 0, 120_000, UTC)
+
+PROBES = (
+    HealthProbe("credential_opens", ProbeOutcome.PASSED, "opened", "The stored credential opens."),
+    HealthProbe(
+        "quota",
+        ProbeOutcome.WARNED,
+        "quota_low",
+        "Few calls are “left”.",
+        Remedy.WAIT,
+        42,
+        {"remaining": 3, "share": 0.5, "of": ["core", None], "ok": False},
+    ),
+)
 
 
 def service_connection(organization_id: UUID, name: str = "Octo") -> ServiceConnection:

@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import select
 
 from domain.entities.due_check import DueCheck, UnchangedCheck
-from domain.entities.health import ExternalAccount, HealthCheckTrigger, ServiceRateLimit
+from domain.entities.health import ExternalAccount, HealthCheckTrigger, HealthProbe, ServiceRateLimit
 from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from persistence.database import Database
-from persistence.tables import connection_health, health_checks
+from persistence.tables import connection_health, health_checks, service_credentials
 from persistence.unit_of_work import SqlUnitsOfWork
-from tests.persistence.entities import NOW, credential, health_check, service_connection
+from tests.persistence.entities import NOW, PROBES, credential, health_check, service_connection
 
 pytestmark = pytest.mark.anyio
 
@@ -194,6 +194,36 @@ async def test_what_was_found_unchanged_is_noted_by_its_lease_and_once(
         assert (row["rate_limit_reset_at"], row["rate_limit_blocked_until"]) == (LATER, None)
 
 
+async def test_probes_of_its_own_are_what_the_connection_carries_from_then_on(
+    units: SqlUnitsOfWork, database: Database, acme: UUID, globex: UUID
+) -> None:
+    connections = [await _new(units, organization, NOW) for organization in (globex, acme, acme, globex)]
+    [lost] = await _claim(units, limit=1)
+    held = await _claim(units, now=UNTIL, until=LATER)
+    renewed = [_unchanged(due, probes=PROBES) for due in held[:3]]
+    async with units.writing() as unit:
+        checks = [*renewed, _unchanged(held[3]), _unchanged(lost, probes=PROBES[:1])]
+        assert await unit.due_checks.note_unchanged(checks) == 4
+        await unit.commit()
+    own = {check.due.connection_id: check for check in renewed}
+    history = await _rows(database, health_checks)
+    assert sorted(row["id"] for row in history) == sorted(check.id for check in checks[:4])
+    for row in history:
+        has_own = row["connection_id"] in own
+        assert (row["diagnosis_id"], len(row["probes"])) == ((None, len(PROBES)) if has_own else (DIAGNOSIS, 0))
+    for row in await _health(database, connections):
+        check = own.get(row["connection_id"])
+        diagnosis = (DIAGNOSIS, NOW) if check is None else (check.id, check.started_at)
+        assert (row["diagnosis_id"], row["diagnosed_at"], row["lease"]) == (*diagnosis, None)
+    for row in await _rows(database, service_credentials):
+        assert row["last_used_at"] == (NOW + INSTANT if row["connection_id"] in own else None)
+    for connection in connections:
+        async with units.reading(connection.organization_id) as unit:
+            kept = await unit.connections.find(connection.id)
+        assert kept is not None
+        assert kept.health.probes == (PROBES if connection.id in own else connection.health.probes)
+
+
 async def test_whoever_else_sets_the_schedule_ends_a_lease_and_who_does_not_leaves_it(
     units: SqlUnitsOfWork, acme: UUID
 ) -> None:
@@ -305,6 +335,7 @@ async def _new(
     blocked_until: datetime | None = None,
 ) -> ServiceConnection:
     connection = replace(service_connection(organization_id, f"Octo {new_id()}"), service=service)
+    connection.health.diagnosis_id, connection.health.diagnosed_at = DIAGNOSIS, NOW
     connection.health.checked_at = checked_at
     if blocked_until is not None:
         connection.rate_limit = ServiceRateLimit(blocked_until=blocked_until)
@@ -322,8 +353,10 @@ async def _stored(
     return connection
 
 
-def _unchanged(due: DueCheck, limit: ServiceRateLimit | None = None) -> UnchangedCheck:
-    return UnchangedCheck(due, new_id(), NOW + INSTANT, 42, DIAGNOSIS, limit, LATER)
+def _unchanged(
+    due: DueCheck, limit: ServiceRateLimit | None = None, probes: tuple[HealthProbe, ...] | None = None
+) -> UnchangedCheck:
+    return UnchangedCheck(due, new_id(), NOW + INSTANT, 42, limit, LATER, probes)
 
 
 async def _claim(

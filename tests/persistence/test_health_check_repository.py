@@ -10,31 +10,15 @@ from domain.entities.due_check import UnchangedCheck
 from domain.entities.health import (
     HealthCheck,
     HealthCheckTrigger,
-    HealthProbe,
     HealthStatus,
-    ProbeOutcome,
-    Remedy,
     Verdict,
 )
 from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from persistence.unit_of_work import SqlUnitsOfWork
-from tests.persistence.entities import NOW, credential, health_check, service_connection, stored_connection
+from tests.persistence.entities import NOW, PROBES, credential, health_check, service_connection, stored_connection
 
 pytestmark = pytest.mark.anyio
-
-PROBES = (
-    HealthProbe("credential_opens", ProbeOutcome.PASSED, "opened", "The stored credential opens."),
-    HealthProbe(
-        "quota",
-        ProbeOutcome.WARNED,
-        "quota_low",
-        "Few calls are “left”.",
-        Remedy.WAIT,
-        42,
-        {"remaining": 3, "share": 0.5, "of": ["core", None], "ok": False},
-    ),
-)
 
 
 async def test_what_a_check_found_comes_back(units: SqlUnitsOfWork, acme: UUID) -> None:
@@ -69,17 +53,17 @@ async def test_one_without_news_has_the_probes_of_the_check_that_made_the_diagno
     units: SqlUnitsOfWork, acme: UUID
 ) -> None:
     connection = service_connection(acme)
-    connection.health.next_check_at = NOW
+    diagnosed = replace(health_check(connection), probes=PROBES)
+    connection.health.next_check_at, connection.health.diagnosis_id = NOW, diagnosed.id
     async with units.writing(acme) as unit:
         await unit.connections.add(connection)
         await unit.credentials.add(credential(connection))
         await unit.commit()
-    diagnosed = replace(health_check(connection), probes=PROBES)
     await _add(units, diagnosed)
     later = NOW + timedelta(minutes=5)
     async with units.writing() as unit:
         [due] = await unit.due_checks.claim("github", NOW, later, 1)
-        same = UnchangedCheck(due, new_id(), later, 42, diagnosed.id, None, later)
+        same = UnchangedCheck(due, new_id(), later, 42, None, later)
         assert await unit.due_checks.note_unchanged([same]) == 1
         await unit.commit()
     assert await _latest(units, connection) == replace(
