@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 
+from bench.health.compaction import Compaction
 from bench.health.done import Done
 from bench.health.scenarios import AT_ONCE, HealthResults
 from bench.report import machine, table
@@ -19,6 +20,8 @@ def markdown(results: HealthResults, database: str) -> str:
         _beside(results),
         "### Claiming and recording, without asking anybody",
         _books(results),
+        "### Counting a day, and forgetting its checks",
+        _compaction(results.compaction),
     ]
     return "\n\n".join(parts)
 
@@ -77,3 +80,16 @@ def _books(results: HealthResults) -> str:
         ["", "checks/s", "CPU µs each", "database CPU µs"],
         (row(processes, *books) for processes, books in results.books.items()),
     )
+
+
+def _compaction(found: Compaction) -> str:
+    head = ["connections", "checks of the day", "counted in s", "checks/s", "nothing left to count s", "forgotten in s"]
+    row = [
+        f"{found.connections:,}",
+        f"{found.checks:,}",
+        f"{found.count_seconds:.0f}",
+        f"{found.checks / found.count_seconds:,.0f}",
+        f"{found.look_seconds:.1f}",
+        f"{found.forget_seconds:.0f}",
+    ]
+    return table(head, [row])

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bench.data import connect, database_process
+from bench.health.compaction import Compaction, measure_compaction
 from bench.health.data import SERVICES, load, make_due, make_none_due
 from bench.health.done import Done
 from bench.health.processes import Processes, Spent, sandbox, told_by, worker
@@ -38,9 +39,10 @@ class HealthPlan:
     bare_seconds: float = 6.0
     bookkeeping_seconds: float = 4.0
     bookkeeping_rounds: int = 3
+    compacted_checks_each: int = 24
 
 
-QUICK: Final = HealthPlan(30_000, 12.0, 2, 2_000, 2.0, 0.7, 1)
+QUICK: Final = HealthPlan(30_000, 12.0, 2, 2_000, 2.0, 0.7, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class HealthResults:
     worker_spent: Spent
     books: Mapping[int, tuple[Done, float]]
     """With PostgreSQL's processor time for one check, in ms."""
+    compaction: Compaction
 
 
 async def run_health(
@@ -97,7 +100,9 @@ async def run_health(
         bare, done, spent = await _side_by_side(url, sandbox_url, processes, plan, servers_core)
         say(f"Measuring how checks keep up with their schedule, for {plan.on_schedule_seconds:.0f} s …")
         on_schedule = await _on_schedule(url, processes, plan)
-    return HealthResults(on_schedule, bare, done, spent, books)
+    say("Measuring how finished days are counted, and checks forgotten …")
+    compaction = await measure_compaction(url, servers_core, plan.compacted_checks_each)
+    return HealthResults(on_schedule, bare, done, spent, books, compaction)
 
 
 def _environ(database_url: str, encryption_key: str, sandbox_url: str) -> dict[str, str]:
