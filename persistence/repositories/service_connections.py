@@ -29,14 +29,15 @@ class SqlServiceConnectionRepository:
         self._transaction = tenant.transaction
         self._organization_id = tenant.organization_id
         self._own = tenant.own
+        self._health_as_locked: dict[UUID, dict[str, Any]] = {}
 
     async def get(self, connection_id: UUID) -> ServiceConnection:
-        statement = self._one(connection_id)
-        found = await self._read(
-            statement.with_for_update(of=_BOTH, key_share=True) if self._transaction.writes else statement
-        )
+        statement, locks = self._one(connection_id), self._transaction.writes
+        found = await self._read(statement.with_for_update(of=_BOTH, key_share=True) if locks else statement)
         if found is None:
             raise NotFound.connection()
+        if locks:
+            self._health_as_locked[connection_id] = health_values(found)
         return found
 
     async def find(self, connection_id: UUID) -> ServiceConnection | None:
@@ -78,6 +79,9 @@ class SqlServiceConnectionRepository:
     async def _save_health(self, connection: ServiceConnection) -> None:
         """What a check finds that is under way counts no more where something else has set the schedule meanwhile."""
         new = health_values(connection)
+        if new == self._health_as_locked.get(connection.id):
+            return  # a name or a label, which is what people change mostly
+        self._health_as_locked.pop(connection.id, None)
         same = and_(
             *(
                 _h[name].is_not_distinct_from(literal(new[name], _h[name].type))
