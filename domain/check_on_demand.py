@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from domain.connection_checks import ConnectionChecks
-from domain.connection_units import ConnectionUnits, credential_of, save
+from domain.connection_units import ConnectionUnits, credential_of
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
@@ -128,12 +128,9 @@ class ChecksOnDemand:
                 if credential.generation != asked_with.generation:
                     refreshes = False  # once is enough: a service that refuses each new token, too, is a finding
                     continue  # rotated meanwhile: what was found is of a secret that is gone
-                if check.identity is not None and credential.learn(check.identity):
-                    await unit.credentials.save(credential, replaces_generation=credential.generation)
-                if not isinstance(secret, CredentialUnreadable):
-                    await unit.credentials.mark_used(connection.id, check.started_at)
-                await unit.health_checks.add(check)
-                await save(unit, viewer, connection, self._checks.record(connection, check, ends_at=credential.ends_at))
+                opened = not isinstance(secret, CredentialUnreadable)
+                await self._checks.keep(unit, connection, credential, check, Actor.of(viewer), opened=opened)
+                await unit.commit()
                 return check
 
     def _identify(self, viewer: Viewer, connection: ServiceConnection) -> Identify:

@@ -1,18 +1,22 @@
 """ConnectionChecks: health checks of connections, between the probes that find and the entity that decides.
 
-Used by ServiceConnectionManager. `introduce` and `examine` wait for the service: never call them in a unit of work.
+Used by ServiceConnectionManager and by whatever checks. `introduce` and `examine` wait for the service: never call
+them in a unit of work.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from domain.connection_units import save_findings
 from domain.credential_secrets import CredentialSecret
-from domain.entities.event import EventDraft
+from domain.entities.credential import ServiceCredential
+from domain.entities.event import Actor, EventDraft
 from domain.entities.health import HealthCheck, HealthCheckTrigger, Identity
 from domain.entities.service_connection import ServiceConnection
 from domain.errors import AccountMismatch, CredentialUnreadable
 from domain.health import Diagnosis, HealthCheckFactory, HealthSubject
 from domain.health_probes import Identify
+from domain.ports import UnitOfWork
 from domain.schedule import next_check_at
 from domain.service_failures import service_failure
 from domain.services.base import Service
@@ -80,6 +84,27 @@ class ConnectionChecks:
         events = connection.record_check(check, missing_scopes=missing, now=now, reconnect=reconnect)
         connection.health.next_check_at = next_check_at(connection, now, self._chance, ends_at=ends_at)
         return events
+
+    async def keep(
+        self,
+        unit: UnitOfWork,
+        connection: ServiceConnection,
+        credential: ServiceCredential,
+        check: HealthCheck,
+        actor: Actor,
+        *,
+        opened: bool,
+    ) -> None:
+        """Have the connection take what a check of its credential, as it is now, found, and store all of it.
+
+        `opened`: whether the credential could be had, and so was used.
+        """
+        if check.identity is not None and credential.learn(check.identity):
+            await unit.credentials.save(credential, replaces_generation=credential.generation)
+        if opened:
+            await unit.credentials.mark_used(connection.id, check.started_at)
+        await unit.health_checks.add(check)
+        await save_findings(unit, connection, self.record(connection, check, ends_at=credential.ends_at), actor)
 
     async def _run(
         self,

@@ -50,6 +50,10 @@ class PlannedWork:
     every: timedelta | None = None
     whole_server: bool = False
 
+    def furthest(self, now: datetime) -> datetime | None:
+        """No next turn is later than that; None where it may be any."""
+        return now + 2 * max(self.every, LONGEST_BACK_OFF) if self.whole_server and self.every else None
+
 
 class Runner:
     """One a process. Kinds that aren't in `plan` are left to other processes."""
@@ -143,7 +147,9 @@ class Runner:
         claimed: list[Task] = []
         async with self._units_of_work.writing() as unit:
             for kind, limit in room.items():
-                of_kind = await unit.tasks.claim(now, now + self._plan[kind].lease, limit, [kind])
+                planned = self._plan[kind]
+                until, furthest = now + planned.lease, planned.furthest(now)
+                of_kind = await unit.tasks.claim(now, until, limit, [kind], furthest=furthest)
                 claimed.extend(of_kind)
                 (self._backlog.add if len(of_kind) == limit else self._backlog.discard)(kind)
             await unit.commit()

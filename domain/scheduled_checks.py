@@ -13,7 +13,7 @@ from typing import Final
 from domain.call_budget import may_call
 from domain.call_budgets import CallBudgets, budget_key
 from domain.connection_checks import ConnectionChecks
-from domain.connection_units import credential_of, save_findings
+from domain.connection_units import credential_of
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
@@ -172,12 +172,7 @@ class ScheduledChecks:
                 await unit.connections.save(connection, keep_version=True)
                 await unit.commit()
                 return True
-            if check.identity is not None and credential.learn(check.identity):
-                await unit.credentials.save(credential, replaces_generation=credential.generation)
-            if not isinstance(self._vault.open(credential), CredentialUnreadable):
-                await unit.credentials.mark_used(connection.id, check.started_at)
-            await unit.health_checks.add(check)
-            events = self._checks.record(connection, check, ends_at=credential.ends_at)
-            await save_findings(unit, connection, events, SCHEDULER)
+            opened = not isinstance(self._vault.open(credential), CredentialUnreadable)
+            await self._checks.keep(unit, connection, credential, check, SCHEDULER, opened=opened)
             await unit.commit()
         return True

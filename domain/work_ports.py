@@ -61,9 +61,18 @@ class TaskRepository(Protocol):
         If that one is running just now, it is due at this moment after that.
         """
 
-    async def claim(self, now: datetime, until: datetime, limit: int, kinds: Sequence[TaskKind]) -> Sequence[Task]:
+    async def claim(
+        self,
+        now: datetime,
+        until: datetime,
+        limit: int,
+        kinds: Sequence[TaskKind],
+        *,
+        furthest: datetime | None = None,
+    ) -> Sequence[Task]:
         """Lease due tasks, the longest due first. Those that others have just locked are left to them.
 
+        `furthest`: what waits for a moment after that, waits by the mistake of a clock that was ahead, and is due.
         Claiming counts as an attempt, so that a task that kills its process is seen to have been tried.
         """
 

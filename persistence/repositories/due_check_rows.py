@@ -19,7 +19,6 @@ from persistence.repositories.service_credentials import credential_entity
 from persistence.tables import connection_health
 
 RATE_LIMIT = tuple(rate_limit_values(None))
-NOT_LEASED = {"lease": None, "leased_until": None}
 
 
 def due_check(row: Row[Any], lease: UUID) -> DueCheck:

@@ -4,7 +4,7 @@ Reached as `unit.due_checks`.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, Row, and_, case, func, literal, not_, null
 from domain.entities.due_check import DueCheck, UnchangedCheck
 from persistence.column_types import Timestamp
 from persistence.repositories.due_check_rows import (
-    NOT_LEASED,
     RATE_LIMIT,
     due_check,
     key_is,
@@ -22,11 +21,11 @@ from persistence.repositories.due_check_rows import (
     still_leased,
 )
 from persistence.repositories.given_rows import given_rows
+from persistence.repositories.leases import NOT_LEASED, is_free
 from persistence.repositories.unchanged_checks import note
 from persistence.tables import connection_health, organizations, service_connections, service_credentials
 from persistence.transaction import Transaction
 
-LONGEST_LEASE = timedelta(minutes=10)
 _h, _c, _k = connection_health.c, service_connections.c, service_credentials.c
 _KEY = tuple_(_h.organization_id, _h.connection_id)
 
@@ -53,7 +52,7 @@ class SqlDueCheckRepository:
         lease = uuid4()
         due = (
             select(_h.organization_id, _h.connection_id)
-            .where(_h.service == service, _h.next_check_at <= (due_by or now), _is_free(now))
+            .where(_h.service == service, _h.next_check_at <= (due_by or now), is_free(_h, now))
             .order_by(_h.next_check_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -73,13 +72,13 @@ class SqlDueCheckRepository:
     ) -> bool:
         taken = await self._transaction.execute(
             update(connection_health)
-            .where(_is(organization_id, connection_id), _is_free(now))
+            .where(_is(organization_id, connection_id), is_free(_h, now))
             .values(lease=lease, leased_until=until)
         )
         return taken.rowcount == 1
 
     async def is_leased(self, organization_id: UUID, connection_id: UUID, now: datetime) -> bool:
-        leased = select(_h.lease).where(_is(organization_id, connection_id), not_(_is_free(now)))
+        leased = select(_h.lease).where(_is(organization_id, connection_id), not_(is_free(_h, now)))
         return (await self._transaction.execute(leased)).scalar_one_or_none() is not None
 
     async def holds(self, due: DueCheck) -> bool:
@@ -114,7 +113,7 @@ class SqlDueCheckRepository:
         )
 
     async def spread(self, service: str, now: datetime, *, at: Callable[[], datetime], limit: int) -> int:
-        overdue = and_(_h.service == service, _h.next_check_at <= now, _is_free(now))
+        overdue = and_(_h.service == service, _h.next_check_at <= now, is_free(_h, now))
         return await self._reschedule(overdue, at, limit)
 
     async def bring_within(
@@ -189,8 +188,3 @@ class SqlDueCheckRepository:
 
 def _is(organization_id: UUID, connection_id: UUID) -> ColumnElement[bool]:
     return and_(_h.organization_id == organization_id, _h.connection_id == connection_id)
-
-
-def _is_free(now: datetime) -> ColumnElement[bool]:
-    """Nobody has it, or not any more; who has it for impossibly long took it by a clock that was ahead."""
-    return or_(_h.lease.is_(None), _h.leased_until <= now, _h.leased_until > now + LONGEST_LEASE)

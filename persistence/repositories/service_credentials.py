@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, up
 from domain.entities.credential import CredentialKind, ServiceCredential
 from domain.errors import DomainError, LeaseLost, NotFound, VersionConflict
 from domain.ports import LeaseOutcome
+from persistence.repositories.leases import NOT_LEASED, is_over
 from persistence.repositories.tenant import Tenant
 from persistence.tables import service_credentials
 
 _c = service_credentials.c
-_NOT_LEASED = {"lease": None, "leased_until": None}
 
 
 class SqlServiceCredentialRepository:
@@ -46,7 +46,7 @@ class SqlServiceCredentialRepository:
             statement = statement.where(_c.lease == lease)
         ends_lease = lease is not None or credential.generation != replaces_generation
         saved = await self._transaction.execute(
-            statement.values({**credential_values(credential), **(_NOT_LEASED if ends_lease else {})})
+            statement.values({**credential_values(credential), **(NOT_LEASED if ends_lease else {})})
         )
         if saved.rowcount == 0:
             raise _refusal(await self.find(credential.connection_id), credential.id, replaces_generation, lease)
@@ -62,14 +62,14 @@ class SqlServiceCredentialRepository:
         )
         if (await self._transaction.execute(statement.where(_c.lease.is_(None)))).rowcount == 1:
             return LeaseOutcome.TAKEN
-        if (await self._transaction.execute(statement.where(_c.leased_until <= now))).rowcount == 1:
+        if (await self._transaction.execute(statement.where(is_over(_c, now)))).rowcount == 1:
             return LeaseOutcome.TAKEN_OVER
         current = await self.find(connection_id)
         return LeaseOutcome.HELD if current is not None and current.generation == generation else LeaseOutcome.CHANGED
 
     async def release(self, connection_id: UUID, lease: UUID) -> None:
         await self._transaction.execute(
-            update(service_credentials).where(self._of(connection_id), _c.lease == lease).values(_NOT_LEASED)
+            update(service_credentials).where(self._of(connection_id), _c.lease == lease).values(NOT_LEASED)
         )
 
     async def mark_used(self, connection_id: UUID, at: datetime) -> None:

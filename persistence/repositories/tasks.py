@@ -13,11 +13,12 @@ from sqlalchemy import ColumnElement, Row, and_, case, delete, literal, or_, sel
 from domain.entities.task import Task, TaskKind
 from persistence.column_types import Timestamp
 from persistence.repositories.insert_or_update import insert_or_update
+from persistence.repositories.leases import NOT_LEASED, is_free
 from persistence.tables import tasks
 from persistence.transaction import Transaction
 
 _c = tasks.c
-_NOT_LEASED = {"lease": None, "leased_until": None, "put_again_at": None}
+_NOT_LEASED = {**NOT_LEASED, "put_again_at": None}
 
 
 class SqlTaskRepository:
@@ -49,13 +50,22 @@ class SqlTaskRepository:
 
         await insert_or_update(self._transaction, tasks, _values(task), key=_KEY, changes=changes)
 
-    async def claim(self, now: datetime, until: datetime, limit: int, kinds: Sequence[TaskKind]) -> Sequence[Task]:
+    async def claim(
+        self,
+        now: datetime,
+        until: datetime,
+        limit: int,
+        kinds: Sequence[TaskKind],
+        *,
+        furthest: datetime | None = None,
+    ) -> Sequence[Task]:
         """All that one call claims is under one lease."""
+        is_due = _c.due_at <= now
         due = (
             select(_c.id)
             .where(
-                _c.due_at <= now,
-                or_(_c.lease.is_(None), _c.leased_until <= now),
+                is_due if furthest is None else or_(is_due, _c.due_at > furthest),
+                is_free(_c, now),
                 _c.kind.in_([kind.value for kind in kinds]),
             )
             .order_by(_c.due_at, _c.id)

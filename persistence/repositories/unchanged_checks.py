@@ -11,9 +11,10 @@ from sqlalchemy import and_, bindparam, insert, literal, or_, select, update
 from domain.entities.due_check import UnchangedCheck
 from domain.entities.health import HealthCheckTrigger, HealthStatus, Verdict
 from persistence.column_types import Identifier, Timestamp
-from persistence.repositories.due_check_rows import NOT_LEASED, RATE_LIMIT, key_is, leases_of, still_leased
+from persistence.repositories.due_check_rows import RATE_LIMIT, key_is, leases_of, still_leased
 from persistence.repositories.given_rows import Columns, given_rows
 from persistence.repositories.health_probes import probes_to_json
+from persistence.repositories.leases import NOT_LEASED
 from persistence.repositories.service_connection_rows import rate_limit_values
 from persistence.tables import connection_health, health_checks, service_connections, service_credentials
 from persistence.transaction import Transaction

@@ -345,6 +345,28 @@ async def test_the_servers_own_tasks_are_put_once_by_the_runners_themselves(offi
     assert task.due_at > office.clock() + timedelta(minutes=53)
 
 
+async def test_its_own_tasks_dont_wait_for_a_moment_that_a_clock_has_made_up_which_was_ahead(office: Office) -> None:
+    hour = timedelta(hours=1)
+    async with office.runner(every=hour, whole_server=True).working():
+        await eventually(lambda: office.find(WHOLE_SERVER))
+        office.clock.advance(days=30)
+        await eventually(lambda: office.put_off(WHOLE_SERVER))
+        office.clock.advance(days=-30)
+        await eventually(lambda: _is(office.job.done[WHOLE_SERVER] == 2))
+        task = await eventually(lambda: office.put_off(WHOLE_SERVER))
+    assert task.due_at < office.clock() + 2 * hour
+
+
+async def test_a_lease_by_a_clock_that_was_ahead_is_over(office: Office) -> None:
+    [subject] = await office.put()
+    tomorrow = office.clock() + timedelta(days=1)
+    async with office.units.writing() as unit:
+        [_] = await unit.tasks.claim(tomorrow, tomorrow + LEASE, 1, [KIND])
+        await unit.commit()
+    async with office.runner().working():
+        await eventually(lambda: office.gone([subject]))
+
+
 @given(attempts=st.integers(0, 1_000_000), chance=st.floats(0, 1, exclude_max=True))
 def test_a_back_off_is_never_a_hot_loop_and_never_longer_than_an_hour(attempts: int, chance: float) -> None:
     assert SHORTEST_BACK_OFF <= back_off(attempts, lambda: chance) <= LONGEST_BACK_OFF

@@ -79,10 +79,10 @@ async def test_an_extended_lease_holds_longer(units: SqlUnitsOfWork) -> None:
     await _put(units, _task())
     (held,) = await _claim(units)
     async with units.writing() as unit:
-        assert await unit.tasks.extend(held, LATER) is True
+        assert await unit.tasks.extend(held, UNTIL + timedelta(minutes=2)) is True
         await unit.commit()
     assert await _claim(units, now=UNTIL) == []
-    assert len(await _claim(units, now=LATER)) == 1
+    assert len(await _claim(units, now=UNTIL + timedelta(minutes=2))) == 1
 
 
 async def test_a_finished_task_is_gone_and_a_repeated_one_waits(units: SqlUnitsOfWork) -> None:
