@@ -5,13 +5,14 @@ Called by pytest. Each worker of pytest-xdist has a PostgreSQL of its own, start
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from persistence import migrations
+from tests.identity_provider.running import IdentityProviderServer, running_identity_provider
 from tests.postgresql import PostgresqlServer, running_postgresql
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=50, derandomize="CI" in os.environ)
@@ -57,3 +58,10 @@ def postgresql_template(postgresql_server: PostgresqlServer) -> Iterator[str]:
 def postgresql_server() -> Iterator[PostgresqlServer]:
     with running_postgresql() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+async def identity_provider() -> AsyncIterator[IdentityProviderServer]:
+    """A real one, of npm's, shared by all tests of a process."""
+    async with running_identity_provider() as running:
+        yield running
