@@ -42,6 +42,15 @@ class Measurements(Protocol):
     def document(self, cost: int) -> None:
         """A document is to be read that could hold so many objects; refused ones count too."""
 
+    def token_verified(self, issuer: str, outcome: str) -> None:
+        """A bearer token was ACCEPTED, refused for a reason (a Refusal), or its issuer UNAVAILABLE.
+
+        `issuer` is the operator's name for it; empty for none that is known here.
+        """
+
+    def provider_asked(self, issuer: str, outcome: str) -> None:
+        """An issuer was asked for its metadata and its keys: OK or FAILED."""
+
 
 class NoMeasurements:
     """For where nobody looks."""
@@ -67,6 +76,10 @@ class NoMeasurements:
     def statement(self, kind: str, seconds: float) -> None: ...
 
     def document(self, cost: int) -> None: ...
+
+    def token_verified(self, issuer: str, outcome: str) -> None: ...
+
+    def provider_asked(self, issuer: str, outcome: str) -> None: ...
 
 
 NO_MEASUREMENTS: Final[Measurements] = NoMeasurements()

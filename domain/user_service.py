@@ -22,12 +22,16 @@ from domain.entities.text import clean_name
 from domain.entities.user import Action, ApiKey, Membership, Role, User, Viewer
 from domain.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
 from domain.idempotency import IdempotentCall
+from domain.identity_providers.bearer_tokens import BearerTokens
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.secret import Secret
 from domain.unset import UNSET, Unset
 from domain.viewer_cache import ViewerCache
 
-UNAUTHENTICATED: Final = "This needs a valid API key of this server, sent as 'Authorization: Bearer tether_…'."
+UNAUTHENTICATED: Final = (
+    "This needs a valid API key of this server (tether_…), or a valid access token of an identity provider that it "
+    "trusts, sent as 'Authorization: Bearer …'."
+)
 """The same for every reason, so that nobody learns which keys there are."""
 
 _EMAIL: Final = re.compile(r"[!-?A-~]{1,64}@[a-zA-Z0-9.-]{1,189}")
@@ -36,10 +40,13 @@ _EMAIL: Final = re.compile(r"[!-?A-~]{1,64}@[a-zA-Z0-9.-]{1,189}")
 class UserService:
     """One a process: it remembers for a moment whom it has authenticated. Close it before the database."""
 
-    def __init__(self, units_of_work: UnitsOfWork, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, units_of_work: UnitsOfWork, clock: Callable[[], datetime], bearer_tokens: BearerTokens | None = None
+    ) -> None:
         self._units_of_work = units_of_work
         self._clock = clock
-        self._viewers = ViewerCache()
+        self._bearer_tokens = bearer_tokens
+        self._viewers: ViewerCache[ParsedApiKey] = ViewerCache()
         self._uses = ApiKeyUses(units_of_work)
         self._asking: WeakValueDictionary[ParsedApiKey, asyncio.Lock] = WeakValueDictionary()
 
@@ -48,10 +55,17 @@ class UserService:
         await self._uses.aclose()
 
     async def authenticate(self, token: str) -> Viewer:
-        """Whose key this is. Raises Unauthenticated, with the same words whatever is wrong with it."""
+        """Whose key, or whose identity provider's token, this is.
+
+        Raises Unauthenticated, with the same words whatever is wrong with it; ServiceUnavailable where the database or
+        the token's issuer can't be asked.
+        """
         key = parse_api_key(token)
         if key is None:
-            raise Unauthenticated(UNAUTHENTICATED)
+            bearer = None if self._bearer_tokens is None else await self._bearer_tokens.authenticate(token)
+            if bearer is None:
+                raise Unauthenticated(UNAUTHENTICATED)
+            return bearer
         viewer = self._viewers.find(key, self._clock())
         if viewer is not None:
             return viewer

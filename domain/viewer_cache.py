@@ -1,19 +1,20 @@
-"""ViewerCache: whose an API key is, remembered for a moment, so that not every request asks the database for it.
+"""ViewerCache: whose an API key or a token is, remembered for a moment, so that not every request asks the database.
 
-Used by UserService. It holds the hashes of secrets, never a secret.
+Used by UserService and BearerTokens. It holds the hashes of secrets, never a secret.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from domain.api_key import ParsedApiKey
 from domain.entities.user import Viewer
 
 LIFETIME: Final = timedelta(seconds=3)
 """How long a revoked key may go on opening things in this process."""
 
 SIZE: Final = 10_000
+
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +24,19 @@ class _Entry:
     until: datetime
 
 
-class ViewerCache:
+class ViewerCache(Generic[_Key]):
     """At most `SIZE` viewers, each for at most `LIFETIME`."""
 
     def __init__(self) -> None:
-        self._entries: dict[ParsedApiKey, _Entry] = {}
+        self._entries: dict[_Key, _Entry] = {}
 
-    def find(self, key: ParsedApiKey, now: datetime) -> Viewer | None:
+    def find(self, key: _Key, now: datetime) -> Viewer | None:
         """The viewer, if it was kept within the lifetime. A clock that was set back ends that, too."""
         entry = self._entries.get(key)
         return entry.viewer if entry is not None and entry.since <= now < entry.until else None
 
-    def keep(self, key: ParsedApiKey, viewer: Viewer, now: datetime, *, expires_at: datetime | None) -> None:
-        """Remember it, but not past the key's end, `expires_at`. If there is no room, the oldest entry makes some."""
+    def keep(self, key: _Key, viewer: Viewer, now: datetime, *, expires_at: datetime | None) -> None:
+        """Remember it, but not past its end, `expires_at`. If there is no room, the oldest entry makes some."""
         until = now + LIFETIME if expires_at is None else min(now + LIFETIME, expires_at)
         self._entries.pop(key, None)
         if len(self._entries) >= SIZE:

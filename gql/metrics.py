@@ -22,7 +22,7 @@ from persistence.statement_watch import KINDS
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter, which nobody asks for
 
 OTHER: Final = "other"
-"""A service that this server doesn't know (any more), or a call that is none of a service's."""
+"""A service or issuer that this server doesn't know (any more), or a call that is none of a service's."""
 
 BREAKER_STATES: Final = ("CLOSED", "OPEN", "HALF_OPEN")
 
@@ -38,6 +38,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.kept: list[tuple[str, Sequence[str], str]] = []
         self._services: frozenset[str] = frozenset()
+        self._issuers: frozenset[str] = frozenset()
 
         self._requests = self._counter(
             "tether_graphql_requests_total", "GraphQL operations that have ended.", "kind", "outcome"
@@ -86,12 +87,25 @@ class Metrics:
         self._webhooks = self._counter(
             "tether_webhooks_received_total", "Webhooks with a valid signature, repeats too.", "service"
         )
+        self._tokens = self._counter(
+            "tether_bearer_tokens_total",
+            "Bearer tokens of identity providers that were looked into.",
+            "issuer",
+            "outcome",
+        )
+        self._providers = self._counter(
+            "tether_identity_provider_fetches_total", "Fetches of an identity provider's keys.", "issuer", "outcome"
+        )
         ProcessCollector(registry=self.registry)
         self._by_statement = {kind: self._statements.labels(kind) for kind in KINDS}
 
     def know_services(self, services: Iterable[str]) -> None:
         """Whose ids may be labels."""
         self._services = frozenset(services)
+
+    def know_issuers(self, issuers: Iterable[str]) -> None:
+        """Whose names may be labels."""
+        self._issuers = frozenset(issuers)
 
     def requested(self, kind: str, outcome: str, seconds: float) -> None:
         """An operation has ended: OK, or with the code of its first error. Subscriptions last, and aren't timed."""
@@ -145,6 +159,12 @@ class Metrics:
 
     def document(self, cost: int) -> None:
         self._cost.observe(cost)
+
+    def token_verified(self, issuer: str, outcome: str) -> None:
+        self._tokens.labels(issuer if issuer in self._issuers else OTHER, outcome).inc()
+
+    def provider_asked(self, issuer: str, outcome: str) -> None:
+        self._providers.labels(issuer if issuer in self._issuers else OTHER, outcome).inc()
 
     def _known(self, service: str) -> str:
         return service if service in self._services else OTHER

@@ -104,8 +104,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         try:
             await super().handle_connection_init(message)
-        except ServiceUnavailable:
-            await self.websocket.close(code=1013, reason="Tether can't reach its database. Try again.")
+        except ServiceUnavailable as unavailable:
+            await self.websocket.close(code=1013, reason=unavailable.message)
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         with (

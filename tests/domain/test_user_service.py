@@ -254,7 +254,8 @@ async def test_where_the_use_cannot_be_noted_nobody_waits_or_is_turned_away(
 
 
 async def test_the_cache_is_bounded_and_forgets_the_oldest() -> None:
-    cache, now = ViewerCache(), Clock()()
+    cache: ViewerCache[ParsedApiKey] = ViewerCache()
+    now = Clock()()
     viewer = Viewer(uuid4(), "ada", Role.VIEWER)
     keys = [ParsedApiKey(uuid4(), secrets.token_bytes(32)) for _ in range(SIZE + 1)]
     for key in keys:

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.anyio
 
 UNAUTHENTICATED = (
     "UNAUTHENTICATED",
-    "This needs a valid API key of this server, sent as 'Authorization: Bearer tether_…'.",
+    "This needs a valid API key of this server (tether_…), or a valid access token of an identity provider that it "
+    "trusts, sent as 'Authorization: Bearer …'.",
 )
 VIEWER = "{ viewer { user { name } apiKey { role } } }"
 FOLLOW = "subscription ($id: ID!, $after: String) { connectionEvents(organizationId: $id, after: $after) { sequence } }"

@@ -1,0 +1,1 @@
+"""What is fetched from identity providers, and which of their tokens open Tether."""
