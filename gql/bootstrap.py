@@ -19,9 +19,12 @@ from domain.credential_refresh import CredentialRefresher
 from domain.credential_vault import CredentialVault
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
+from domain.identity_providers.bearer_tokens import BearerTokens
+from domain.identity_providers.provider import IdentityProviders
 from domain.key_ring import KeyProvider, KeyRing, LocalKeyProvider
 from domain.observation import Observation
 from domain.ports import UnitsOfWork
+from domain.recognition import Recognition
 from domain.repository_manager import RepositoryManager
 from domain.repository_sync import RepositorySync
 from domain.secret import Secret
@@ -73,6 +76,7 @@ class Tether:
     repository_sync: RepositorySync
     authorization_flows: AuthorizationFlows
     webhooks: WebhookProcessing
+    identity_providers: IdentityProviders
     user_service: UserService
     documents: DocumentReader
     metrics: Metrics
@@ -110,9 +114,21 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
             aclosing(HttpClient(allow=settings.outbound_allow, observation=observation)) as http,
             _kept_running(feed),
             _kept_current(board),
-            aclosing(UserService(units_of_work, _now)) as user_service,
+            aclosing(
+                IdentityProviders(
+                    settings.identity.issuers, http.of("identity-provider"), measurements=observation.measurements
+                )
+            ) as identity_providers,
+            aclosing(
+                UserService(
+                    units_of_work,
+                    _now,
+                    BearerTokens(identity_providers, Recognition(units_of_work, _now), _now, observation.measurements),
+                )
+            ) as user_service,
             AsyncExitStack() as closing,
         ):
+            metrics.know_issuers(provider.issuer.id for provider in identity_providers)
             catalogue = _catalogue(settings, http)
             metrics.know_services(service.id for service in catalogue)
             health_checks = HealthCheckFactory(catalogue, _now, metrics)
@@ -157,6 +173,7 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                     return_to_allowed=settings.return_to,
                 ),
                 webhooks=WebhookProcessing(units_of_work, catalogue, _now),
+                identity_providers=identity_providers,
                 user_service=user_service,
                 documents=DocumentReader(
                     database, ServiceDocuments(catalogue, settings.public_url, board), _now, metrics

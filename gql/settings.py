@@ -11,10 +11,11 @@ from typing import Final, Self, TypeVar
 from domain.address_guard import OutboundAllow
 from domain.key_ring import EncryptionKey, parse_key
 from domain.secret import Secret
+from gql.identity_settings import ISSUERS, IdentitySettings
 from gql.log import LogFormat
 from gql.operator_error import OperatorError
 from gql.service_settings import SERVICE_VARIABLES, ServiceSettings
-from gql.settings_reader import SettingsReader, absolute_url
+from gql.settings_reader import LOOPBACK, SettingsReader, absolute_url
 from persistence.database_url import parse_database_url
 
 KNOWN: Final = (
@@ -23,6 +24,7 @@ KNOWN: Final = (
     "TETHER_ENCRYPTION_KEY",
     "TETHER_ENCRYPTION_KEY_FILE",
     "TETHER_PUBLIC_URL",
+    ISSUERS,
     "TETHER_RETURN_TO",
     "TETHER_OUTBOUND_ALLOW",
     "TETHER_CHECKS_KEPT_DAYS",
@@ -33,7 +35,7 @@ KNOWN: Final = (
     "TETHER_TRACING",
     *SERVICE_VARIABLES,
 )
-"""Every variable that Tether reads."""
+"""Every variable that Tether reads, beside those of each issuer (`IdentitySettings.variables`)."""
 
 SHORTEST_METRICS_TOKEN: Final = 16
 
@@ -68,6 +70,7 @@ class Settings:
     public_url: str
     return_to: tuple[str, ...]
     """Where browsers may be sent when they come back from a service: these very addresses."""
+    identity: IdentitySettings
     services: ServiceSettings
     outbound_allow: OutboundAllow
     checks_kept_days: int
@@ -91,6 +94,7 @@ class Settings:
             encryption_key=_encryption_key(reader, production),
             public_url=_public_url(reader, production),
             return_to=reader.optional("TETHER_RETURN_TO", lambda text: _return_to(text, production), ""),
+            identity=IdentitySettings.read(reader, allow, production=production),
             services=ServiceSettings.read(reader, allow),
             outbound_allow=allow,
             checks_kept_days=reader.days("TETHER_CHECKS_KEPT_DAYS", 7, at_least=_LEAST_CHECKS_KEPT_DAYS),
@@ -99,7 +103,7 @@ class Settings:
             log_format=_one_of(reader, "TETHER_LOG_FORMAT", LogFormat, LogFormat.chosen(reader.environ)),
             tracing=_one_of(reader, "TETHER_TRACING", TracingTarget, TracingTarget.OFF),
         )
-        reader.refuse_unknown(KNOWN)
+        reader.refuse_unknown((*KNOWN, *settings.identity.variables))
         if reader.problems:
             raise SettingsError(*reader.problems)
         return settings
@@ -171,7 +175,7 @@ def _return_to(text: str, production: bool) -> tuple[str, ...]:
 def _browser_url(text: str, production: bool) -> str:
     """An address that people's browsers go to. Raises ValueError."""
     url = absolute_url(text)
-    if production and url.scheme != "https" and url.hostname not in _LOOPBACK:
+    if production and url.scheme != "https" and url.hostname not in LOOPBACK:
         raise ValueError("Write https://…: in production, http:// is only for this machine itself (http://127.0.0.1).")
     return url.geturl()
 
@@ -193,6 +197,3 @@ def _one_of(reader: SettingsReader, name: str, words: type[_Word], default: _Wor
         return default if text is None else words(text)
     reader.problems.append(f"{name}: Write {' or '.join(words)}, not {text[:40]!r}.")
     return default
-
-
-_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}

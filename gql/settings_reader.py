@@ -142,6 +142,8 @@ def _text_of_secret_file(file: Path, bytes_at_most: int) -> str:
     return content.decode("ascii").strip()
 
 
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+"""How addresses call this machine itself."""
 _MOST_DAYS: Final = 3_650
 _NUMBER: Final = re.compile("[0-9]{1,9}")
 _log: Final = logging.getLogger(__name__)

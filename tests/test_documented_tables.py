@@ -13,10 +13,14 @@ from domain.entities.user import LEAST_ROLE
 from domain.flow_failure import FailureCode
 from domain.health_probes import PROBES
 from domain.http import HttpFaultKind
+from domain.identity_providers.bearer_tokens import ACCEPTED, UNAVAILABLE
+from domain.identity_providers.issuer import Issuer
+from domain.identity_providers.refusal import Refusal
 from gql import __main__ as command_line
 from gql import errors, limits, queries
 from gql.commands import serve
 from gql.http import graphql_request, graphql_socket, graphql_view
+from gql.identity_settings import ISSUER_ENDINGS, ISSUERS, variable
 from gql.metrics import BREAKER_STATES, Metrics
 from gql.scraped_state import SCRAPED
 from gql.service_settings import SERVICE_VARIABLES
@@ -135,6 +139,44 @@ def test_the_readmes_settings_have_their_defaults_and_are_required_as_it_says(tm
     for name, _, default in of_services:
         if default:
             assert str(getattr(production.services, name.removeprefix("TETHER_").lower())) == default
+
+
+def test_the_settings_of_issuers_have_their_defaults_and_all_that_is_needed_is_said(tmp_path: Path) -> None:
+    rows = _table("docs/identity-providers.md", "`TETHER_OIDC_<NAME>_…`")
+    assert [row[0] for row in rows] == list(ISSUER_ENDINGS)
+    (tmp_path / "key").write_text("A" * 43, "ascii")
+    least = {
+        "TETHER_DATABASE_URL": "sqlite+aiosqlite:///tether.db",
+        "TETHER_ENCRYPTION_KEY_FILE": str(tmp_path / "key"),
+        "TETHER_PUBLIC_URL": "https://tether.example.com",
+        ISSUERS: "main",
+        variable("main", "ISSUER"): "https://login.example.com",
+        variable("main", "AUDIENCE"): "tether",
+    }
+    written = {variable("main", ending): default for ending, _, default in rows if " " not in default}
+    written = {name: default for name, default in written.items() if default not in {"", "none"}}
+
+    def issuer(more: dict[str, str]) -> Issuer:
+        [read] = Settings.from_environment(least | more).identity.issuers
+        return read
+
+    assert len(written) == 5
+    assert issuer(written) == issuer({})
+
+
+def test_the_table_of_refusals_has_every_reason() -> None:
+    assert [row[0] for row in _table("docs/identity-providers.md", "Reason")] == list(Refusal)
+    assert set(Refusal).isdisjoint({ACCEPTED, UNAVAILABLE})
+
+
+def test_the_examples_of_providers_can_be_read() -> None:
+    examples = re.findall(r"^```sh\n(TETHER_OIDC_ISSUERS=.*?)^```$", _text("docs/identity-providers.md"), re.M | re.S)
+    assert len(examples) == 4
+    for example in examples:
+        variables = dict(line.split("=", 1) for line in example.splitlines())
+        development = {"TETHER_ENVIRONMENT": "development", "TETHER_DATABASE_URL": "sqlite+aiosqlite:///tether.db"}
+        settings = Settings.from_environment({**development, "TETHER_ENCRYPTION_KEY": "A" * 43, **variables})
+        assert len(settings.identity.issuers) == 1
 
 
 def test_each_command_stands_in_operations_with_the_example_and_options_of_its_help(

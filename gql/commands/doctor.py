@@ -11,8 +11,11 @@ from typing import Final
 
 from domain.errors import EncryptionKeyMismatch, ServiceUnavailable
 from domain.http import HttpClient, HttpFault, HttpFaultKind
+from domain.identity_providers.documents import FetchFailure, fetch_keys, fetch_metadata
+from domain.identity_providers.issuer import Issuer
 from domain.key_ring import LocalKeyProvider
 from gql.bootstrap import read_key_ring, require_migrated
+from gql.identity_settings import variable
 from gql.operator_error import OperatorError, describe_outage
 from gql.settings import Settings, SettingsError
 from persistence.database import Database
@@ -47,6 +50,8 @@ class Doctor:
             await self._examine_service(http, "GitHub", settings.services.github_api_url, "TETHER_GITHUB_API_URL")
             await self._examine_service(http, "Slack", settings.services.slack_api_url, "TETHER_SLACK_API_URL")
             await self._examine_service(http, "GitLab", settings.services.gitlab_url, "TETHER_GITLAB_URL")
+            for issuer in settings.identity.issuers:
+                await self._examine_issuer(http, issuer)
         return self._exit_code
 
     async def _examine_database(self, database_url: str, provider: LocalKeyProvider) -> None:
@@ -93,6 +98,16 @@ class Doctor:
             self._fail(name, f"{api_url}: {answer.message}. Allow the host with TETHER_OUTBOUND_ALLOW.")
         else:
             self._fail(name, f"{api_url}: {answer.message}. Check {variable} and this machine's way to the network.")
+
+    async def _examine_issuer(self, http: HttpClient, issuer: Issuer) -> None:
+        """Whether it publishes what its tokens are verified with."""
+        metadata = await fetch_metadata(http, issuer)
+        keys = metadata if isinstance(metadata, FetchFailure) else await fetch_keys(http, metadata)
+        if isinstance(keys, FetchFailure):
+            name = variable(issuer.id, "ISSUER")
+            self._fail("issuer", f"{issuer.id}, {issuer.url}: {keys.reason}. Check {name}, and TETHER_OUTBOUND_ALLOW.")
+        else:
+            self._ok("issuer", f"{issuer.id}, {issuer.url}, publishes {len(keys.keys)} key(s)")
 
     def _ok(self, subject: str, text: str) -> None:
         self._write("ok  ", subject, text)

@@ -19,6 +19,7 @@ from persistence.tables import metadata
 from tests.gql.command import run_tether, tether_serve
 from tests.gql.server import TetherServer
 from tests.gql.web_socket import open_socket
+from tests.local_issuer import running_local_issuer
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -343,6 +344,24 @@ async def test_the_doctor_says_what_is_wrong_and_what_to_do(environ: dict[str, s
     assert not (tmp_path / "elsewhere.db").exists()
 
     assert (await run_tether("doctor")).exit_code == 1
+
+
+async def test_the_doctor_asks_each_issuer_for_what_its_tokens_are_verified_with(environ: dict[str, str]) -> None:
+    async with running_local_issuer() as issuer:
+        environ |= {
+            "TETHER_OIDC_ISSUERS": "main,other",
+            "TETHER_OIDC_MAIN_ISSUER": issuer.url,
+            "TETHER_OIDC_MAIN_AUDIENCE": "tether",
+            "TETHER_OIDC_OTHER_ISSUER": f"{issuer.url}/other",
+            "TETHER_OIDC_OTHER_AUDIENCE": "tether",
+        }
+        finished = await run_tether("doctor", environ=environ)
+    assert (finished.exit_code, finished.errors) == (1, "")
+    assert finished.output.splitlines()[-2:] == [
+        f"ok    issuer      main, {issuer.url}, publishes 5 key(s)",
+        f"FAIL  issuer      other, {issuer.url}/other: its metadata: it answered with 404. "
+        "Check TETHER_OIDC_OTHER_ISSUER, and TETHER_OUTBOUND_ALLOW.",
+    ]
 
 
 async def test_the_doctor_names_a_database_without_its_password(environ: dict[str, str]) -> None:
