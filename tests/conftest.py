@@ -5,6 +5,7 @@ Called by pytest. Each worker of pytest-xdist has a PostgreSQL of its own, start
 
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ import pytest
 from persistence import migrations
 from tests.identity_provider.running import IdentityProviderServer, running_identity_provider
 from tests.postgresql import PostgresqlServer, running_postgresql
+
+# Node.js and npm are among the packages that tests need: those are found first, also where the machine has others.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=50, derandomize="CI" in os.environ)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)
