@@ -74,7 +74,7 @@ async def test_the_list_is_read_along_its_index(read_path: Reading, viewer: View
     before = len(read_path.statements)
     await read_path.data(text, viewer)
     await asyncio.sleep(0)
-    sql, index = read_path.statements[before], "ix_service_credentials_organization_id_ends_at_id"
+    sql, index = read_path.statements[before], "ix_service_credentials_organization_id_ends_at_id_connection_id"
     if read_path.database.dialect_name == "sqlite":
         plan = "\n".join(str(row[3]) for row in await read_path.database.fetch(f"EXPLAIN QUERY PLAN {sql}"))
         assert f"{index} (organization_id=? AND ends_at>? AND ends_at<?)" in plan
