@@ -45,5 +45,5 @@ async def authorize_repository(unit: UnitOfWork, viewer: Viewer, repository_id: 
 def _require(role: Role, action: Action) -> Role:
     needed = LEAST_ROLE[action]
     if not role.covers(needed):
-        raise Forbidden(f"This takes the role {needed} in the organization; you act in it as {role}.")
+        raise Forbidden.for_role(needed, role)
     return role

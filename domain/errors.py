@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 if TYPE_CHECKING:
     from domain.entities.connection_status import ConnectionStatus
     from domain.entities.health import Remedy
+    from domain.entities.user import Role
 
 
 class DomainError(Exception):
@@ -148,6 +149,10 @@ class Forbidden(DomainError):
     """The viewer is known, and a member, but their role doesn't reach."""
 
     code = "FORBIDDEN"
+
+    @classmethod
+    def for_role(cls, needed: "Role", acting: "Role") -> Self:
+        return cls(f"This takes the role {needed} in the organization; you act in it as {acting}.")
 
 
 class BadUserInput(DomainError):

@@ -6,7 +6,7 @@ Given to Strawberry as its execution context class by `gql/schema.py`. Everythin
 from functools import partial
 from typing import Any
 
-from graphql import GraphQLOutputType, GraphQLResolveInfo, OperationType, is_non_null_type
+from graphql import GraphQLOutputType, GraphQLResolveInfo, OperationType, is_non_null_type, located_error
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 from orjson import Fragment
@@ -15,7 +15,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from domain.errors import Forbidden
 from gql.context import Context
 from gql.patience import patiently
-from gql.selection import selection_of
+from gql.selection import nodes_below, selection_of
+from persistence.documents.refusals import Refusal
 from persistence.documents.roots import Reference
 
 
@@ -54,9 +55,20 @@ class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
             viewer=context.viewer,
         )
         follows = self.operation.operation is OperationType.SUBSCRIPTION
-        text = await (patiently(read) if follows else read())
-        if text is not None:
-            return Fragment(text)
+        read_document = await (patiently(read) if follows else read())
+        if read_document is not None:
+            for refusal in read_document.refusals:
+                self._refuse(refusal, return_type, field_details, path)
+            return Fragment(read_document.text)
         if is_non_null_type(return_type):
             raise Forbidden("This is no longer yours to see.")
         return None
+
+    def _refuse(
+        self, refusal: Refusal, return_type: GraphQLOutputType, field_details: FieldDetailsList, path: Path
+    ) -> None:
+        """Answer with an error for a field of a document, beside the null that stands there."""
+        nodes = nodes_below(self, return_type, field_details, refusal.place)
+        for key in refusal.place:
+            path = path.add_key(key)
+        self.collected_errors.add(located_error(refusal.error, nodes, path.as_list()), path)

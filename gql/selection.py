@@ -3,7 +3,7 @@
 Called by the executor where a document's plan is missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import (
@@ -33,6 +33,30 @@ def selection_of(executor: Executor[Any], return_type: GraphQLOutputType, field_
     if is_object_type(named):
         return {named.name: _fields(executor, named, field_details)}
     return {}
+
+
+def nodes_below(
+    executor: Executor[Any], return_type: GraphQLOutputType, details: FieldDetailsList, place: Sequence[str | int]
+) -> list[FieldNode]:
+    """Where in the operation a field stands that is at this place below another one's value."""
+    for key in place:
+        if isinstance(key, str):
+            return_type, details = _member(executor, return_type, details, key)
+    return [one.node for one in details]
+
+
+def _member(
+    executor: Executor[Any], return_type: GraphQLOutputType, details: FieldDetailsList, key: str
+) -> tuple[GraphQLOutputType, FieldDetailsList]:
+    """The type of a member of an answer, and where it is selected: from the first of the value's types that has it."""
+    named = get_named_type(return_type)
+    for type_ in executor.schema.get_possible_types(named) if is_abstract_type(named) else [named]:
+        if is_object_type(type_):
+            below = executor.collect_subfields(type_, details).grouped_field_set.get(key)
+            field = below and executor.schema.get_field(type_, below[0].node.name.value)
+            if below and field:
+                return field.type, below
+    raise AssertionError("an answer has members that were selected")
 
 
 def _fields(executor: Executor[Any], type_: GraphQLObjectType, field_details: FieldDetailsList) -> tuple[Selected, ...]:

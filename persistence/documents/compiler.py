@@ -33,7 +33,10 @@ Binder = Callable[[Call], Any]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One statement of one text column, and how to bind it. `checks_cursors`: its text may tell of a foreign cursor."""
+    """One statement of one text column, and how to bind it.
+
+    `checks_cursors`: its text may tell of a foreign cursor. `may_refuse`: it may tell that a field is for other roles.
+    """
 
     sql: str
     arguments: tuple[Arguments, ...]
@@ -42,6 +45,7 @@ class Plan:
     cost: Cost[Call]
     dialect: Dialect
     checks_cursors: bool
+    may_refuse: bool
 
     def bind(
         self,
@@ -134,6 +138,7 @@ class Compiler:
         self.dialect = dialect
         self.catalogue = catalogue
         self.checks_cursors = False
+        self.may_refuse = False
         self.cost: Cost[Call] = Cost()
         self._variables = variables
         self._arguments: list[Arguments] = []
@@ -152,6 +157,7 @@ class Compiler:
             self.cost,
             self.dialect,
             self.checks_cursors,
+            self.may_refuse,
         )
 
     def alias(self, letter: str) -> str:

@@ -8,29 +8,24 @@ from datetime import datetime, timedelta
 
 from domain.entities.connection_status import ConnectionStatus, allowed_for_members
 from domain.entities.health import HealthStatus
-from domain.entities.user import LEAST_ROLE, Action, Role
+from domain.entities.user import Action
 from persistence.documents.compiler import Call, Compiler, Scope
 from persistence.documents.dialects.dialect import Literal, Type, cases, json_object, quoted
 from persistence.documents.expiring import SOON_DAYS, ends_between
+from persistence.documents.roles import acting_role, may
 from persistence.documents.selection import Selected
 
 
 def viewer_role(compiler: Compiler, field: Selected, scope: Scope) -> str:
     """The role in which the viewer acts: their membership's, capped by their key's."""
-    cap = compiler.named("role cap", _role_cap, Type.TEXT)
-    ranks = {role.value: str(role.rank) for role in Role}
-    capped = f"case when {_rank(scope.role, ranks)} > {_rank(cap, ranks)} then {scope.role} else {cap} end"
-    return compiler.dialect.concat([Literal('"'), f"({capped})", Literal('"')])
+    return compiler.dialect.word(acting_role(compiler, scope))
 
 
 def available_statuses(compiler: Compiler, field: Selected, scope: Scope) -> str:
     """The statuses that this viewer may set now; none without the role for it."""
-    able = [quoted(role) for role in Role if role.covers(LEAST_ROLE[Action.MANAGE_CONNECTIONS])]
-    cap = compiler.named("role cap", _role_cap, Type.TEXT)
     allowed = {status.value: _array(allowed_for_members(status)) for status in ConnectionStatus}
     choice = cases(f"{scope.alias}.status", allowed, "'[]'")
-    among = ", ".join(able)
-    return f"case when {scope.role} in ({among}) and {cap} in ({among}) then {choice} else '[]' end"
+    return f"case when {may(compiler, scope, Action.MANAGE_CONNECTIONS)} then {choice} else '[]' end"
 
 
 def event_cursor(compiler: Compiler, field: Selected, scope: Scope) -> str:
@@ -92,15 +87,6 @@ def connection_impact(compiler: Compiler, field: Selected, scope: Scope) -> str:
         f"(select {written} from repositories {row} "
         f"where {row}.organization_id = {scope.alias}.organization_id and {row}.connection_id = {scope.alias}.id)"
     )
-
-
-def _role_cap(call: Call) -> str:
-    return call.viewer.role_cap.value
-
-
-def _rank(expression: str, ranks: dict[str, str]) -> str:
-    whens = " ".join(f"when {quoted(role)} then {rank}" for role, rank in ranks.items())
-    return f"case {expression} {whens} end"
 
 
 def _array(statuses: tuple[ConnectionStatus, ...]) -> str:

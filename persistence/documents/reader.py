@@ -7,6 +7,7 @@ import asyncio
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from domain.measurements import NO_MEASUREMENTS, Measurements
 from persistence.database import Database
 from persistence.documents.compiler import CatalogueAnswers, Compiler, Plan
 from persistence.documents.dialects import DIALECTS
+from persistence.documents.refusals import Refusal, take_refusals
 from persistence.documents.roots import Reference
 from persistence.documents.selection import Selection
 
@@ -28,6 +30,14 @@ AT_ONCE = 3
 
 FOREIGN_CURSOR = "\x01"
 TOO_DEEP = "This nests more lists in each other than SQLite can read at once. Ask for less below one another."
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An object's JSON text, and which of its fields were refused to the viewer: they are null in it."""
+
+    text: str
+    refusals: Sequence[Refusal] = ()
 
 
 class DocumentReader:
@@ -58,8 +68,8 @@ class DocumentReader:
         selection: Callable[[], Selection],
         variables: Any,
         viewer: Viewer,
-    ) -> str | None:
-        """The document's JSON text, or None where there is nothing for this viewer.
+    ) -> Document | None:
+        """The document, or None where there is nothing for this viewer.
 
         `plan_key` stands for the place in its operation and the shape of its variables; `selection` is only asked
         for where no plan is cached. Raises BadUserInput for page sizes, cursors and depth, CostLimitExceeded and
@@ -70,9 +80,11 @@ class DocumentReader:
         async with self._turns.setdefault(viewer.user_id, asyncio.Semaphore(AT_ONCE)):
             rows = await self._fetch(plan, values)
         text: str | None = rows[0][0] if rows else None
-        if plan.checks_cursors and text is not None and FOREIGN_CURSOR in text:
+        if text is None:
+            return None
+        if plan.checks_cursors and FOREIGN_CURSOR in text:
             raise BadUserInput("This cursor is of another organization. Begin again without it.")
-        return text
+        return Document(*take_refusals(text)) if plan.may_refuse else Document(text)
 
     async def _fetch(self, plan: Plan, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         try:

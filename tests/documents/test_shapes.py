@@ -37,6 +37,7 @@ from persistence.documents.fields import (
 from persistence.documents.health_series import Series
 from persistence.documents.latency_percentiles import Latency
 from persistence.documents.pages import Page
+from persistence.documents.roles import ForRole
 from persistence.documents.roots import NODES
 from persistence.probe_column import PROBE_MEMBERS
 from persistence.tables import metadata
@@ -84,12 +85,17 @@ def _stored() -> dict[tuple[str, str], Mapping[str, Written]]:
             if (type_name, of) in found:
                 continue
             found[type_name, of] = fields
-            for field in fields.values():
+            for field in map(_for_all, fields.values()):
                 if isinstance(field, Link | Page):
                     below = field.shape()
                     assert isinstance(below, Shape)
                     waiting.append((below, field.table))
     return found
+
+
+def _for_all(written: Written) -> Written:
+    """A field, whoever may read it."""
+    return written.written if isinstance(written, ForRole) else written
 
 
 _STORED = _stored()
@@ -117,6 +123,9 @@ def _check(schema: GraphQLSchema, written: Written, definition: GraphQLField, ta
         case Embedded():
             assert named == written.type_name
             assert (written.absent is None) is non_null
+        case ForRole():
+            assert not non_null, "whose role is too small is answered null"
+            _check(schema, written.written, definition, table)
         case Page():
             page = schema.type_map[f"{written.name}Connection"]
             assert isinstance(page, GraphQLObjectType)
@@ -164,7 +173,7 @@ def test_every_type_that_can_be_read_is_stored_counted_or_code(schema: GraphQLSc
         reached.add(type_.name)
         waiting.extend(get_named_type(field.type) for field in type_.fields.values())
     probes = {one.type_name for fields in _STORED.values() for one in fields.values() if isinstance(one, Probes)}
-    pages = {one.name for fields in _STORED.values() for one in fields.values() if isinstance(one, Page)}
+    pages = {one.name for fields in _STORED.values() for one in map(_for_all, fields.values()) if isinstance(one, Page)}
     of_pages = {f"{name}{part}" for name in pages for part in ("Connection", "Edge")} | {"PageInfo"}
     stored = {type_name for type_name, _ in _STORED}
     over_time = {"LatencyPercentiles", "HealthSeriesPoint"}

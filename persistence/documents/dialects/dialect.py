@@ -80,6 +80,8 @@ class Dialect(ABC):
     name: str
     mismatch: str
     """An expression of one character that JSON text never holds."""
+    refusal: str
+    """Another one."""
     has_lateral: bool
     """Whether a subselect in FROM may speak of what stands before it."""
 

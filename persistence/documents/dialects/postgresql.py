@@ -11,6 +11,7 @@ class PostgreSQL(Dialect):
 
     name = "postgresql"
     mismatch = "chr(1)"
+    refusal = "chr(2)"
     has_lateral = True
 
     def parameter(self, position: int, type_: Type) -> str:

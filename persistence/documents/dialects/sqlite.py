@@ -16,6 +16,7 @@ class SQLite(Dialect):
 
     name = "sqlite"
     mismatch = "char(1)"
+    refusal = "char(2)"
     has_lateral = False
 
     def parameter(self, position: int, type_: Type) -> str:

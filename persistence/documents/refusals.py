@@ -1,0 +1,49 @@
+"""Refusals: the fields of a document that were refused to the viewer, each with its place and the reason.
+
+Read by `reader.py` from the signs that `ForRole` has the database write into the text.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from domain.entities.user import Role
+from domain.errors import Forbidden
+
+REFUSED: Final = "\x02"
+"""A character that JSON text never holds."""
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`place` leads there from the document: keys of objects, numbers of items."""
+
+    place: Place
+    error: Forbidden
+
+
+def take_refusals(text: str) -> tuple[str, list[Refusal]]:
+    """A document's text with null in place of each sign, and what the signs say."""
+    if REFUSED not in text:
+        return text, []
+    found = list(_found(json.loads(text, strict=False), ()))  # which takes such characters in strings
+    return _SIGN.sub("null", text), found
+
+
+def _found(value: Any, place: Place) -> Iterator[Refusal]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _found(member, (*place, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _found(item, (*place, number))
+    elif isinstance(value, str) and value.startswith(REFUSED):
+        needed, acting = value.removeprefix(REFUSED).split()
+        yield Refusal(place, Forbidden.for_role(Role(needed), Role(acting)))
+
+
+_SIGN: Final = re.compile(f'"{REFUSED}[A-Z ]+"')
