@@ -18,9 +18,11 @@ from domain.authorization_completion import AuthorizationCompletion
 from domain.authorization_journey import Arrival, AuthorizationJourney, Connected, Departure
 from domain.connection_checks import ConnectionChecks
 from domain.credential_vault import CredentialVault
+from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.authorization_flow import AuthorizationFlow, FlowStage
+from domain.entities.event import Actor
 from domain.entities.health import Json
-from domain.entities.identifiers import new_id
+from domain.entities.identifiers import Kind, new_id, typed_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.text import clean_labels, clean_name
 from domain.entities.user import Action, Viewer
@@ -119,11 +121,11 @@ class AuthorizationFlows:
         )
         async with self._units_of_work.writing(organization_id) as unit:
             await authorize(unit, viewer, organization_id, Action.MANAGE_CONNECTIONS)
-            if connection_id is not None:
-                connection = await _of_service(unit, connection_id, known)
-                if scopes is None:
-                    flow.scopes = _scopes_again(known, connection)
+            connection = None if connection_id is None else await _of_service(unit, connection_id, known)
+            if connection is not None and scopes is None:
+                flow.scopes = _scopes_again(known, connection)
             await unit.authorization_flows.add(flow)
+            await unit.audit.add(_begun(flow, viewer, connection))
             await unit.commit()
         return BegunFlow(f"{self._public_url}/oauth/start/{token.reveal()}", flow.expires_at)
 
@@ -172,6 +174,18 @@ class AuthorizationFlows:
             "exactly as the operator has in TETHER_RETURN_TO.",
             field,
         )
+
+
+def _begun(flow: AuthorizationFlow, viewer: Viewer, connection: ServiceConnection | None) -> AuditRecord:
+    return AuditRecord(
+        flow.organization_id,
+        AuditAction.AUTHORIZATION_BEGUN,
+        Actor.of(viewer),
+        flow.created_at,
+        None if connection is None else typed_id(Kind.CONNECTION, connection.id),
+        None if connection is None else connection.name,
+        {"service": flow.service, "method": flow.method},
+    )
 
 
 def _method(service: Service, wanted: AuthorizationMethod | None) -> AuthorizationMethod:

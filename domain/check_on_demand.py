@@ -18,8 +18,10 @@ from domain.connection_units import ConnectionUnits, credential_of
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
+from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.event import Actor
 from domain.entities.health import HealthCheck, HealthCheckTrigger, Verdict
+from domain.entities.identifiers import Kind, typed_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import Action, Viewer
 from domain.errors import CredentialUnreadable, ServiceUnavailable
@@ -68,6 +70,7 @@ class ChecksOnDemand:
         if not await self._take(organization_id, connection_id, lease):
             found = await self._found_by_others(organization_id, connection_id, before)
             if found is not None:
+                await self._record(viewer, connection, found)
                 return found
             await self._take(
                 organization_id, connection_id, lease
@@ -104,6 +107,14 @@ class ChecksOnDemand:
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(LONGEST_PAUSE_SECONDS, pause_seconds * 2)
         return None
+
+    async def _record(self, viewer: Viewer, connection: ServiceConnection, found: HealthCheck) -> None:
+        """That they asked, too: the event is of whoever made the check."""
+        check_id, action = typed_id(Kind.HEALTH_CHECK, found.id), AuditAction.CONNECTION_HEALTH_CHECKED
+        async with self._units_of_work.writing(connection.organization_id) as unit:
+            record = AuditRecord.of_connection(viewer, connection, action, self._clock(), healthCheckId=check_id)
+            await unit.audit.add(record)
+            await unit.commit()
 
     async def _ask(self, viewer: Viewer, connection_id: UUID) -> HealthCheck:
         """A credential that is refused and can be refreshed is, and then asked about again."""

@@ -100,9 +100,12 @@ class InvitationRepository(Protocol):
 
 
 class AuditRepository(Protocol):
-    """What people and keys have done."""
+    """What people and keys have done. What they did to connections is added with the events of that."""
 
     async def add(self, record: AuditRecord) -> None: ...
+
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Remove the oldest records of before that; how many it were."""
 
 
 class MembershipRepository(Protocol):

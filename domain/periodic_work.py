@@ -35,6 +35,7 @@ def periodic_work(
     compact_health: Work,
     forget_health_checks: Work,
     forget_events: Work,
+    forget_audit_records: Work,
 ) -> Mapping[TaskKind, PlannedWork]:
     """The table. What has no next turn is put where its reason arises: a new credential, a deletion, a webhook …"""
     return {
@@ -59,6 +60,7 @@ def periodic_work(
         TaskKind.COMPACT_HEALTH: PlannedWork(compact_health, _seconds(60), 1, _HOURLY, whole_server=True),
         TaskKind.FORGET_HEALTH_CHECKS: PlannedWork(forget_health_checks, _seconds(60), 1, _HOURLY, whole_server=True),
         TaskKind.FORGET_EVENTS: PlannedWork(forget_events, _seconds(60), 1, _HOURLY, whole_server=True),
+        TaskKind.FORGET_AUDIT_RECORDS: PlannedWork(forget_audit_records, _seconds(60), 1, _HOURLY, whole_server=True),
     }
 
 

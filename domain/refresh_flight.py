@@ -28,6 +28,7 @@ from domain.periodic_work import refresh_task, warning_task
 from domain.ports import LeaseOutcome, UnitOfWork, UnitsOfWork
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
 from domain.refresh_refusal import ENDED, no_client, reconnect_needed, refusal_check, under_way
+from domain.request_origin import request_origin
 from domain.schedule import next_check_at
 from domain.services.authorization import Authorization, Grant
 from domain.services.base import Identified, Service
@@ -209,7 +210,7 @@ class RefreshFlight:
             await unit.connections.save(connection, keep_version=True)
             await unit.events.append([rotated], self._actor)
             await unit.commit()
-        return Refreshed(credential.generation, grant.secret)
+        return Refreshed(credential.generation, grant.secret, request_origin())
 
     async def _end(self, leased: _Leased, fault: ServiceFault, interrupted: bool) -> RefreshOutcome:
         """The service refuses the refresh token. Unless somebody has a newer one, the connection ends by that."""

@@ -4,15 +4,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.credential_secrets import CredentialSecret
+from domain.request_origin import RequestOrigin
 from domain.services.service_fault import ServiceFault
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The connection's credential is newer than the one that was seen, by whomever it was refreshed."""
+    """The connection's credential is newer than the one that was seen, by whomever it was refreshed.
+
+    `asked_from`: the request on whose behalf it just was; None where that was done before, or by another process.
+    """
 
     generation: int
     secret: CredentialSecret = field(repr=False)
+    asked_from: RequestOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True)

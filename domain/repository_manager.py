@@ -10,9 +10,11 @@ from uuid import UUID
 
 from domain.authorization import authorize_repository
 from domain.connection_units import ConnectionUnits, save
+from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.event import Actor
 from domain.entities.identifiers import new_id
 from domain.entities.repository import Repository
+from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
 from domain.entities.user import Action, Viewer
 from domain.errors import InvalidInput
@@ -56,11 +58,13 @@ class RepositoryManager:
         outcome = await self._sync.run(
             organization_id, connection_id, Actor.of(viewer), since=asked_at, seconds=self._patience_seconds
         )
-        again_at = _again_at(outcome, asked_at, self._clock())
-        if again_at is not None:
+        if isinstance(outcome, SyncStopped) or not outcome.complete:  # else the event of its end tells who asked
+            again_at = _again_at(outcome, asked_at, self._clock())
             async with self._units_of_work.writing(organization_id) as unit:
-                task = Task(new_id(), TaskKind.SYNC_REPOSITORIES, connection_id, organization_id, again_at)
-                await unit.tasks.put(task)
+                if again_at is not None:
+                    task = Task(new_id(), TaskKind.SYNC_REPOSITORIES, connection_id, organization_id, again_at)
+                    await unit.tasks.put(task)
+                await unit.audit.add(_unfinished(viewer, connection, outcome, self._clock()))
                 await unit.commit()
         return outcome
 
@@ -82,6 +86,15 @@ class RepositoryManager:
                 chosen = connection.repository_selected(repository.full_name, selected, self._clock())
                 await save(unit, viewer, connection, [chosen])
         return repository
+
+
+def _unfinished(
+    viewer: Viewer, connection: ServiceConnection, outcome: SyncReport | SyncStopped, now: datetime
+) -> AuditRecord:
+    report, failure = (outcome, None) if isinstance(outcome, SyncReport) else (outcome.report, outcome.fault.code)
+    action = AuditAction.CONNECTION_REPOSITORIES_SYNCED
+    counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
+    return AuditRecord.of_connection(viewer, connection, action, now, complete=False, failure=failure, **counts)
 
 
 def _again_at(outcome: SyncReport | SyncStopped, asked_at: datetime, now: datetime) -> datetime | None:

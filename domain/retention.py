@@ -20,9 +20,10 @@ CONNECTIONS_AT_ONCE: Final = 5
 class Retention:
     """Each batch is a unit of work of its own, so that nobody waits long for it."""
 
-    def __init__(self, units_of_work: UnitsOfWork, clock: Callable[[], datetime]) -> None:
+    def __init__(self, units_of_work: UnitsOfWork, clock: Callable[[], datetime], audit_kept: timedelta) -> None:
         self._units_of_work = units_of_work
         self._clock = clock
+        self._audit_kept = audit_kept
 
     async def forget_deliveries(self, task: Task) -> TaskOutcome:
         """Webhooks that have been processed."""
@@ -37,6 +38,11 @@ class Retention:
     async def forget_call_budgets(self, task: Task) -> TaskOutcome:
         """Those that have been full for a while, as ones that nobody knows are."""
         await in_batches(self._forget_call_budgets)
+        return None
+
+    async def forget_audit_records(self, task: Task) -> TaskOutcome:
+        """Older ones than are kept."""
+        await in_batches(self._forget_audit_records)
         return None
 
     async def forget_deleted_connections(self, task: Task) -> TaskOutcome:
@@ -54,6 +60,12 @@ class Retention:
         async with self._units_of_work.writing() as unit:
             before = self._clock() - DELETED_CONNECTIONS_KEPT
             forgotten = await unit.deleted_connections.forget(before, limit)
+            await unit.commit()
+        return forgotten
+
+    async def _forget_audit_records(self, limit: int) -> int:
+        async with self._units_of_work.writing() as unit:
+            forgotten = await unit.audit.forget(self._clock() - self._audit_kept, limit)
             await unit.commit()
         return forgotten
 

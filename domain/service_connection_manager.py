@@ -23,6 +23,7 @@ from domain.credential_refresh import CredentialRefresher
 from domain.credential_revocation import CredentialRevocations
 from domain.credential_secrets import CredentialSecret
 from domain.credential_vault import CredentialVault
+from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor
@@ -36,7 +37,8 @@ from domain.health import HealthCheckFactory
 from domain.idempotency import IdempotentCall
 from domain.periodic_work import tasks_for
 from domain.ports import UnitOfWork, UnitsOfWork
-from domain.refresh_outcome import NotRefreshable, RefreshFailed
+from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed
+from domain.request_origin import request_origin
 from domain.service_board import ServiceBoard
 from domain.service_failures import service_failure
 from domain.services.authorization import Grant
@@ -254,11 +256,20 @@ class ServiceConnectionManager:
 
     async def _refresh(self, viewer: Viewer, connection: ServiceConnection) -> None:
         match await self._refresher.refresh(connection.organization_id, connection.id, actor=Actor.of(viewer)):
+            case Refreshed() as refreshed if refreshed.asked_from != request_origin():
+                await self._record_joined(viewer, connection)
             case NotRefreshable():
                 message = "This credential can't be refreshed: give a new one, or authorize the connection again."
                 raise InvalidInput(message, ("input", "credential"))
             case RefreshFailed() as failed:
                 raise service_failure(self._catalogue.get_connected(connection.service), failed.fault)
+
+    async def _record_joined(self, viewer: Viewer, connection: ServiceConnection) -> None:
+        """That they asked, too: the event is of whoever refreshed the credential."""
+        async with self._units_of_work.writing(connection.organization_id) as unit:
+            action = AuditAction.CONNECTION_CREDENTIALS_ROTATED
+            await unit.audit.add(AuditRecord.of_connection(viewer, connection, action, self._clock()))
+            await unit.commit()
 
     def _changing(
         self, viewer: Viewer, connection_id: UUID, expected_version: int | None

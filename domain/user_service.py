@@ -6,7 +6,8 @@ request (`authenticate`).
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,7 +16,10 @@ from weakref import WeakValueDictionary
 from domain.api_key import ParsedApiKey, generate_api_key, parse_api_key
 from domain.api_key_uses import ApiKeyUses
 from domain.authorization import authorize
-from domain.entities.identifiers import new_id
+from domain.entities.audit import AuditAction, AuditRecord
+from domain.entities.event import OPERATOR, Actor
+from domain.entities.health import Json
+from domain.entities.identifiers import Kind, new_id, typed_id
 from domain.entities.organization import Organization
 from domain.entities.task import Task, TaskKind
 from domain.entities.text import clean_name
@@ -115,12 +119,16 @@ class UserService:
             await authorize(unit, viewer, organization_id, Action.MANAGE_ORGANIZATION)
             organization = await unit.organizations.get(organization_id)
             organization.expect(expected_version)
-            now, before = self._clock(), organization.check_interval
-            if organization.update(name=name, check_interval_seconds=check_interval_seconds, now=now):
+            now, before = self._clock(), replace(organization)
+            changed = organization.update(name=name, check_interval_seconds=check_interval_seconds, now=now)
+            if changed:
                 await unit.organizations.save(organization)
-                if organization.check_interval < before:
+                if organization.check_interval < before.check_interval:
                     kind = TaskKind.BRING_CHECKS_FORWARD
                     await unit.tasks.put(Task(new_id(), kind, organization.id, organization.id, now))
+                data = {"from": before.told(changed), "to": organization.told(changed)}
+                actor, action = Actor.of(viewer), AuditAction.ORGANIZATION_UPDATED
+                await unit.audit.add(AuditRecord.of_organization(actor, organization, action, now, data))
                 await unit.commit()
         return organization
 
@@ -144,11 +152,13 @@ class UserService:
         now = self._clock()
         key_name = clean_name(name, ("input", "name"))
         async with self._units_of_work.writing() as unit:
-            organization = await unit.organizations.find_or_add(
-                Organization.create(id=new_id(), slug=organization_slug, name=organization_slug, now=now)
-            )
+            new = Organization.create(id=new_id(), slug=organization_slug, name=organization_slug, now=now)
+            organization = await unit.organizations.find_or_add(new)
+            if organization.id == new.id:
+                await unit.audit.add(_created(OPERATOR, organization))
             user = await unit.users.find_or_add(User(new_id(), user_email.partition("@")[0], user_email, None, now))
             membership = Membership(organization.id, user.id, role, now)
+            earlier_role = await unit.memberships.role_of(user.id, organization.id)
             if not await unit.memberships.add(membership):
                 await unit.memberships.raise_role(membership)
             earlier = await unit.api_keys.find_named(organization.id, user.id, key_name) if replaces_earlier else None
@@ -164,6 +174,8 @@ class UserService:
                 expires_at=expires_at,
             )
             await (unit.api_keys.add(key) if earlier is None else unit.api_keys.save(key))
+            for record in _issued(user, membership, earlier_role, key):
+                await unit.audit.add(record)
             await unit.commit()
         return new_key.token
 
@@ -189,10 +201,27 @@ class UserService:
                 return await _created_before(unit, earlier)
             await unit.organizations.add(organization)
             await unit.memberships.add(Membership(organization.id, viewer.user_id, Role.OWNER, organization.created_at))
+            await unit.audit.add(_created(Actor.of(viewer), organization))
             if await call.claim(unit, organization.id, organization.id, organization.created_at):
                 await unit.commit()
                 return organization
             return await _created_before(unit, await call.earlier_result(unit))
+
+
+def _issued(user: User, membership: Membership, earlier_role: Role | None, key: ApiKey) -> Iterator[AuditRecord]:
+    """What the operator has done by issuing a key."""
+    now, organization_id, user_id = key.created_at, key.organization_id, typed_id(Kind.USER, user.id)
+    if earlier_role is None or not earlier_role.covers(membership.role):
+        action = AuditAction.MEMBER_JOINED if earlier_role is None else AuditAction.MEMBER_UPDATED
+        data: dict[str, Json] = {"by": "operator", "role": membership.role}
+        yield AuditRecord(organization_id, action, OPERATOR, now, user_id, user.name, data)
+    key_id, data = typed_id(Kind.API_KEY, key.id), {"role": key.role, "user": user_id}
+    yield AuditRecord(organization_id, AuditAction.API_KEY_CREATED, OPERATOR, now, key_id, key.name, data)
+
+
+def _created(actor: Actor, organization: Organization) -> AuditRecord:
+    action, at = AuditAction.ORGANIZATION_CREATED, organization.created_at
+    return AuditRecord.of_organization(actor, organization, action, at, {"slug": organization.slug})
 
 
 async def _created_before(unit: UnitOfWork, organization_id: UUID | None) -> Organization:

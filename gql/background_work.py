@@ -60,7 +60,7 @@ class BackgroundWork:
 def _runner(tether: Tether) -> Runner:
     units_of_work, catalogue, clock = tether.units_of_work, tether.catalogue, tether.clock
     vault = CredentialVault(tether.encryption)
-    retention = Retention(units_of_work, clock)
+    retention = Retention(units_of_work, clock, timedelta(days=tether.settings.audit_kept_days))
     news = IncidentNews(units_of_work, catalogue, clock)
     history = HealthHistory(units_of_work, clock, timedelta(days=tether.settings.checks_kept_days))
     events = EventRetention(units_of_work, clock, timedelta(days=tether.settings.events_kept_days))
@@ -88,6 +88,7 @@ def _runner(tether: Tether) -> Runner:
             compact_health=history.compact,
             forget_health_checks=history.forget,
             forget_events=events.forget,
+            forget_audit_records=retention.forget_audit_records,
         ),
         clock,
         observation=tether.observation,

@@ -21,6 +21,7 @@ from gql.mutations import Mutation
 from gql.operations import OperationCache
 from gql.queries import Query
 from gql.subscriptions import Subscription
+from gql.types.audit import AuditRecord
 from gql.types.credential import ServiceCredential
 from gql.types.event import ConnectionEvent
 from gql.types.health import HealthCheck
@@ -37,7 +38,7 @@ def build_schema() -> "TetherSchema":
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[User, ServiceCredential, HealthCheck, ConnectionEvent, *USER_ERRORS],
+        types=[User, ServiceCredential, HealthCheck, ConnectionEvent, AuditRecord, *USER_ERRORS],
         execution_context_class=DocumentExecutor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )

@@ -16,6 +16,7 @@ from gql.log import LogFormat
 from gql.operator_error import OperatorError
 from gql.service_settings import SERVICE_VARIABLES, ServiceSettings
 from gql.settings_reader import LOOPBACK, SettingsReader, absolute_url
+from gql.trusted_proxies import TrustedProxies
 from persistence.database_url import parse_database_url
 
 KNOWN: Final = (
@@ -26,9 +27,11 @@ KNOWN: Final = (
     "TETHER_PUBLIC_URL",
     ISSUERS,
     "TETHER_RETURN_TO",
+    "TETHER_TRUSTED_PROXIES",
     "TETHER_OUTBOUND_ALLOW",
     "TETHER_CHECKS_KEPT_DAYS",
     "TETHER_EVENTS_KEPT_DAYS",
+    "TETHER_AUDIT_KEPT_DAYS",
     "TETHER_METRICS_TOKEN",
     "TETHER_METRICS_TOKEN_FILE",
     "TETHER_LOG_FORMAT",
@@ -71,11 +74,13 @@ class Settings:
     return_to: tuple[str, ...]
     """Where browsers may be sent when they come back from a service: these very addresses."""
     identity: IdentitySettings
+    trusted_proxies: TrustedProxies
     services: ServiceSettings
     outbound_allow: OutboundAllow
     checks_kept_days: int
     """Each check for so long; what is counted of its day is kept longer."""
     events_kept_days: int
+    audit_kept_days: int
     metrics_token: Secret | None
     """What the metrics are read with; without one only this machine may."""
     log_format: LogFormat
@@ -95,10 +100,12 @@ class Settings:
             public_url=_public_url(reader, production),
             return_to=reader.optional("TETHER_RETURN_TO", lambda text: _return_to(text, production), ""),
             identity=IdentitySettings.read(reader, allow, production=production),
+            trusted_proxies=reader.optional("TETHER_TRUSTED_PROXIES", TrustedProxies.parse, ""),
             services=ServiceSettings.read(reader, allow),
             outbound_allow=allow,
             checks_kept_days=reader.days("TETHER_CHECKS_KEPT_DAYS", 7, at_least=_LEAST_CHECKS_KEPT_DAYS),
             events_kept_days=reader.days("TETHER_EVENTS_KEPT_DAYS", 90, at_least=_LEAST_EVENTS_KEPT_DAYS),
+            audit_kept_days=reader.days("TETHER_AUDIT_KEPT_DAYS", 400, at_least=_LEAST_AUDIT_KEPT_DAYS),
             metrics_token=_metrics_token(reader),
             log_format=_one_of(reader, "TETHER_LOG_FORMAT", LogFormat, LogFormat.chosen(reader.environ)),
             tracing=_one_of(reader, "TETHER_TRACING", TracingTarget, TracingTarget.OFF),
@@ -182,6 +189,7 @@ def _browser_url(text: str, production: bool) -> str:
 
 _LEAST_CHECKS_KEPT_DAYS: Final = 2  # a day is counted after its end, from its checks
 _LEAST_EVENTS_KEPT_DAYS: Final = 30  # as long as webhooks: an event says that one has been applied
+_LEAST_AUDIT_KEPT_DAYS: Final = 90  # what is looked into later than that isn't rare
 
 
 def _metrics_token(reader: SettingsReader) -> Secret | None:

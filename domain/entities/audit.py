@@ -1,17 +1,22 @@
 """AuditRecord: who has done what in an organization, when and from where. Kept beside the change, in its unit of work.
 
-Written by whoever changes people, keys and organizations, or signs somebody in; read by the organization's owners.
+Written by whoever changes people, keys and organizations, or signs somebody in, and for each event of a connection that
+a person or a key has caused; read by the organization's owners.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
-from domain.entities.event import Actor
+from domain.entities.event import ANSWERABLE, Actor, ConnectionEvent, ConnectionEventType, EventDraft
 from domain.entities.health import Json
-from domain.entities.identifiers import new_id
+from domain.entities.identifiers import Kind, new_id, typed_id
+from domain.entities.organization import Organization
+from domain.entities.service_connection import ServiceConnection
+from domain.entities.user import Viewer
 from domain.request_origin import RequestOrigin, request_origin
 
 
@@ -29,6 +34,17 @@ class AuditAction(StrEnum):
     MEMBER_REMOVED = "MEMBER_REMOVED"
     API_KEY_CREATED = "API_KEY_CREATED"
     API_KEY_REVOKED = "API_KEY_REVOKED"
+    AUTHORIZATION_BEGUN = "AUTHORIZATION_BEGUN"
+    CONNECTION_CREATED = "CONNECTION_CREATED"
+    CONNECTION_UPDATED = "CONNECTION_UPDATED"
+    CONNECTION_AUTHORIZED = "CONNECTION_AUTHORIZED"
+    CONNECTION_STATUS_CHANGED = "CONNECTION_STATUS_CHANGED"
+    CONNECTION_HEALTH_CHANGED = "CONNECTION_HEALTH_CHANGED"
+    CONNECTION_HEALTH_CHECKED = "CONNECTION_HEALTH_CHECKED"
+    CONNECTION_CREDENTIALS_ROTATED = "CONNECTION_CREDENTIALS_ROTATED"
+    CONNECTION_REPOSITORIES_SYNCED = "CONNECTION_REPOSITORIES_SYNCED"
+    CONNECTION_COMMAND_RUN = "CONNECTION_COMMAND_RUN"
+    CONNECTION_DELETED = "CONNECTION_DELETED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +63,60 @@ class AuditRecord:
     data: Mapping[str, Json] = field(default_factory=dict)
     id: UUID = field(default_factory=new_id)
     origin: RequestOrigin = field(default_factory=request_origin)
+
+    @classmethod
+    def of_organization(
+        cls, actor: Actor, organization: Organization, action: AuditAction, now: datetime, data: Mapping[str, Json]
+    ) -> "AuditRecord":
+        """What was done to the organization itself."""
+        subject_id = typed_id(Kind.ORGANIZATION, organization.id)
+        return cls(organization.id, action, actor, now, subject_id, organization.name, data)
+
+    @classmethod
+    def of_connection(
+        cls, viewer: Viewer, connection: ServiceConnection, action: AuditAction, now: datetime, **data: Json
+    ) -> "AuditRecord":
+        """What a viewer did to a connection, where no event tells of it."""
+        subject_id = typed_id(Kind.CONNECTION, connection.id)
+        return cls(connection.organization_id, action, Actor.of(viewer), now, subject_id, connection.name, data)
+
+    @classmethod
+    def of_event(cls, event: ConnectionEvent) -> "AuditRecord | None":
+        """What an event says of a person or key; None for what Tether or a service did. Names no connection yet."""
+        draft = event.draft
+        if event.actor.kind not in ANSWERABLE:
+            return None
+        return cls(
+            draft.organization_id,
+            ACTION_OF_EVENT[draft.type],
+            event.actor,
+            draft.occurred_at,
+            typed_id(Kind.CONNECTION, draft.connection_id),
+            data={**draft.data, **_change(draft), "eventId": typed_id(Kind.EVENT, event.id)},
+            origin=event.origin,
+        )
+
+
+ACTION_OF_EVENT: Final = {
+    ConnectionEventType.CREATED: AuditAction.CONNECTION_CREATED,
+    ConnectionEventType.UPDATED: AuditAction.CONNECTION_UPDATED,
+    ConnectionEventType.AUTHORIZED: AuditAction.CONNECTION_AUTHORIZED,
+    ConnectionEventType.STATUS_CHANGED: AuditAction.CONNECTION_STATUS_CHANGED,
+    ConnectionEventType.HEALTH_CHANGED: AuditAction.CONNECTION_HEALTH_CHANGED,
+    ConnectionEventType.HEALTH_CHECKED: AuditAction.CONNECTION_HEALTH_CHECKED,
+    ConnectionEventType.CREDENTIALS_ROTATED: AuditAction.CONNECTION_CREDENTIALS_ROTATED,
+    ConnectionEventType.REPOSITORIES_SYNCED: AuditAction.CONNECTION_REPOSITORIES_SYNCED,
+    ConnectionEventType.COMMAND_RUN: AuditAction.CONNECTION_COMMAND_RUN,
+    ConnectionEventType.DELETED: AuditAction.CONNECTION_DELETED,
+}
+"""The events that people and keys cause. The others are Tether's own, or a service's."""
+
+
+def _change(draft: EventDraft) -> dict[str, Json]:
+    """What an event tells besides its data."""
+    told: dict[str, Json] = {}
+    if (change := draft.status_change) is not None:
+        told |= {"from": change.previous, "to": change.current, "reason": change.reason and change.reason.code}
+    if draft.health_check_id is not None:
+        told["healthCheckId"] = typed_id(Kind.HEALTH_CHECK, draft.health_check_id)
+    return told

@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import Json, Remedy
 from domain.entities.user import Viewer
+from domain.request_origin import RequestOrigin, request_origin
 
 
 class ConnectionEventType(StrEnum):
@@ -48,6 +49,7 @@ class ActorKind(StrEnum):
     API_KEY = "API_KEY"
     SCHEDULER = "SCHEDULER"
     SERVICE = "SERVICE"
+    OPERATOR = "OPERATOR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,11 @@ class Actor:
         return cls(ActorKind.API_KEY, viewer.api_key_name or "API key", viewer.user_id, viewer.api_key_id)
 
 
+ANSWERABLE = frozenset({ActorKind.USER, ActorKind.API_KEY})
+"""Those who answer for what they do: it is in the audit log, too."""
+
 SCHEDULER = Actor(ActorKind.SCHEDULER, "Scheduler")
+OPERATOR = Actor(ActorKind.OPERATOR, "Operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +120,4 @@ class ConnectionEvent:
     sequence: int
     draft: EventDraft
     actor: Actor
+    origin: RequestOrigin = field(default_factory=request_origin)

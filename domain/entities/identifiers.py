@@ -22,6 +22,7 @@ class Kind(StrEnum):
     EVENT = "evt"
     USER = "user"
     API_KEY = "key"
+    AUDIT_RECORD = "aud"
 
 
 _KINDS: Final = {kind.value: kind for kind in Kind}

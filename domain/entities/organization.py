@@ -1,12 +1,13 @@
 """Organization: who owns connections. Made by UserService, read everywhere: every tenant row carries its id."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from domain.entities.health import USUAL_INTERVAL
+from domain.entities.health import USUAL_INTERVAL, Json
 from domain.entities.text import clean_name
 from domain.errors import InvalidInput, VersionConflict
 from domain.unset import UNSET, Unset
@@ -63,6 +64,14 @@ class Organization:
         if changed:
             self.updated_at = now
         return changed
+
+    def told(self, attributes: Sequence[str]) -> dict[str, Json]:
+        """Some of what a member edits, as clients know it."""
+        known: dict[str, tuple[str, Json]] = {
+            "name": ("name", self.name),
+            "check_interval": ("checkIntervalSeconds", round(self.check_interval.total_seconds())),
+        }
+        return dict(known[attribute] for attribute in attributes)
 
 
 def _clean_interval(seconds: int | None) -> timedelta:

@@ -80,8 +80,7 @@ def server_config(application: ASGIApp) -> uvicorn.Config:
         log_config=None,
         access_log=False,  # addresses can hold variables of operations
         server_header=False,
-        # A proxy on this machine says for whom it asks; nobody else is believed.
-        forwarded_allow_ips=["127.0.0.1", "::1"],
+        proxy_headers=False,  # RequestFrame reads them, by TETHER_TRUSTED_PROXIES
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
     )
 

@@ -19,9 +19,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.log_context import log_context
+from domain.request_origin import RequestOrigin, request_from
 from gql.bootstrap import Tether
 from gql.errors import BAD_USER_INPUT, INTERNAL, masked, request_error
 from gql.http.authorization import authorization_routes
+from gql.http.client import place_client
 from gql.http.graphiql import FRONT_END, GraphiQL
 from gql.http.graphql_view import GraphQLView
 from gql.http.health import health_routes
@@ -30,6 +32,7 @@ from gql.http.sign_in import signed_in_at_callback
 from gql.http.start_page import start_page_routes
 from gql.http.webhooks import webhook_routes
 from gql.schema import build_schema
+from gql.trusted_proxies import TrustedProxies
 
 
 def create_application(
@@ -56,24 +59,26 @@ def create_application(
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
     application.router.redirect_slashes = False  # a redirected POST would lose its body
-    return RequestFrame(application)
+    return RequestFrame(application, tether.settings.trusted_proxies)
 
 
 class RequestFrame:
-    """Around the whole application: gives each request its id, and each answer that id and safe headers.
+    """Around the whole application: knows where each request is from and gives it its id; answers get safe headers.
 
     The id is `scope["state"]["request_id"]` and the header `X-Request-Id`; logs and errors name it. Whoever asks may
-    have given it already. An answer that sets one of these headers itself keeps its own.
+    have given it already. What is changed on behalf of the request is kept with its id and the client's address. An
+    answer that sets one of these headers itself keeps its own.
     """
 
-    def __init__(self, application: ASGIApp) -> None:
+    def __init__(self, application: ASGIApp, proxies: TrustedProxies) -> None:
         self._application = application
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
             await self._application(scope, receive, send)
             return
-        request_id = _sent_id(scope) or uuid.uuid4().hex
+        request_id, address = _sent_id(scope) or uuid.uuid4().hex, place_client(scope, self._proxies)
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_framed(message: Message) -> None:
@@ -85,7 +90,7 @@ class RequestFrame:
                     headers.setdefault(name, value)
             await send(message)
 
-        with log_context(request_id=request_id):
+        with log_context(request_id=request_id), request_from(RequestOrigin(address, request_id)):
             try:
                 await self._application(scope, receive, send_framed)
             except Exception:

@@ -4,6 +4,7 @@ Used by the GraphQL view. A socket may be opened without a token; each of its op
 """
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from json import JSONDecodeError
@@ -25,6 +26,7 @@ from strawberry.types.unset import UnsetType
 
 from domain.errors import DomainError, ServiceUnavailable, Unauthenticated
 from domain.log_context import log_context
+from domain.request_origin import request_from, request_origin
 from gql.context import Context
 from gql.errors import BAD_USER_INPUT, public_error, request_error
 from gql.http.sign_in import bearer_token
@@ -108,8 +110,10 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.websocket.close(code=1013, reason=unavailable.message)
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
+        request_id = f"{self.context.request_id}.{next(self._numbers)}"
         with (
-            log_context(request_id=f"{self.context.request_id}.{next(self._numbers)}"),
+            log_context(request_id=request_id),
+            request_from(replace(request_origin(), request_id=request_id)),
             self.view.operations.watching(operation.query, operation.operation_name) as running,
         ):
             await self._run(operation, running)

@@ -6,6 +6,7 @@ Used by the other types. Importing this module makes the domain's enums known to
 from enum import StrEnum
 
 from domain.connection_deletion import SecretFate
+from domain.entities.audit import AuditAction
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.credential import CredentialKind
 from domain.entities.event import ActorKind, ConnectionEventType
@@ -111,6 +112,7 @@ described(
         ActorKind.API_KEY: "An API key, on behalf of its user.",
         ActorKind.SCHEDULER: "Tether itself, by schedule.",
         ActorKind.SERVICE: "The outside service, by a webhook.",
+        ActorKind.OPERATOR: "Whoever runs Tether, at its command line.",
     },
 )
 described(
@@ -138,6 +140,39 @@ described(
         'connections to it. Data: {"service", "status", "code", "message", "startedAt", "endedAt", "connections"}, the '
         "last of them how many are concerned.",
         ConnectionEventType.DELETED: 'It was deleted. Data: {"name", "service"}.',
+    },
+)
+described(
+    AuditAction,
+    "What somebody did. Each says what `AuditRecord.data` holds; that of an event has `eventId`, too, and what "
+    "`ConnectionEventType` says.",
+    {
+        AuditAction.SIGNED_IN: "A person signed in.",
+        AuditAction.SIGNED_OUT: "A person signed out.",
+        AuditAction.ORGANIZATION_CREATED: 'The organization was created. Data: {"slug"}.',
+        AuditAction.ORGANIZATION_UPDATED: "Its name, or how often its connections are checked, was changed. Data: "
+        '{"from": {"name", …}, "to": {…}}.',
+        AuditAction.MEMBER_INVITED: "Somebody was invited by their e-mail address.",
+        AuditAction.INVITATION_WITHDRAWN: "An invitation was withdrawn.",
+        AuditAction.MEMBER_JOINED: 'Somebody became a member. Data: {"role", "by"}.',
+        AuditAction.MEMBER_UPDATED: 'A member\'s role was changed. Data: {"role", …}.',
+        AuditAction.MEMBER_REMOVED: "A member was removed, or left.",
+        AuditAction.API_KEY_CREATED: "An API key was created.",
+        AuditAction.API_KEY_REVOKED: "An API key was revoked.",
+        AuditAction.AUTHORIZATION_BEGUN: 'Somebody was sent to a service to authorize. Data: {"service", "method"}.',
+        AuditAction.CONNECTION_CREATED: "A connection was created.",
+        AuditAction.CONNECTION_UPDATED: "A connection was changed.",
+        AuditAction.CONNECTION_AUTHORIZED: "A connection was authorized in the browser.",
+        AuditAction.CONNECTION_STATUS_CHANGED: "A connection's status changed by what somebody did. Data: "
+        '{"from", "to", "reason"}; the last is a code, or null.',
+        AuditAction.CONNECTION_HEALTH_CHANGED: "Somebody's check, or other call to the service, found its health "
+        "changed.",
+        AuditAction.CONNECTION_HEALTH_CHECKED: 'Somebody had its health checked. Data: {"healthCheckId"}.',
+        AuditAction.CONNECTION_CREDENTIALS_ROTATED: "Its credential was replaced or refreshed.",
+        AuditAction.CONNECTION_REPOSITORIES_SYNCED: "Somebody had its repositories compared with the service's. "
+        'Data, where that has not come to its end: {"complete": false, …, "failure"}; the last is a code, or null.',
+        AuditAction.CONNECTION_COMMAND_RUN: "A command was run through it.",
+        AuditAction.CONNECTION_DELETED: "A connection was deleted.",
     },
 )
 described(

@@ -8,6 +8,7 @@ import strawberry
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import HealthStatus
 from domain.entities.user import Role
+from gql.types.audit import AuditFilter, AuditRecord
 from gql.types.credential import ServiceCredential
 from gql.types.enums import OrderDirection, ServiceConnectionOrderField
 from gql.types.event import ConnectionEvent, EventsFilter
@@ -120,6 +121,20 @@ class Organization(Node):
         before: Before = None,
         filter: EventsFilter = None,
     ) -> Connection[ConnectionEvent]:
+        answered_by_document()
+
+    @strawberry.field(
+        description="What people and keys have done here, latest first. For its owners: to others it is null, with a "
+        "FORBIDDEN error at this field."
+    )
+    def audit_log(
+        self,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: AuditFilter = None,
+    ) -> Connection[AuditRecord] | None:
         answered_by_document()
 
 

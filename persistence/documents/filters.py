@@ -53,6 +53,18 @@ def event_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: 
     return conditions.written
 
 
+def audit_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: Scope) -> list[str]:
+    """AuditLogFilter."""
+    conditions = _Conditions(compiler, arguments, alias)
+    conditions.one_of("actions", "action")
+    conditions.compared("userId", "actor_user_id", "=", Type.UUID, _user_id)
+    conditions.compared("apiKeyId", "actor_api_key_id", "=", Type.UUID, _api_key_id)
+    conditions.compared("subjectId", "subject_id", "=", Type.TEXT)
+    conditions.compared("since", "occurred_at", ">=", Type.TIMESTAMP)
+    conditions.compared("until", "occurred_at", "<", Type.TIMESTAMP)
+    return conditions.written
+
+
 def since_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: Scope) -> list[str]:
     """The argument `since` of a list of checks."""
     if arguments.given("since") is None:
@@ -67,9 +79,21 @@ def connection_ids(ids: list[str]) -> list[UUID]:
 
 
 def _connection_id(text: str) -> UUID:
-    parsed = parse_id(Kind.CONNECTION, text)
+    return _id(Kind.CONNECTION, text, "a connection")
+
+
+def _user_id(text: str) -> UUID:
+    return _id(Kind.USER, text, "a person")
+
+
+def _api_key_id(text: str) -> UUID:
+    return _id(Kind.API_KEY, text, "an API key")
+
+
+def _id(kind: Kind, text: str, what: str) -> UUID:
+    parsed = parse_id(kind, text)
     if parsed is None:
-        raise BadUserInput(f"{text[:80]!r} is not the id of a connection, which looks like conn_0192f0c1-….")
+        raise BadUserInput(f"{text[:80]!r} is not the id of {what}, which looks like {kind}_0192f0c1-….")
     return parsed
 
 
@@ -93,6 +117,12 @@ class _Conditions:
     def one_of(self, name: str, column: str) -> None:
         if (values := self.bound(name, Type.TEXTS, list)) is not None:
             self.written.append(self.compiler.dialect.one_of(f"{self.alias}.{column}", values))
+
+    def compared(
+        self, name: str, column: str, comparison: str, type_: Type, read: Callable[[Any], Any] = lambda value: value
+    ) -> None:
+        if (value := self.bound(name, type_, read)) is not None:
+            self.written.append(f"{self.alias}.{column} {comparison} {value}")
 
     def search(self, column: str) -> None:
         if (wanted := self.bound("search", Type.TEXT, _search)) is not None:

@@ -10,9 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from domain.entities.identifiers import Kind
+from domain.entities.user import Action
 from persistence.documents import shapes
+from persistence.documents.acquaintance import knows
 from persistence.documents.compiler import Compiler, Scope, Shaped
 from persistence.documents.dialects.dialect import Literal, Type
+from persistence.documents.roles import may
 from persistence.documents.selection import Selection
 
 Writer = Callable[[Compiler, Selection], str]
@@ -65,12 +68,16 @@ def event(organization_id: UUID, sequence: int) -> Reference:
 
 @dataclass(frozen=True, slots=True)
 class _NodeKind:
-    """How an object is found by its id. `visible` is a condition on `{row}` besides the viewer's membership."""
+    """How an object is found by its id. `visible` is a condition on `{row}` besides the viewer's membership.
+
+    `action`: what their role has to reach for.
+    """
 
     shape: Shaped
     table: str
     organization: str = "organization_id"
     visible: str = ""
+    action: Action = Action.READ
 
     def written(self, compiler: Compiler, selection: Selection, id_: str) -> str:
         """A select of the object with that id as JSON text."""
@@ -78,6 +85,8 @@ class _NodeKind:
         scope = Scope(row, f"{row}.{self.organization}", f"{member}.role")
         written = compiler.object(self.shape, selection, scope)
         condition = f" and {self.visible.format(row=row)}" if self.visible else ""
+        if self.action is not Action.READ:
+            condition += f" and {may(compiler, scope, self.action)}"
         return (
             f"select {written} from {self.table} {row} join memberships {member} "
             f"on {member}.organization_id = {scope.organization} and {member}.user_id = {compiler.viewer_id()} "
@@ -92,12 +101,7 @@ class _Person:
     def written(self, compiler: Compiler, selection: Selection, id_: str) -> str:
         row = compiler.alias("o")
         written = compiler.object(shapes.USER, selection, Scope(row, f"{row}.id"))
-        me = compiler.viewer_id()
-        return (
-            f"select {written} from users {row} where {row}.id = {id_} and ({row}.id = {me} or exists ("
-            f"select 1 from memberships mine join memberships theirs on theirs.organization_id = mine.organization_id "
-            f"where mine.user_id = {me} and theirs.user_id = {row}.id))"
-        )
+        return f"select {written} from users {row} where {row}.id = {id_} and {knows(compiler, row)}"
 
 
 NODES: dict[Kind, _NodeKind | _Person] = {
@@ -108,6 +112,7 @@ NODES: dict[Kind, _NodeKind | _Person] = {
     Kind.HEALTH_CHECK: _NodeKind(shapes.HEALTH_CHECK, "health_checks"),
     Kind.EVENT: _NodeKind(shapes.EVENT, "connection_events"),
     Kind.USER: _Person(),
+    Kind.AUDIT_RECORD: _NodeKind(shapes.AUDIT_RECORD, "audit_records", action=Action.READ_AUDIT_LOG),
 }
 """What `node` and `nodes` find, by the prefix of the id."""
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from domain.entities.identifiers import Kind
+from domain.entities.user import Action
+from persistence.documents.acquaintance import email_of_acquaintance
 from persistence.documents.compiler import Compiler, Scope, Written
 from persistence.documents.computed import (
     available_statuses,
@@ -36,6 +38,7 @@ from persistence.documents.fields import (
     Word,
 )
 from persistence.documents.filters import (
+    audit_filter,
     connection_filter,
     event_filter,
     repository_filter,
@@ -45,6 +48,7 @@ from persistence.documents.health_series import Series
 from persistence.documents.latency_percentiles import Latency
 from persistence.documents.page_arguments import Order
 from persistence.documents.pages import Page, columns_match
+from persistence.documents.roles import ForRole
 from persistence.documents.uptime import uptime
 
 ALIVE = "{row}.deleted_at is null"
@@ -95,7 +99,7 @@ USER: Shape = Shape(
     {
         "id": TypedId(Kind.USER),
         "name": Text("name"),
-        "email": Text("email"),
+        "email": Computed(email_of_acquaintance),
         "avatarUrl": Text("avatar_url"),
         "createdAt": Moment("created_at"),
     },
@@ -344,6 +348,21 @@ EVENT: Shape = Shape(
     },
 )
 
+AUDIT_RECORD: Shape = Shape(
+    "AuditRecord",
+    {
+        "id": TypedId(Kind.AUDIT_RECORD),
+        "occurredAt": Moment("occurred_at"),
+        "action": Word("action"),
+        "actor": Embedded("Actor", _ACTOR),
+        "address": Text("address"),
+        "requestId": Text("request_id"),
+        "subjectId": Text("subject_id"),
+        "subjectName": Text("subject_name"),
+        "data": Raw("data"),
+    },
+)
+
 ORGANIZATION: Shape = Shape(
     "Organization",
     {
@@ -401,5 +420,17 @@ ORGANIZATION: Shape = Shape(
             event_filter,
         ),
         "eventCursor": Computed(event_cursor),
+        "auditLog": ForRole(
+            Action.READ_AUDIT_LOG,
+            Page(
+                "AuditRecord",
+                "audit_records",
+                lambda: AUDIT_RECORD,
+                columns_match([("organization_id", "id")]),
+                lambda arguments: Order("occurred_at", KeyType.TIMESTAMP, descending=True),
+                audit_filter,
+                value_indexes={"actions": ("action", "occurred_at")},
+            ),
+        ),
     },
 )

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 
 from domain.entities.event import Actor, ConnectionEvent, EventDraft
 from domain.entities.identifiers import new_id
+from persistence.repositories.audit_records import SqlAuditRepository
 from persistence.repositories.tenant import Tenant
 from persistence.tables import connection_events, event_counters
 
@@ -35,6 +36,7 @@ class SqlConnectionEventRepository:
             for sequence, draft in enumerate(drafts, start=last - len(drafts) + 1)
         ]
         await self._transaction.execute(insert(connection_events), [_values(event) for event in events])
+        await SqlAuditRepository(self._transaction).add_of_events(events)
         self.appended = True
         return events
 
@@ -81,4 +83,6 @@ def _values(event: ConnectionEvent) -> dict[str, Any]:
         "status_reason_remedy": reason and reason.remedy and reason.remedy.value,
         "health_check_id": draft.health_check_id,
         "data": draft.data,
+        "address": event.origin.address,
+        "request_id": event.origin.request_id,
     }

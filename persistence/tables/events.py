@@ -52,6 +52,8 @@ connection_events = Table(
     Column("status_reason_remedy", Text),
     Column("health_check_id", Identifier),
     json_column("data"),
+    Column("address", Text),  # of whoever asked, as the server saw it: not for all who may read events
+    Column("request_id", Text),
     PrimaryKeyConstraint("organization_id", "sequence"),
     ForeignKeyConstraint(["organization_id", "connection_id"], CONNECTION_KEY),
     Index(None, "organization_id", "connection_id", "sequence"),
@@ -124,5 +126,7 @@ audit_records = Table(
     json_column("data"),
     PrimaryKeyConstraint("organization_id", "id"),
     Index(None, "organization_id", "occurred_at", "id"),
+    Index(None, "organization_id", "action", "occurred_at", "id"),
+    Index(None, "organization_id", "actor_user_id", "occurred_at", "id"),
     Index(None, "occurred_at"),
 )

@@ -23,7 +23,14 @@ from domain.services.catalogue import ServiceCatalogue
 from tests.documents import slow_health
 from tests.documents.asked import Asked
 from tests.documents.data import World
-from tests.documents.slow_lists import connections_page, ends_at, events_page, expiring, repositories_page
+from tests.documents.slow_lists import (
+    audit_page,
+    connections_page,
+    ends_at,
+    events_page,
+    expiring,
+    repositories_page,
+)
 from tests.documents.slow_pages import moment_text, page_of
 from tests.documents.world_maker import HEALTH, STATUSES, Row
 
@@ -81,6 +88,7 @@ _NODES = {
     "chk": ("health_checks", "HealthCheck"),
     "evt": ("connection_events", "ConnectionEvent"),
     "user": ("users", "User"),
+    "aud": ("audit_records", "AuditRecord"),
 }
 _PREFIXES = {type_name: prefix for prefix, (_, type_name) in _NODES.items()} | {"ApiKey": "key"}
 
@@ -103,6 +111,8 @@ def _visible(asked: Asked, prefix: str, row: Row) -> bool:
         if connection is None or connection["deleted_at"] is not None:
             return False
     if asked.role(row["id" if prefix == "org" else "organization_id"]) is None:
+        return False
+    if prefix == "aud" and asked.effective_role(row["organization_id"]) != "OWNER":
         return False
     return prefix != "conn" or row["deleted_at"] is None
 
@@ -223,6 +233,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
         asked, row["id"], asked.rows("connection_events", organization_id=row["id"]), given
     ),
     "Organization.eventCursor": _event_cursor,
+    "Organization.auditLog": audit_page,
     "Membership.organization": _of("organizations", "organization_id"),
     "Membership.user": _of("users", "user_id"),
     "ServiceConnection.organization": _of("organizations", "organization_id"),
@@ -258,6 +269,8 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "ConnectionEvent.actor": lambda asked, row: row,
     "ConnectionEvent.status": _status_change,
     "ConnectionEvent.health": _of("health_checks", "health_check_id"),
+    "AuditRecord.actor": lambda asked, row: row,
+    "User.email": lambda asked, row: row["email"] if _visible(asked, "user", row) else None,
     "Actor.kind": lambda asked, row: row["actor_kind"],
     "Actor.name": lambda asked, row: row["actor_name"],
     "Actor.user": _of("users", "actor_user_id"),

@@ -1,10 +1,12 @@
-"""The slow evaluator's lists that take a filter: connections, repositories and events. Used by slow_evaluator.py."""
+"""The slow evaluator's lists that take a filter: connections, events and so on. Used by slow_evaluator.py."""
 
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from graphql import GraphQLError
 
 from tests.documents.asked import Asked
 from tests.documents.slow_pages import page_of
@@ -77,6 +79,27 @@ def events_page(asked: Asked, organization_id: UUID, rows: list[Row], given: Map
         and (ids is None or f"conn_{row['connection_id']}" in ids)
     ]
     return page_of(organization_id, rows, "sequence", given, descending=True)
+
+
+class Refused(GraphQLError):
+    """One field is for others."""
+
+
+def audit_page(asked: Asked, organization: Row, **given: Any) -> Row:
+    if asked.effective_role(organization["id"]) != "OWNER":
+        raise Refused("for owners")
+    wanted = given.get("filter") or {}
+    rows = [
+        row
+        for row in asked.rows("audit_records", organization_id=organization["id"])
+        if row["action"] in _either(wanted, "actions", row["action"])
+        and wanted.get("userId") in (None, f"user_{row['actor_user_id']}")
+        and wanted.get("apiKeyId") in (None, f"key_{row['actor_api_key_id']}")
+        and wanted.get("subjectId") in (None, row["subject_id"])
+        and (wanted.get("since") is None or row["occurred_at"] >= wanted["since"])
+        and (wanted.get("until") is None or row["occurred_at"] < wanted["until"])
+    ]
+    return page_of(organization["id"], rows, "occurred_at", given, descending=True)
 
 
 def _fold(text: str) -> str:

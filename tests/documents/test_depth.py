@@ -25,6 +25,7 @@ _EVENTS = "events(first: 1, filter: {types: [CREATED, UPDATED]})"
 _REPOSITORIES = 'repositories(first: 1, filter: {search: "a"})'
 _SERIES = 'series(since: "2026-11-01T10:00:00Z")'
 _EXPIRING = "expiringCredentials(first: 1, within: 90)"
+_AUDIT = 'auditLog(first: 1, filter: {actions: [SIGNED_IN], since: "2026-01-01T00:00:00Z"})'
 _CYCLE = [_CONNECTIONS, "nodes", "organization"]
 _CHAINS = [
     [_ORGANIZATION, *_CYCLE, *_CYCLE, *_CYCLE, "members(first: 1)", "totalCount"],
@@ -48,6 +49,8 @@ _CHAINS = [
     [_ORGANIZATION, *_CYCLE, _CONNECTIONS, "nodes", "health", 'latency(since: "2026-11-01T10:00:00Z")', "p50Ms"],
     [_ORGANIZATION, _EXPIRING, "nodes", "connection", "organization", *_CYCLE, _EXPIRING, "pageInfo", "hasNextPage"],
     ["viewer", "memberships", "nodes", "organization", *_CYCLE, _CONNECTIONS, "nodes", "createdBy", "name"],
+    [_ORGANIZATION, *_CYCLE, *_CYCLE, _AUDIT, "nodes", "actor", "user", "email"],
+    [_ORGANIZATION, *_CYCLE, *_CYCLE, _AUDIT, "pageInfo", "hasNextPage"],
     [f'node(id: "{_NO_EVENT}")', "... on ConnectionEvent", "connection", "organization", *_CYCLE, *_CYCLE, "slug"],
 ]
 

@@ -6,6 +6,7 @@ from domain.entities.user import Role, Viewer
 from tests.documents.data import World
 from tests.documents.reading import Reading
 from tests.documents.values import Values
+from tests.documents.world_maker import ROLES
 
 pytestmark = pytest.mark.anyio
 
@@ -17,6 +18,7 @@ _TABLES = {
     "cred": "service_credentials",
     "chk": "health_checks",
     "evt": "connection_events",
+    "aud": "audit_records",
 }
 _NODE = "query ($id: ID!) { node(id: $id) { __typename id } }"
 _NODES = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
@@ -96,6 +98,98 @@ async def test_deleted_connections_and_their_repositories_are_gone(
     ids = [*(f"conn_{id_}" for id_ in deleted), *repositories][:100]
     assert repositories
     assert (await read_path.data(_NODES, member, {"ids": ids}))["nodes"] == [None] * len(ids)
+
+
+_AUDIT_LOG = """query ($slug: String!) { organization(by: {slug: $slug}) { name
+  log: auditLog(first: 2) { nodes { id action } totalCount }
+  connections(first: 2) { nodes { organization { auditLog { totalCount } } } } } }"""
+
+
+async def test_the_audit_log_is_refused_to_those_who_are_no_owners_and_all_else_is_answered(
+    read_path: Reading, world: World
+) -> None:
+    owner = next(viewer for viewer in Values(world).viewers() if _role(world, viewer, "globex") == "OWNER")
+    log = (await read_path.data(_AUDIT_LOG, owner, {"slug": "globex"}))["organization"]["log"]
+    assert log["totalCount"] == 9
+    assert len(log["nodes"]) == 2
+    [record, _] = log["nodes"]
+    assert (await read_path.data(_NODE, owner, {"id": record["id"]}))["node"]["id"] == record["id"]
+    for cap in (Role.ADMIN, Role.MEMBER, Role.VIEWER):
+        capped = Viewer(owner.user_id, owner.user_name, cap)
+        answer = await read_path.answer(_AUDIT_LOG, capped, {"slug": "globex"})
+        organization = answer.value["organization"]
+        assert organization["name"] == "Globex\u2028"
+        assert organization["log"] is None
+        assert organization["connections"]["nodes"] == [{"organization": {"auditLog": None}}] * 2
+        assert [error["path"] for error in answer.errors] == [
+            ["organization", "log"],
+            ["organization", "connections", "nodes", 0, "organization", "auditLog"],
+            ["organization", "connections", "nodes", 1, "organization", "auditLog"],
+        ]
+        for error in answer.errors:
+            assert error["extensions"]["code"] == "FORBIDDEN"
+            assert error["message"] == f"This takes the role OWNER in the organization; you act in it as {cap}."
+        assert [error["locations"][0]["line"] for error in answer.errors] == [2, 3, 3]
+        assert (await read_path.answer(_NODE, capped, {"id": record["id"]})).data == b'{"node":null}'
+
+
+async def test_the_audit_log_reads_on_from_its_cursors_and_takes_no_others(read_path: Reading, world: World) -> None:
+    text = """query ($slug: String!, $after: String, $filter: AuditLogFilter) { organization(by: {slug: $slug}) {
+      auditLog(first: 7, after: $after, filter: $filter) { nodes { id occurredAt } pageInfo { hasNextPage endCursor } }
+    } }"""
+    owner = next(viewer for viewer in Values(world).viewers() if _role(world, viewer, "acme") == "OWNER")
+    seen: list[tuple[str, str]] = []
+    after: str | None = None
+    while True:
+        page = (await read_path.data(text, owner, {"slug": "acme", "after": after}))["organization"]["auditLog"]
+        seen += [(node["occurredAt"], node["id"]) for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert seen == sorted(seen, reverse=True)
+    assert sorted(id_ for _, id_ in seen) == sorted(f"aud_{id_}" for id_ in _ids(world, "audit_records", "acme"))
+    filtered = {"slug": "acme", "after": after, "filter": {"actions": ["SIGNED_IN"]}}
+    assert (await read_path.answer(text, owner, filtered)).error[0] == "BAD_USER_INPUT"
+    for wrong in ({"userId": "user_x"}, {"userId": f"key_{_MISSING}"}, {"apiKeyId": f"user_{_MISSING}"}):
+        answer = await read_path.answer(text, owner, {"slug": "acme", "filter": wrong})
+        assert answer.error[0] == "BAD_USER_INPUT"
+
+
+def _role(world: World, viewer: Viewer, slug: str) -> str | None:
+    """The role that a viewer acts in there."""
+    organization = next(row["id"] for row in world.table("organizations") if row["slug"] == slug)
+    rows = [row for row in world.table("memberships") if row["organization_id"] == organization]
+    found = [row["role"] for row in rows if row["user_id"] == viewer.user_id]
+    return max(found[0], viewer.role_cap.value, key=ROLES.index) if found else None
+
+
+async def test_a_former_member_keeps_their_email_address_to_themselves(read_path: Reading, world: World) -> None:
+    """They are still named by what they did: in events, in the audit log, as who created a connection."""
+    text = "query ($id: ID!) { node(id: $id) { ... on ConnectionEvent { actor { name user { id name email } } } } }"
+    events = {}
+    for event in world.table("connection_events"):
+        events.setdefault((event["organization_id"], event["actor_user_id"]), f"evt_{event['id']}")
+    members = {(row["organization_id"], row["user_id"]) for row in world.table("memberships")}
+    users = {row["id"]: row for row in world.table("users")}
+    shown = hidden = 0
+    for (organization_id, actor_id), event_id in events.items():
+        if actor_id is None or users[actor_id]["email"] is None:
+            continue
+        for reader_id in {user for organization, user in members if organization == organization_id}:
+            together = {organization for organization, user in members if user == reader_id} & {
+                organization for organization, user in members if user == actor_id
+            }
+            node = (await read_path.data(text, Viewer(reader_id, "", Role.VIEWER), {"id": event_id}))["node"]
+            known = bool(together) or reader_id == actor_id
+            expected = users[actor_id]["email"] if known else None
+            assert node["actor"]["user"] == {
+                "id": f"user_{actor_id}",
+                "name": users[actor_id]["name"],
+                "email": expected,
+            }
+            shown, hidden = shown + known, hidden + (not known)
+    assert shown
+    assert hidden
 
 
 async def test_people_are_seen_by_those_who_share_an_organization(read_path: Reading, world: World) -> None:

@@ -17,6 +17,7 @@ _TABLES = {
     "evt": "connection_events",
     "user": "users",
     "key": "api_keys",
+    "aud": "audit_records",
 }
 _LISTED = ["org", "conn", "conn", "repo", "evt"]
 _SEARCHES = [
@@ -57,8 +58,10 @@ class Values:
             case "id" | "ids":
                 prefix = chance.choice([*_TABLES, *_LISTED])
                 return chance.choice(self._ids[prefix]) if chance.random() < 0.85 else self._wrong_id(chance)
-            case "connectionIds":
+            case "connectionIds" | "subjectId":
                 return chance.choice(self._ids["conn"])
+            case "userId" | "apiKeyId":
+                return chance.choice(self._ids["user" if name == "userId" else "key"])
             case "slug":
                 return chance.choice([*["acme"] * 6, *self._slugs, *self._slugs, "nope", "ACME", "", "ü'\""])
             case "service":
@@ -71,7 +74,7 @@ class Values:
                 return chance.random() < 0.5
             case "within":
                 return chance.choice([1, 3, 7, 8, 90, 120, 400, 400])
-            case "since" | "expiringBefore":
+            case "since" | "until" | "expiringBefore":
                 return self._moment(chance)
         raise AssertionError(f"no values for {name}")
 

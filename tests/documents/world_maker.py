@@ -24,6 +24,7 @@ EVENTS = [
     *("CREATED", "UPDATED", "AUTHORIZED", "STATUS_CHANGED", "HEALTH_CHANGED", "HEALTH_CHECKED", "DELETED"),
     *("CREDENTIALS_ROTATED", "CREDENTIALS_EXPIRING", "REPOSITORIES_SYNCED", "WEBHOOK_RECEIVED", "COMMAND_RUN"),
 ]
+ACTIONS = ["SIGNED_IN", "MEMBER_JOINED", "API_KEY_CREATED", "CONNECTION_CREATED", "CONNECTION_DELETED"]
 NAMES = [
     *("Octo", "octo-deploy", 'O\'Brien "the" quoted', "back\\slash\\n", "🚀 launch 👩‍🚀", "line\u2028and\u2029ends"),
     *(
@@ -81,6 +82,9 @@ class _Maker:
         for organization, sizes in zip(self.rows["organizations"], [(46, 5), (7, 1), (3, 0), (0, 0)], strict=True):
             self._connections(organization, *sizes)
             self._events(organization)
+        for organization, number in zip(self.rows["organizations"], (60, 9, 2, 0), strict=True):
+            for _ in range(number):
+                self._audit_record(organization)
 
     def id(self) -> UUID:
         return UUID(int=self.chance.getrandbits(128), version=4)
@@ -323,6 +327,27 @@ class _Maker:
             created_at=self.moment(),
             rotated_at=self.moment(),
             last_used_at=self.or_none(self.moment()),
+        )
+
+    def _audit_record(self, organization: Row) -> None:
+        key = self.or_none(self.chance.choice(self.rows["api_keys"]), 0.3)
+        user = key["user_id"] if key else self.or_none(self.chance.choice(self.rows["users"])["id"], 0.8)
+        subject = self.or_none(self.chance.choice(self.rows["service_connections"])["id"])
+        self.add(
+            "audit_records",
+            organization_id=organization["id"],
+            id=self.id(),
+            occurred_at=self.moment(),
+            action=self.chance.choice(ACTIONS),
+            actor_kind="API_KEY" if key else "USER" if user else "OPERATOR",
+            actor_name=self.text(),
+            actor_user_id=user,
+            actor_api_key_id=key["id"] if key else None,
+            address=self.or_none(self.chance.choice(["203.0.113.7", "2001:db8::7"])),
+            request_id=self.or_none("0123456789abcdef"),
+            subject_id=subject and f"conn_{subject}",
+            subject_name=subject and self.text(),
+            data=self.chance.choice(DOCUMENTS),
         )
 
     def _events(self, organization: Row) -> None:

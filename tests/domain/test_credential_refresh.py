@@ -22,12 +22,14 @@ from domain.entities.health import HealthStatus, Remedy, ServiceRateLimit
 from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
+from domain.entities.user import Role
 from domain.errors import NotFound, ServiceUnavailable
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
 from domain.ports import LeaseOutcome, UnitOfWork
 from domain.refresh_flight import LEASE
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
+from domain.request_origin import RequestOrigin, request_from
 from domain.secret import Secret
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.authorization import Grant
@@ -599,6 +601,34 @@ async def test_a_service_that_refuses_each_new_token_too_is_asked_once_more_and_
     assert check.status is HealthStatus.UNHEALTHY
     assert (await refreshing.links.stored(connection)).status is ConnectionStatus.EXPIRED
     assert (await refreshing.links.credential(connection)).generation == 2
+
+
+async def test_who_joins_a_refresh_is_recorded_beside_who_began_it(refreshing: Refreshing) -> None:
+    connection, world = await refreshing.link(), refreshing.world
+    catalogue, process = ServiceCatalogue([refreshing.service]), refreshing.process()
+    checks = HealthCheckFactory(catalogue, world.clock)
+    manager = ServiceConnectionManager(world.units, catalogue, checks, world.encryption, process, world.clock)
+    joining: list[asyncio.Task[None]] = []
+
+    async def ask(request_id: str, role: Role) -> None:
+        with request_from(RequestOrigin("203.0.113.7", request_id)):
+            await manager.rotate_credentials(world.viewers[role], connection.id, None)
+
+    async def join() -> None:
+        joining.append(asyncio.create_task(ask("joined", Role.OWNER)))
+        for _ in range(5):
+            await refreshing.asked()  # calls over HTTP, in which everything else goes on
+
+    refreshing.service.interpose(join)
+    await ask("began", Role.ADMIN)
+    await asyncio.gather(*joining)
+
+    assert await refreshing.asked() == (1, 0)
+    rows = {row["request_id"]: row for row in await world.rows("audit_records") if row["request_id"]}
+    for request_id, role, has_event in (("began", Role.ADMIN, True), ("joined", Role.OWNER, False)):
+        assert rows[request_id]["action"] == "CONNECTION_CREDENTIALS_ROTATED"
+        assert rows[request_id]["actor_user_id"] == world.viewers[role].user_id
+        assert ("eventId" in rows[request_id]["data"]) is has_event
 
 
 async def test_what_ended_while_its_connection_was_paused_shows_when_it_is_resumed(refreshing: Refreshing) -> None:

@@ -241,7 +241,7 @@ async def test_what_is_no_longer_needed_is_forgotten_and_nothing_else(world: Wor
         await unit.webhook_deliveries.add(waiting)
         await unit.commit()
     task = Task(new_id(), TaskKind.FORGET_DELIVERIES, WHOLE_SERVER, None, now)
-    retention = Retention(world.units, world.clock)
+    retention = Retention(world.units, world.clock, 400 * _DAY)
     await retention.forget_deliveries(task)
     assert len(await world.rows("webhook_deliveries")) == 2
     world.clock.advance(days=31)
@@ -287,6 +287,7 @@ def test_the_table_names_every_kind_of_work() -> None:
         compact_health=work,
         forget_health_checks=work,
         forget_events=work,
+        forget_audit_records=work,
     )
     assert table.keys() == set(TaskKind)
 

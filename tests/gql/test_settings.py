@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from domain.address_guard import OutboundAllow
 from domain.key_ring import generate_key
 from gql.settings import KNOWN, Environment, Settings, SettingsError
+from gql.trusted_proxies import TrustedProxies
 
 KEY = generate_key()
 DEVELOPMENT_KEY = generate_key(development=True)
@@ -99,6 +100,23 @@ def test_how_long_checks_and_events_are_kept(production: dict[str, str]) -> None
     assert problems(production | {"TETHER_EVENTS_KEPT_DAYS": "29"}) == (
         "TETHER_EVENTS_KEPT_DAYS: Write a whole number of days from 30 to 3650.",
     )
+
+
+def test_how_long_the_audit_log_is_kept(production: dict[str, str]) -> None:
+    assert Settings.from_environment(production).audit_kept_days == 400
+    assert Settings.from_environment(production | {"TETHER_AUDIT_KEPT_DAYS": "90"}).audit_kept_days == 90
+    assert problems(production | {"TETHER_AUDIT_KEPT_DAYS": "89"}) == (
+        "TETHER_AUDIT_KEPT_DAYS: Write a whole number of days from 90 to 3650.",
+    )
+
+
+def test_no_proxy_is_trusted_unless_it_is_named(production: dict[str, str]) -> None:
+    assert Settings.from_environment(production).trusted_proxies == TrustedProxies()
+    named = Settings.from_environment(production | {"TETHER_TRUSTED_PROXIES": " 127.0.0.1, ::1,10.0.4.0/24,"})
+    assert named.trusted_proxies == TrustedProxies.parse("127.0.0.1/32,::1/128,10.0.4.0/24")
+    for wrong in ("*", "10.0.4.7/24", "proxy.example.com", "10.0.0", "127.0.0.1:80", "١٠.0.0.1"):
+        [problem] = problems(production | {"TETHER_TRUSTED_PROXIES": f"127.0.0.1,{wrong}"})
+        assert problem.startswith(f"TETHER_TRUSTED_PROXIES: {wrong!r} is neither an address nor a network.")
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

@@ -79,11 +79,17 @@ def upgrade() -> None:
         json_column("data"),
         sa.PrimaryKeyConstraint("organization_id", "id"),
         sa.Index(None, "organization_id", "occurred_at", "id"),
+        sa.Index(None, "organization_id", "action", "occurred_at", "id"),
+        sa.Index(None, "organization_id", "actor_user_id", "occurred_at", "id"),
         sa.Index(None, "occurred_at"),
     )
+    op.add_column("connection_events", sa.Column("address", sa.Text))
+    op.add_column("connection_events", sa.Column("request_id", sa.Text))
 
 
 def downgrade() -> None:
+    op.drop_column("connection_events", "request_id")
+    op.drop_column("connection_events", "address")
     for table in ("audit_records", "sessions", "sign_in_flows", "invitations", "user_identities"):
         op.drop_table(table)
     op.drop_index("ix_api_keys_organization_id_created_at_id", "api_keys")
