@@ -32,7 +32,7 @@ from tests.gql.server import TetherServer, running_tether
 from tests.sandbox_server import running_sandbox
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/api.md")
+PAGES = ("README.md", "docs/api.md", "docs/data.md")
 
 _BLOCK = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SANDBOX_URL = "http://127.0.0.1:8010"  # where `make serve` runs it

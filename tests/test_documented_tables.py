@@ -110,7 +110,7 @@ def test_the_table_of_labels_has_every_word() -> None:
 
 
 def test_the_table_of_what_is_stored_has_every_table() -> None:
-    assert {row[0] for row in _table("docs/operations.md", "Table")} == set(metadata.tables)
+    assert {row[0] for row in _table("docs/data.md", "Table")} == set(metadata.tables)
 
 
 def test_the_readmes_settings_have_their_defaults_and_are_required_as_it_says(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ EVERYTHING = """
   organization(by: {slug: "acme"}) {
     connections { nodes { name labels settings statusReason { message } externalAccount { id name url }
       health { message probes { message evidence } checks { nodes { message probes { message evidence } } } }
-      credential { id fingerprint scopes } events { nodes { data actor { name apiKey { id name } } } } } } } }
+      credential { id fingerprint scopes } events { nodes { data actor { name apiKey { id name } } } } } }
+    auditLog(first: 100) { nodes { action data subjectName actor { name user { name } apiKey { id name } } } } } }
 """
 
 CLIENTS = ("httpx2", "websockets.client")
@@ -110,6 +111,8 @@ async def test_a_secret_is_nowhere_to_be_found(
 
     assert sorted(set(watch.found())) == []
     assert sum(where == "answer" for where, _ in watch.told) > 40
+    recorded = {row["action"] for row in await server.rows("audit_records")}
+    assert {"API_KEY_CREATED", "CONNECTION_CREATED", "CONNECTION_CREDENTIALS_ROTATED"} <= recorded
     assert any("service_credentials" in where or where.endswith(".db") for where, _ in watch.told)
 
 
