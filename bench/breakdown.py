@@ -25,7 +25,7 @@ from gql.schema import build_schema
 from gql.settings import Settings
 from gql.types.service import ServiceDocuments
 from persistence.database import Database
-from persistence.documents.reader import DocumentReader
+from persistence.documents.reader import Document, DocumentReader
 from persistence.event_reader import EventReader
 
 _TURNS: Final = 15
@@ -182,11 +182,11 @@ class _Canned(Database):
 class _Reader(DocumentReader):
     """Can read once more what it has read."""
 
-    async def read(self, *arguments: Any, **named: Any) -> str | None:
+    async def read(self, *arguments: Any, **named: Any) -> Document | None:
         self._latest = arguments, named
         return await super().read(*arguments, **named)
 
-    async def again(self) -> str | None:
+    async def again(self) -> Document | None:
         arguments, named = self._latest
         return await super().read(*arguments, **named)
 

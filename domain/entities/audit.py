@@ -116,7 +116,8 @@ def _change(draft: EventDraft) -> dict[str, Json]:
     """What an event tells besides its data."""
     told: dict[str, Json] = {}
     if (change := draft.status_change) is not None:
-        told |= {"from": change.previous, "to": change.current, "reason": change.reason and change.reason.code}
+        reason = None if change.reason is None else change.reason.code
+        told |= {"from": change.previous, "to": change.current, "reason": reason}
     if draft.health_check_id is not None:
         told["healthCheckId"] = typed_id(Kind.HEALTH_CHECK, draft.health_check_id)
     return told

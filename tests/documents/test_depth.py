@@ -21,6 +21,7 @@ _CONNECTIONS = (
     'search: "", labels: {}, expiringBefore: "2027-01-01T00:00:00Z"})'
 )
 _ORGANIZATION = 'organization(by: {slug: "acme"})'
+_OWN = 'organization(by: {slug: "globex"})'  # of which the viewer is an owner
 _EVENTS = "events(first: 1, filter: {types: [CREATED, UPDATED]})"
 _REPOSITORIES = 'repositories(first: 1, filter: {search: "a"})'
 _SERIES = 'series(since: "2026-11-01T10:00:00Z")'
@@ -49,8 +50,8 @@ _CHAINS = [
     [_ORGANIZATION, *_CYCLE, _CONNECTIONS, "nodes", "health", 'latency(since: "2026-11-01T10:00:00Z")', "p50Ms"],
     [_ORGANIZATION, _EXPIRING, "nodes", "connection", "organization", *_CYCLE, _EXPIRING, "pageInfo", "hasNextPage"],
     ["viewer", "memberships", "nodes", "organization", *_CYCLE, _CONNECTIONS, "nodes", "createdBy", "name"],
-    [_ORGANIZATION, *_CYCLE, *_CYCLE, _AUDIT, "nodes", "actor", "user", "email"],
-    [_ORGANIZATION, *_CYCLE, *_CYCLE, _AUDIT, "pageInfo", "hasNextPage"],
+    [_OWN, *_CYCLE, *_CYCLE, _AUDIT, "nodes", "actor", "user", "email"],
+    [_OWN, *_CYCLE, *_CYCLE, _AUDIT, "pageInfo", "hasNextPage"],
     [f'node(id: "{_NO_EVENT}")', "... on ConnectionEvent", "connection", "organization", *_CYCLE, *_CYCLE, "slug"],
 ]
 

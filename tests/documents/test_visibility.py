@@ -1,5 +1,7 @@
 """Visibility: what is another organization's, missing or no id at all looks alike, byte for byte."""
 
+from uuid import UUID
+
 import pytest
 
 from domain.entities.user import Role, Viewer
@@ -166,7 +168,7 @@ def _role(world: World, viewer: Viewer, slug: str) -> str | None:
 async def test_a_former_member_keeps_their_email_address_to_themselves(read_path: Reading, world: World) -> None:
     """They are still named by what they did: in events, in the audit log, as who created a connection."""
     text = "query ($id: ID!) { node(id: $id) { ... on ConnectionEvent { actor { name user { id name email } } } } }"
-    events = {}
+    events: dict[tuple[UUID, UUID | None], str] = {}
     for event in world.table("connection_events"):
         events.setdefault((event["organization_id"], event["actor_user_id"]), f"evt_{event['id']}")
     members = {(row["organization_id"], row["user_id"]) for row in world.table("memberships")}
