@@ -3,7 +3,7 @@
 Called by the executor where a document's plan is missing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphql import (
@@ -38,25 +38,28 @@ def selection_of(executor: Executor[Any], return_type: GraphQLOutputType, field_
 def nodes_below(
     executor: Executor[Any], return_type: GraphQLOutputType, details: FieldDetailsList, place: Sequence[str | int]
 ) -> list[FieldNode]:
-    """Where in the operation a field stands that is at this place below another one's value."""
+    """Where in the operation a field stands that is at this place below another one's value.
+
+    On the way there may be values of several types, each with what is selected from it: all that lead there count.
+    """
+    found = [(return_type, details)]
     for key in place:
         if isinstance(key, str):
-            return_type, details = _member(executor, return_type, details, key)
-    return [one.node for one in details]
+            found = [member for type_, at in found for member in _members(executor, type_, at, key)]
+    return [one.node for _, at in found for one in at]
 
 
-def _member(
-    executor: Executor[Any], return_type: GraphQLOutputType, details: FieldDetailsList, key: str
-) -> tuple[GraphQLOutputType, FieldDetailsList]:
-    """The type of a member of an answer, and where it is selected: from the first of the value's types that has it."""
-    named = get_named_type(return_type)
-    for type_ in executor.schema.get_possible_types(named) if is_abstract_type(named) else [named]:
-        if is_object_type(type_):
-            below = executor.collect_subfields(type_, details).grouped_field_set.get(key)
-            field = below and executor.schema.get_field(type_, below[0].node.name.value)
+def _members(
+    executor: Executor[Any], type_: GraphQLOutputType, details: FieldDetailsList, key: str
+) -> Iterator[tuple[GraphQLOutputType, FieldDetailsList]]:
+    """The members of that key which a value may have: their types, and where they are selected."""
+    named = get_named_type(type_)
+    for possible in executor.schema.get_possible_types(named) if is_abstract_type(named) else [named]:
+        if is_object_type(possible):
+            below = executor.collect_subfields(possible, details).grouped_field_set.get(key)
+            field = below and executor.schema.get_field(possible, below[0].node.name.value)
             if below and field:
-                return field.type, below
-    raise AssertionError("an answer has members that were selected")
+                yield field.type, below
 
 
 def _fields(executor: Executor[Any], type_: GraphQLObjectType, field_details: FieldDetailsList) -> tuple[Selected, ...]:

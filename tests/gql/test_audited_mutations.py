@@ -140,7 +140,7 @@ async def authorize_connection(office: Office) -> str:
 
 async def complete_authorization(office: Office) -> str:
     async with a_browser() as browser:
-        end = await browser.authorize(await begin(office.server, office.owner), "octo")
+        end = await browser.authorize(await begin(office.server, office.owner), "acme-bot")
     await office.mutate("completeAuthorization", code=end.code)
     return office.organization_id
 
