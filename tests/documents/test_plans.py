@@ -12,9 +12,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, text
 
-from domain.entities.user import Viewer
+from domain.entities.user import Role, Viewer
 from persistence.database import Database
-from persistence.tables import connection_health, service_connections
+from persistence.tables import audit_records, connection_health, service_connections
 from tests.documents.data import World, make_world, store
 from tests.documents.reading import Reading, reading
 from tests.documents.values import Values
@@ -187,6 +187,11 @@ async def large_reading(large_url: str) -> AsyncIterator[Reading]:
                 for number, row in enumerate(rows)
             ]
             await connection.execute(insert(connection_health), health)
+            records = [
+                row for row in world.table("audit_records") if row["organization_id"] == rows[0]["organization_id"]
+            ]
+            more = [records[number % len(records)] | {"id": UUID(int=number + 1)} for number in range(4_000)]
+            await connection.execute(insert(audit_records), more)
         async with database.engine.connect() as connection:
             await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM ANALYZE"))
     async with reading(url) as path:
@@ -228,6 +233,28 @@ async def test_a_search_reads_no_row_that_does_not_match(large_reading: Reading,
         return
     assert re.search(f"Index Only Scan (Backward )?using {_ORDERS[order]} ", plan)
     assert "Seq Scan on service_connections" not in plan
+
+
+_AUDIT = """query ($filter: AuditLogFilter, $after: String) { organization(by: {slug: "acme"}) {
+  auditLog(first: 20, after: $after, filter: $filter) { nodes { action } pageInfo { hasNextPage endCursor } }
+} }"""
+
+
+@pytest.mark.parametrize("by", ["occurred_at", "action", "actor_user_id"])
+async def test_the_audit_log_reads_the_index_of_what_is_asked_for(
+    large_reading: Reading, world: World, by: str
+) -> None:
+    user = world.table("users")[1]
+    filters: dict[str, Any] = {"action": {"actions": ["SIGNED_IN"]}, "actor_user_id": {"userId": f"user_{user['id']}"}}
+    owner, variables = Viewer(user["id"], user["name"], Role.OWNER), {"filter": filters.get(by)}
+    page = (await large_reading.data(_AUDIT, owner, variables))["organization"]["auditLog"]
+    assert len(page["nodes"]) == 20
+    for after in (None, page["pageInfo"]["endCursor"]):
+        (sql,) = await _sent(large_reading, _AUDIT, owner, variables | {"after": after})
+        plan = await _generic_plan(large_reading.database, sql)
+        column = "" if by == "occurred_at" else f"{by}_"
+        assert f"ix_audit_records_organization_id_{column}occurred_at_id" in plan
+        assert "Seq Scan on audit_records" not in plan
 
 
 async def _generic_plan(database: Database, sql: str) -> str:
