@@ -10,11 +10,14 @@ from typing import Any, Final
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from domain.entities.audit import AuditAction
 from domain.entities.event import SCHEDULER
 from domain.entities.user import Role
 from gql.schema import build_schema
+from persistence.tables import metadata
+from tests.documented_examples import blocks_of
 from tests.documents.slow_evaluator import plain_schema
 from tests.gql.authorizing import a_browser, authorizing_tether, begin
 from tests.gql.client import USER_ERRORS, Answer, Client
@@ -346,3 +349,31 @@ async def test_the_log_is_for_owners(office: Office) -> None:
         assert error["extensions"]["code"] == "FORBIDDEN"
     stranger = await office.server.member(Role.OWNER, organization="globex")
     assert await stranger.data(LOG, id=office.organization_id) == {"organization": None}
+
+
+async def test_a_person_is_erased_by_what_the_documentation_says(office: Office) -> None:
+    email = "vanishing@acme.example"
+    person = office.server.client(await office.server.token("acme", email, Role.ADMIN))
+    viewer = (await person.data("{ viewer { user { id } } }"))["viewer"]
+    user_id = viewer["user"]["id"]
+    await office.server.connect(Client(office.owner.http, person.token))
+    [script] = [block.text for block in blocks_of("docs/data.md") if block.language == "sql"]
+    script = script.replace("user_…", user_id).replace("ada@example.com", email).replace("…", str(uuid_of(user_id)))
+    names = (email, "vanishing")
+    assert await _tables_that_tell(office, names) == {"users", "audit_records"}
+
+    await office.server.alter(*(text(statement) for statement in script.split(";") if statement.strip()))
+
+    assert await _tables_that_tell(office, names) == set()
+    [record, *_] = [record for record in await office.log() if record["actor"]["user"] == {"id": user_id}]
+    assert (record["actor"]["name"], record["address"]) == ("Somebody", None)
+    assert record["requestId"]
+
+
+async def _tables_that_tell(office: Office, names: tuple[str, ...]) -> set[str]:
+    """Where any of these is to be found."""
+    return {
+        table
+        for table in metadata.tables
+        if any(name in str(row).lower() for row in await office.server.rows(table) for name in names)
+    }
