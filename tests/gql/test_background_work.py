@@ -106,4 +106,5 @@ async def test_tether_serve_works_and_the_short_commands_do_not(linked: Linked) 
         TaskKind.COMPACT_HEALTH,
         TaskKind.FORGET_HEALTH_CHECKS,
         TaskKind.FORGET_EVENTS,
+        TaskKind.FORGET_AUDIT_RECORDS,
     }
