@@ -72,8 +72,8 @@ class DocumentReader:
         """The document, or None where there is nothing for this viewer.
 
         `plan_key` stands for the place in its operation and the shape of its variables; `selection` is only asked
-        for where no plan is cached. Raises BadUserInput for page sizes, cursors and depth, CostLimitExceeded and
-        ServiceUnavailable.
+        for where no plan is cached. Raises BadUserInput for page sizes, cursors and depth, Forbidden where too
+        much of it is refused, CostLimitExceeded and ServiceUnavailable.
         """
         plan = self._plan((plan_key, reference.structure), reference, selection, variables)
         values = plan.bind(viewer, self._clock(), reference.values, variables, self._tell_cost)

@@ -15,6 +15,8 @@ from domain.errors import Forbidden
 REFUSED: Final = "\x02"
 """A character that JSON text never holds."""
 
+MOST_REFUSALS: Final = 100
+
 Place = tuple[str | int, ...]
 
 
@@ -27,9 +29,16 @@ class Refusal:
 
 
 def take_refusals(text: str) -> tuple[str, list[Refusal]]:
-    """A document's text with null in place of each sign, and what the signs say."""
-    if REFUSED not in text:
+    """A document's text with null in place of each sign, and what the signs say.
+
+    Raises Forbidden for the whole document where there are so many that to tell of each would be work without use.
+    """
+    count = text.count(REFUSED)
+    if count == 0:
         return text, []
+    if count > MOST_REFUSALS:
+        start = text.index(REFUSED) + 1
+        raise _error(text[start : text.index('"', start)])
     found = list(_found(json.loads(text, strict=False), ()))  # which takes such characters in strings
     return _SIGN.sub("null", text), found
 
@@ -42,8 +51,12 @@ def _found(value: Any, place: Place) -> Iterator[Refusal]:
         for number, item in enumerate(value):
             yield from _found(item, (*place, number))
     elif isinstance(value, str) and value.startswith(REFUSED):
-        needed, acting = value.removeprefix(REFUSED).split()
-        yield Refusal(place, Forbidden.for_role(Role(needed), Role(acting)))
+        yield Refusal(place, _error(value.removeprefix(REFUSED)))
+
+
+def _error(said: str) -> Forbidden:
+    needed, acting = said.split()
+    return Forbidden.for_role(Role(needed), Role(acting))
 
 
 _SIGN: Final = re.compile(f'"{REFUSED}[A-Z ]+"')

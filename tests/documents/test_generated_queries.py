@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from persistence.documents.reader import TOO_DEEP
+from persistence.documents.refusals import MOST_REFUSALS
 from tests.documents.data import World
 from tests.documents.generator import generate
 from tests.documents.reading import Answer, Reading
@@ -58,6 +59,8 @@ async def test_both_databases_answer_as_the_slow_evaluator(
             assert all(set(_codes(answer)) - {"FORBIDDEN"} == {"BAD_USER_INPUT"} for answer in answers), shown
             return
         assert all(_codes(answer) == ["FORBIDDEN"] * bool(refused) for answer in answers), shown
+        if len(refused) > MOST_REFUSALS:
+            return  # then it may be one refusal of the whole
         assert all({tuple(error["path"]) for error in answer.errors} == refused for answer in answers), shown
         assert len({_SHARE.sub(b"", answer.data) for answer in answers}) == 1, shown
         for answer in answers:

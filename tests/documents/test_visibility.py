@@ -135,6 +135,21 @@ async def test_the_audit_log_is_refused_to_those_who_are_no_owners_and_all_else_
         assert (await read_path.answer(_NODE, capped, {"id": record["id"]})).data == b'{"node":null}'
 
 
+async def test_more_refusals_than_anybody_reads_are_one_of_the_whole_document(read_path: Reading, world: World) -> None:
+    user = world.table("users")[0]  # a VIEWER in acme
+    logs = " ".join(f"{name}: auditLog {{ totalCount }}" for name in "abc")
+    text = f"""query ($n: Int!) {{
+      organization(by: {{slug: "acme"}}) {{ connections(first: $n) {{ nodes {{ organization {{ {logs} }} }} }} }}
+    }}"""
+    for first, whole in ((33, False), (34, True)):
+        answer = await read_path.answer(text, Viewer(user["id"], user["name"], Role.OWNER), {"n": first})
+        assert (answer.value == {"organization": None}) is whole
+        assert len(answer.errors) == (1 if whole else 99)
+        assert {error["extensions"]["code"] for error in answer.errors} == {"FORBIDDEN"}
+        assert {error["message"].partition(";")[2] for error in answer.errors} == {" you act in it as VIEWER."}
+        assert (answer.errors[0]["path"] == ["organization"]) is whole
+
+
 async def test_the_audit_log_reads_on_from_its_cursors_and_takes_no_others(read_path: Reading, world: World) -> None:
     text = """query ($slug: String!, $after: String, $filter: AuditLogFilter) { organization(by: {slug: $slug}) {
       auditLog(first: 7, after: $after, filter: $filter) { nodes { id occurredAt } pageInfo { hasNextPage endCursor } }
