@@ -5,45 +5,86 @@ Who isn't a member gets the answer for an id that doesn't exist; a member whose 
 
 from uuid import UUID
 
-from domain.entities.user import LEAST_ROLE, Action, Role, Viewer
+from domain.entities.identity import Invitation
+from domain.entities.user import LEAST_ROLE, Action, ApiKey, Role, Viewer
 from domain.errors import Forbidden, NotFound
 from domain.ports import UnitOfWork
 
 
+async def role_in(unit: UnitOfWork, viewer: Viewer, organization_id: UUID) -> Role | None:
+    """The role that the viewer acts in there; None where they aren't a member, or ask by a key of another place."""
+    if not viewer.reaches(organization_id):
+        return None
+    membership = await unit.memberships.role_of(viewer.user_id, organization_id)
+    return None if membership is None else viewer.effective(membership)
+
+
 async def authorize(unit: UnitOfWork, viewer: Viewer, organization_id: UUID, action: Action) -> Role:
     """The role that the viewer acts in there. Raises NotFound or Forbidden."""
-    membership = await unit.memberships.role_of(viewer.user_id, organization_id)
-    if membership is None:
+    role = await role_in(unit, viewer, organization_id)
+    if role is None:
         raise NotFound.organization()
-    return _require(viewer.effective(membership), action)
+    return _require(role, action)
+
+
+async def authorize_alone(unit: UnitOfWork, viewer: Viewer, organization_id: UUID, action: Action) -> Role:
+    """The same, for what is about members themselves: until the unit ends, nobody else does anything of the kind."""
+    await authorize(unit, viewer, organization_id, action)  # strangers hold nobody up
+    await unit.organizations.get(organization_id)
+    return await authorize(unit, viewer, organization_id, action)
 
 
 async def authorize_connection(unit: UnitOfWork, viewer: Viewer, connection_id: UUID, action: Action) -> UUID:
     """The id of the organization that owns the connection. Raises NotFound or Forbidden."""
     organization_id = await unit.organizations.owning_connection(connection_id)
-    if organization_id is None:
+    role = None if organization_id is None else await role_in(unit, viewer, organization_id)
+    if organization_id is None or role is None:
         raise NotFound.connection()
-    membership = await unit.memberships.role_of(viewer.user_id, organization_id)
-    if membership is None:
-        raise NotFound.connection()
-    _require(viewer.effective(membership), action)
+    _require(role, action)
     return organization_id
 
 
 async def authorize_repository(unit: UnitOfWork, viewer: Viewer, repository_id: UUID, action: Action) -> UUID:
     """The id of the organization whose connection reaches the repository. Raises NotFound or Forbidden."""
     organization_id = await unit.organizations.owning_repository(repository_id)
-    if organization_id is None:
+    role = None if organization_id is None else await role_in(unit, viewer, organization_id)
+    if organization_id is None or role is None:
         raise NotFound.repository()
-    membership = await unit.memberships.role_of(viewer.user_id, organization_id)
-    if membership is None:
-        raise NotFound.repository()
-    _require(viewer.effective(membership), action)
+    _require(role, action)
     return organization_id
 
 
+async def authorize_invitation(unit: UnitOfWork, viewer: Viewer, invitation_id: UUID) -> Invitation:
+    """The invitation, for who may manage people. Raises NotFound: to the others there are no invitations."""
+    invitation = await unit.invitations.find(invitation_id)
+    role = None if invitation is None else await role_in(unit, viewer, invitation.organization_id)
+    if invitation is None or role is None or not _may(role, Action.MANAGE_PEOPLE):
+        raise NotFound.invitation()
+    return invitation
+
+
+async def authorize_api_key(unit: UnitOfWork, viewer: Viewer, key_id: UUID) -> ApiKey:
+    """The key, for who may revoke it. Raises NotFound, also for those who don't see it, or Forbidden."""
+    found = await unit.api_keys.find(key_id)
+    role = None if found is None else await role_in(unit, viewer, found[0].organization_id)
+    if found is None or role is None:
+        raise NotFound.api_key()
+    key, own = found[0], found[0].user_id == viewer.user_id
+    if not own and not _may(role, Action.READ_ALL_KEYS):
+        raise NotFound.api_key()
+    _require(role, Action.MANAGE_OWN_KEYS if own else Action.MANAGE_ALL_KEYS)
+    if own and not viewer.role_cap.covers(key.role):
+        raise Forbidden(
+            f"This key acts as {viewer.role_cap} and revokes none that is above it: that one is {key.role}."
+        )
+    return key
+
+
+def _may(role: Role, action: Action) -> bool:
+    return role.covers(LEAST_ROLE[action])
+
+
 def _require(role: Role, action: Action) -> Role:
-    needed = LEAST_ROLE[action]
-    if not role.covers(needed):
-        raise Forbidden.for_role(needed, role)
+    if not _may(role, action):
+        raise Forbidden.for_role(LEAST_ROLE[action], role)
     return role

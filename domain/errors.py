@@ -46,6 +46,18 @@ class IdempotencyKeyReused(InvalidInput):
     code = "IDEMPOTENCY_KEY_REUSED"
 
 
+class AlreadyMember(InvalidInput):
+    """Whoever is invited belongs to the organization already."""
+
+    code = "ALREADY_MEMBER"
+
+
+class LastOwner(InvalidInput):
+    """An organization always has an owner, and this is the last one."""
+
+    code = "LAST_OWNER"
+
+
 class NotFound(DomainError):
     """What the id names doesn't exist, or isn't the caller's to see: the two are never told apart."""
 
@@ -66,6 +78,18 @@ class NotFound(DomainError):
     @classmethod
     def repository(cls) -> Self:
         return cls("There is no repository with this id.", ("input", "repositoryId"))
+
+    @classmethod
+    def member(cls) -> Self:
+        return cls("There is no member with this id.", ("input", "userId"))
+
+    @classmethod
+    def invitation(cls) -> Self:
+        return cls("There is no invitation with this id.", ("input", "invitationId"))
+
+    @classmethod
+    def api_key(cls) -> Self:
+        return cls("There is no API key with this id.", ("input", "apiKeyId"))
 
 
 class InvalidTransition(DomainError):

@@ -98,6 +98,20 @@ class InvitationRepository(Protocol):
     async def take_all_for(self, email: str, now: datetime) -> Sequence[Invitation]:
         """Remove those that are still good: each is given to one caller."""
 
+    async def find(self, invitation_id: UUID) -> Invitation | None: ...
+
+    async def put(self, invitation: Invitation) -> Invitation:
+        """Add it; where its organization has invited the address before, that one gets its role, inviter and end."""
+
+    async def remove(self, organization_id: UUID, invitation_id: UUID) -> bool:
+        """False if it is gone already."""
+
+    async def remove_for(self, organization_id: UUID, email: str) -> None:
+        """Remove the organization's invitation of this address, if there is one."""
+
+    async def forget(self, expired_before: datetime, limit: int) -> int:
+        """Remove old ones; how many it were."""
+
 
 class AuditRepository(Protocol):
     """What people and keys have done. What they did to connections is added with the events of that."""
@@ -116,11 +130,20 @@ class MembershipRepository(Protocol):
     async def add(self, membership: Membership) -> bool:
         """False if they are a member already, and stay what they are."""
 
-    async def raise_role(self, membership: Membership) -> None:
-        """Make the member what `membership` says, unless they are more already, also by another call at this time."""
+    async def find(self, organization_id: UUID, user_id: UUID) -> tuple[Membership, User] | None:
+        """The membership and whose it is. Locks neither."""
+
+    async def find_by_email(self, organization_id: UUID, email: str) -> tuple[Membership, User] | None:
+        """The same, upper and lower case alike."""
+
+    async def raise_role(self, membership: Membership) -> bool:
+        """Make the member what `membership` says; False if they are that or more, also by another call at this time."""
 
     async def change_role(self, membership: Membership) -> bool:
         """Make the member what `membership` says; False if they are that already, or no member."""
+
+    async def remove(self, organization_id: UUID, user_id: UUID) -> None:
+        """The user belongs there no longer."""
 
     async def owners(self, organization_id: UUID) -> Sequence[UUID]:
         """The users who own it."""
@@ -140,6 +163,12 @@ class ApiKeyRepository(Protocol):
     async def save(self, key: ApiKey) -> None: ...
 
     async def mark_used(self, key_id: UUID, at: datetime) -> None: ...
+
+    async def revoke(self, organization_id: UUID, key_id: UUID, at: datetime) -> bool:
+        """False if it was revoked before, and stays so."""
+
+    async def revoke_all_of(self, organization_id: UUID, user_id: UUID, at: datetime) -> Sequence[ApiKey]:
+        """End the user's keys that the organization issued; those that hadn't ended before."""
 
 
 class IdempotencyKeyRepository(Protocol):

@@ -32,6 +32,7 @@ def periodic_work(
     forget_deleted_connections: Work,
     forget_idempotency_keys: Work,
     forget_call_budgets: Work,
+    forget_invitations: Work,
     compact_health: Work,
     forget_health_checks: Work,
     forget_events: Work,
@@ -57,6 +58,7 @@ def periodic_work(
             forget_idempotency_keys, _seconds(60), 1, _HOURLY, whole_server=True
         ),
         TaskKind.FORGET_CALL_BUDGETS: PlannedWork(forget_call_budgets, _seconds(60), 1, _HOURLY, whole_server=True),
+        TaskKind.FORGET_INVITATIONS: PlannedWork(forget_invitations, _seconds(60), 1, _HOURLY, whole_server=True),
         TaskKind.COMPACT_HEALTH: PlannedWork(compact_health, _seconds(60), 1, _HOURLY, whole_server=True),
         TaskKind.FORGET_HEALTH_CHECKS: PlannedWork(forget_health_checks, _seconds(60), 1, _HOURLY, whole_server=True),
         TaskKind.FORGET_EVENTS: PlannedWork(forget_events, _seconds(60), 1, _HOURLY, whole_server=True),

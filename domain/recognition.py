@@ -97,9 +97,10 @@ class Recognition:
         if identity.email is not None:
             for invitation in await unit.invitations.take_all_for(identity.email, now):
                 membership = Membership(invitation.organization_id, user.id, invitation.role, now)
-                if not await unit.memberships.add(membership):
-                    await unit.memberships.raise_role(membership)
-                await self._tell(unit, membership, user, {"by": "invitation", "role": invitation.role})
+                if await unit.memberships.add(membership):
+                    await self._tell(unit, AuditAction.MEMBER_JOINED, membership, user, "invitation")
+                elif await unit.memberships.raise_role(membership):
+                    await self._tell(unit, AuditAction.MEMBER_UPDATED, membership, user, "invitation")
         if identity.organization is not None:
             await self._follow_claims(unit, identity.organization, identity.role, user)
 
@@ -110,18 +111,9 @@ class Recognition:
             return
         membership = Membership(organization.id, user.id, role or Role.VIEWER, self._clock())
         if await unit.memberships.add(membership):
-            await self._tell(unit, membership, user, {"by": "issuer", "role": membership.role})
+            await self._tell(unit, AuditAction.MEMBER_JOINED, membership, user, "issuer")
         elif role is not None and await self._changes(unit, membership):
-            record = AuditRecord(
-                organization.id,
-                AuditAction.MEMBER_UPDATED,
-                Actor(ActorKind.USER, user.name, user.id),
-                self._clock(),
-                typed_id(Kind.USER, user.id),
-                user.name,
-                {"by": "issuer", "role": role},
-            )
-            await unit.audit.add(record)
+            await self._tell(unit, AuditAction.MEMBER_UPDATED, membership, user, "issuer")
 
     async def _changes(self, unit: UnitOfWork, membership: Membership) -> bool:
         if membership.role is not Role.OWNER and await is_last_owner(
@@ -130,17 +122,9 @@ class Recognition:
             return False
         return await unit.memberships.change_role(membership)
 
-    async def _tell(self, unit: UnitOfWork, membership: Membership, user: User, data: dict[str, str]) -> None:
+    async def _tell(self, unit: UnitOfWork, action: AuditAction, membership: Membership, user: User, by: str) -> None:
         actor = Actor(ActorKind.USER, user.name, user.id)
         subject = typed_id(Kind.USER, user.id)
-        await unit.audit.add(
-            AuditRecord(
-                membership.organization_id,
-                AuditAction.MEMBER_JOINED,
-                actor,
-                self._clock(),
-                subject,
-                user.name,
-                {**data},
-            )
-        )
+        data = {"by": by, "role": membership.role.value}
+        organization_id, now = membership.organization_id, self._clock()
+        await unit.audit.add(AuditRecord(organization_id, action, actor, now, subject, user.name, {**data}))

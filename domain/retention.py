@@ -12,6 +12,8 @@ DELIVERIES_KEPT: Final = timedelta(days=30)
 DELETED_CONNECTIONS_KEPT: Final = timedelta(days=30)
 IDEMPOTENCY_KEYS_KEPT: Final = timedelta(hours=24)
 CALL_BUDGETS_KEPT: Final = timedelta(hours=1)
+INVITATIONS_KEPT: Final = timedelta(days=30)
+"""After their end, so that whoever manages people sees who hasn't come."""
 BATCH: Final = 500
 CONNECTIONS_AT_ONCE: Final = 5
 """Each has as many checks as were made of it: thousands."""
@@ -45,6 +47,11 @@ class Retention:
         await in_batches(self._forget_audit_records)
         return None
 
+    async def forget_invitations(self, task: Task) -> TaskOutcome:
+        """Those that nobody has claimed in time."""
+        await in_batches(self._forget_invitations)
+        return None
+
     async def forget_deleted_connections(self, task: Task) -> TaskOutcome:
         """Their repositories, checks and account; the events stay."""
         await in_batches(self._forget_deleted_connections, CONNECTIONS_AT_ONCE)
@@ -72,6 +79,12 @@ class Retention:
     async def _forget_call_budgets(self, limit: int) -> int:
         async with self._units_of_work.writing() as unit:
             forgotten = await unit.call_budgets.forget(self._clock() - CALL_BUDGETS_KEPT, limit)
+            await unit.commit()
+        return forgotten
+
+    async def _forget_invitations(self, limit: int) -> int:
+        async with self._units_of_work.writing() as unit:
+            forgotten = await unit.invitations.forget(self._clock() - INVITATIONS_KEPT, limit)
             await unit.commit()
         return forgotten
 

@@ -1,11 +1,10 @@
 """UserService: people, organizations, memberships and keys, and who it is that sends a token.
 
-Called by the mutations (`create_organization`, `update_organization`), the command line (`issue_api_key`) and every
-request (`authenticate`).
+Called by the mutations (`create_organization`, `update_organization`, and the use cases in its rooms `members`,
+`invitations` and `api_keys`), the command line (`issue_api_key`) and every request (`authenticate`).
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -14,9 +13,11 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from domain.api_key import ParsedApiKey, generate_api_key, parse_api_key
+from domain.api_key_issue import ApiKeyIssue
 from domain.api_key_uses import ApiKeyUses
 from domain.authorization import authorize
 from domain.entities.audit import AuditAction, AuditRecord
+from domain.entities.email_address import clean_email
 from domain.entities.event import OPERATOR, Actor
 from domain.entities.health import Json
 from domain.entities.identifiers import Kind, new_id, typed_id
@@ -24,9 +25,11 @@ from domain.entities.organization import Organization
 from domain.entities.task import Task, TaskKind
 from domain.entities.text import clean_name
 from domain.entities.user import Action, ApiKey, Membership, Role, User, Viewer
-from domain.errors import Forbidden, InvalidInput, NameTaken, NotFound, Unauthenticated
+from domain.errors import Forbidden, NameTaken, NotFound, Unauthenticated
 from domain.idempotency import IdempotentCall
 from domain.identity_providers.bearer_tokens import BearerTokens
+from domain.invitations import Invitations
+from domain.members import Members
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.secret import Secret
 from domain.unset import UNSET, Unset
@@ -37,8 +40,6 @@ UNAUTHENTICATED: Final = (
     "trusts, sent as 'Authorization: Bearer …'."
 )
 """The same for every reason, so that nobody learns which keys there are."""
-
-_EMAIL: Final = re.compile(r"[!-?A-~]{1,64}@[a-zA-Z0-9.-]{1,189}")
 
 
 class UserService:
@@ -52,6 +53,9 @@ class UserService:
         self._bearer_tokens = bearer_tokens
         self._viewers: ViewerCache[ParsedApiKey] = ViewerCache()
         self._uses = ApiKeyUses(units_of_work)
+        self.members = Members(units_of_work, clock, self._viewers.forget_keys)
+        self.invitations = Invitations(units_of_work, clock)
+        self.api_keys = ApiKeyIssue(units_of_work, clock, self._viewers.forget_keys)
         self._asking: WeakValueDictionary[ParsedApiKey, asyncio.Lock] = WeakValueDictionary()
 
     async def aclose(self) -> None:
@@ -83,8 +87,10 @@ class UserService:
         """A new organization, of which the viewer's user is the owner.
 
         The same call again with the same idempotency key gives what the first one created. Raises Forbidden for a key
-        that can't act as an owner, InvalidInput, NameTaken and IdempotencyKeyReused.
+        that can't act as an owner, or not there, InvalidInput, NameTaken and IdempotencyKeyReused.
         """
+        if viewer.confined_to is not None:
+            raise Forbidden("This key acts in the organization that issued it, and creates no other one.")
         if viewer.role_cap is not Role.OWNER:
             raise Forbidden(
                 "Who creates an organization becomes its owner, which takes a key with the role "
@@ -147,8 +153,7 @@ class UserService:
         The member's role is raised to `role` where it is below. The token is told this once. With `replaces_earlier`,
         the user's key of that name gets the new token and its old one ends, so that there is one. Raises InvalidInput.
         """
-        if not _EMAIL.fullmatch(user_email):
-            raise InvalidInput("An e-mail address looks like ada@example.com.", ("input", "email"))
+        email = clean_email(user_email, ("input", "email"))
         now = self._clock()
         key_name = clean_name(name, ("input", "name"))
         async with self._units_of_work.writing() as unit:
@@ -156,7 +161,7 @@ class UserService:
             organization = await unit.organizations.find_or_add(new)
             if organization.id == new.id:
                 await unit.audit.add(_created(OPERATOR, organization))
-            user = await unit.users.find_or_add(User(new_id(), user_email.partition("@")[0], user_email, None, now))
+            user = await unit.users.find_or_add(User(new_id(), email.partition("@")[0], email, None, now))
             membership = Membership(organization.id, user.id, role, now)
             earlier_role = await unit.memberships.role_of(user.id, organization.id)
             if not await unit.memberships.add(membership):
@@ -188,7 +193,8 @@ class UserService:
         key, user = found
         if not (parsed.matches(key.secret_hash) and key.usable_at(now)):
             raise Unauthenticated(UNAUTHENTICATED)
-        viewer = Viewer(user.id, user.name, key.role, key.id, key.name)
+        confined_to = key.organization_id if key.confined else None
+        viewer = Viewer(user.id, user.name, key.role, key.id, key.name, confined_to)
         self._viewers.keep(parsed, viewer, now, expires_at=key.expires_at)
         self._uses.note(key, now)
         return viewer

@@ -43,6 +43,30 @@ def repository_id(text: str) -> UUID:
     return parsed
 
 
+def user_id(text: str) -> UUID:
+    """Raises NotFound."""
+    parsed = parse_id(Kind.USER, text)
+    if parsed is None:
+        raise NotFound.member()
+    return parsed
+
+
+def invitation_id(text: str) -> UUID:
+    """Raises NotFound."""
+    parsed = parse_id(Kind.INVITATION, text)
+    if parsed is None:
+        raise NotFound.invitation()
+    return parsed
+
+
+def api_key_id(text: str) -> UUID:
+    """Raises NotFound."""
+    parsed = parse_id(Kind.API_KEY, text)
+    if parsed is None:
+        raise NotFound.api_key()
+    return parsed
+
+
 def secret_of(credential: CredentialInput) -> CredentialSecret:
     """The credential, given in one of its ways. Raises InvalidInput."""
     field = "token" if credential.token else "githubApp"

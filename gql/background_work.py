@@ -85,6 +85,7 @@ def _runner(tether: Tether) -> Runner:
             forget_deleted_connections=retention.forget_deleted_connections,
             forget_idempotency_keys=retention.forget_idempotency_keys,
             forget_call_budgets=retention.forget_call_budgets,
+            forget_invitations=retention.forget_invitations,
             compact_health=history.compact,
             forget_health_checks=history.forget,
             forget_events=events.forget,

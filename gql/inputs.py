@@ -9,7 +9,7 @@ from gql.types.scalars import JSON, URL
 _EXPECTED_VERSION = (
     "The version that the caller has read: if it has changed meanwhile, nothing is done (VersionConflict)."
 )
-_IDEMPOTENCY_KEY = (
+IDEMPOTENCY_KEY = (
     "Any text of the caller's, such as a UUID. The same call again with the same key gives what the first one created."
 )
 
@@ -44,7 +44,7 @@ class CreateConnectionInput:
     credential: CredentialInput = strawberry.field(description="What opens the service.")
     settings: JSON | None = strawberry.field(default=None, description="See `Service.settingsSchema`.")
     labels: JSON | None = strawberry.field(default=None, description='Text by text, such as {"team": "platform"}.')
-    idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A service to connect in the browser, or a connection to bring back that way.")
@@ -159,4 +159,4 @@ class UpdateOrganizationInput:
 class CreateOrganizationInput:
     slug: str = strawberry.field(description="Its name in addresses: a-z, 0-9 and `-`, such as `acme`.")
     name: str = strawberry.field(description="Its name for people, such as `Acme Inc.`.")
-    idempotency_key: str | None = strawberry.field(default=None, description=_IDEMPOTENCY_KEY)
+    idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)

@@ -3,21 +3,19 @@
 Used by `gql/schema.py`. Errors that a caller can mend stand in the payload; the others are the operation's.
 """
 
-from collections.abc import Awaitable
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 import strawberry
 
-from domain.errors import DomainError
 from domain.repository_sync_outcome import SyncReport, SyncStopped
 from gql import arguments, inputs, payloads
 from gql.context import Info
+from gql.outcomes import outcome
+from gql.people_mutations import PeopleMutation
 from gql.types.scalars import URL
 from gql.types.service_connection import ConnectionImpact
 from gql.user_errors import user_error_of
-
-Outcome = TypeVar("Outcome", bound=payloads.Payload)
 
 CreateConnection = Annotated[inputs.CreateConnectionInput, strawberry.argument(description="The connection to create.")]
 UpdateConnection = Annotated[inputs.UpdateConnectionInput, strawberry.argument(description="What to change.")]
@@ -34,7 +32,7 @@ CreateOrganization = Annotated[inputs.CreateOrganizationInput, strawberry.argume
 
 
 @strawberry.type(description="What can be done.")
-class Mutation:
+class Mutation(PeopleMutation):
     @strawberry.mutation(description="Connect a service by a token. The service is asked whose the token is.")
     async def create_connection(self, info: Info, input: CreateConnection) -> payloads.CreateConnectionPayload:
         async def created() -> payloads.CreateConnectionPayload:
@@ -50,7 +48,7 @@ class Mutation:
             )
             return payloads.CreateConnectionPayload(connection_id=connection.id)
 
-        return await _outcome(payloads.CreateConnectionPayload, created())
+        return await outcome(payloads.CreateConnectionPayload, created())
 
     @strawberry.mutation(
         description="Begin to connect a service in the browser, or to bring a connection back that way. "
@@ -76,7 +74,7 @@ class Mutation:
                 authorization_url=URL(flow.authorization_url), expires_at=flow.expires_at
             )
 
-        return await _outcome(payloads.AuthorizeConnectionPayload, begun())
+        return await outcome(payloads.AuthorizeConnectionPayload, begun())
 
     @strawberry.mutation(
         description="Finish what authorizeConnection began, with the code that the browser came back with. "
@@ -89,7 +87,7 @@ class Mutation:
             connection = await info.context.authorization_flows.complete(info.context.viewer, input.code)
             return payloads.CompleteAuthorizationPayload(connection_id=connection.id)
 
-        return await _outcome(payloads.CompleteAuthorizationPayload, completed())
+        return await outcome(payloads.CompleteAuthorizationPayload, completed())
 
     @strawberry.mutation(description="Change a connection's name, labels or settings.")
     async def update_connection(self, info: Info, input: UpdateConnection) -> payloads.UpdateConnectionPayload:
@@ -104,7 +102,7 @@ class Mutation:
             )
             return payloads.UpdateConnectionPayload(connection_id=connection.id)
 
-        return await _outcome(payloads.UpdateConnectionPayload, updated())
+        return await outcome(payloads.UpdateConnectionPayload, updated())
 
     @strawberry.mutation(description="Pause or resume a connection.")
     async def update_connection_status(
@@ -123,7 +121,7 @@ class Mutation:
             )
             return payloads.UpdateConnectionStatusPayload(connection_id=connection.id)
 
-        return await _outcome(payloads.UpdateConnectionStatusPayload, updated())
+        return await outcome(payloads.UpdateConnectionStatusPayload, updated())
 
     @strawberry.mutation(
         description="End a connection, forget its secret and revoke it at the service. Its history stays, its name is "
@@ -144,7 +142,7 @@ class Mutation:
                 ),
             )
 
-        return await _outcome(payloads.DeleteConnectionPayload, deleted())
+        return await outcome(payloads.DeleteConnectionPayload, deleted())
 
     @strawberry.mutation(
         description="Ask the service now how a connection is. Whatever it answers is a finding, not an error."
@@ -155,7 +153,7 @@ class Mutation:
             check = await info.context.manager.check_connection_health(viewer, connection_id)
             return payloads.CheckConnectionHealthPayload(connection_id=connection_id, health_check_id=check.id)
 
-        return await _outcome(payloads.CheckConnectionHealthPayload, checked())
+        return await outcome(payloads.CheckConnectionHealthPayload, checked())
 
     @strawberry.mutation(
         description="Replace a connection's secret by a new one of the same account. Ends EXPIRED, REVOKED and ERROR."
@@ -170,7 +168,7 @@ class Mutation:
             )
             return payloads.RotateCredentialsPayload(connection_id=connection.id)
 
-        return await _outcome(payloads.RotateCredentialsPayload, rotated())
+        return await outcome(payloads.RotateCredentialsPayload, rotated())
 
     @strawberry.mutation(
         description="Compare a connection's repositories with the service's now. What takes longer than some seconds "
@@ -179,10 +177,10 @@ class Mutation:
     async def sync_repositories(self, info: Info, input: SyncRepositories) -> payloads.SyncRepositoriesPayload:
         async def synced() -> payloads.SyncRepositoriesPayload:
             viewer, connection_id = info.context.viewer, arguments.connection_id(input.connection_id)
-            outcome = await info.context.repositories.sync_repositories(viewer, connection_id)
-            return _synced(connection_id, outcome)
+            synced_so_far = await info.context.repositories.sync_repositories(viewer, connection_id)
+            return _synced(connection_id, synced_so_far)
 
-        return await _outcome(payloads.SyncRepositoriesPayload, synced())
+        return await outcome(payloads.SyncRepositoriesPayload, synced())
 
     @strawberry.mutation(description="Choose a repository to be used, or not to be.")
     async def update_repository(self, info: Info, input: UpdateRepository) -> payloads.UpdateRepositoryPayload:
@@ -195,7 +193,7 @@ class Mutation:
             )
             return payloads.UpdateRepositoryPayload(repository_id=repository.id)
 
-        return await _outcome(payloads.UpdateRepositoryPayload, updated())
+        return await outcome(payloads.UpdateRepositoryPayload, updated())
 
     @strawberry.mutation(description="Create an organization, of which the viewer becomes the owner.")
     async def create_organization(self, info: Info, input: CreateOrganization) -> payloads.CreateOrganizationPayload:
@@ -205,7 +203,7 @@ class Mutation:
             )
             return payloads.CreateOrganizationPayload(organization_id=organization.id)
 
-        return await _outcome(payloads.CreateOrganizationPayload, created())
+        return await outcome(payloads.CreateOrganizationPayload, created())
 
     @strawberry.mutation(description="Change an organization's name, or how often its connections are checked.")
     async def update_organization(self, info: Info, input: UpdateOrganization) -> payloads.UpdateOrganizationPayload:
@@ -219,18 +217,7 @@ class Mutation:
             )
             return payloads.UpdateOrganizationPayload(organization_id=organization.id)
 
-        return await _outcome(payloads.UpdateOrganizationPayload, updated())
-
-
-async def _outcome(payload: type[Outcome], work: Awaitable[Outcome]) -> Outcome:
-    """What came of the work, or what the caller has to mend. Other errors go on, to become the operation's."""
-    try:
-        return await work
-    except DomainError as error:
-        user_error = user_error_of(error)
-        if user_error is None:
-            raise
-        return payload(user_errors=[user_error])
+        return await outcome(payloads.UpdateOrganizationPayload, updated())
 
 
 def _synced(connection_id: UUID, outcome: SyncReport | SyncStopped) -> payloads.SyncRepositoriesPayload:

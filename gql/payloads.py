@@ -131,19 +131,24 @@ class UpdateRepositoryPayload(Payload):
         return document(None if self.repository_id is None else roots.node(Kind.REPOSITORY, self.repository_id))
 
 
-@strawberry.type(description="The outcome of updateOrganization.")
-class UpdateOrganizationPayload(Payload):
+@strawberry.type
+class OrganizationPayload(Payload):
+    """A payload with the organization in which something was changed."""
+
     organization_id: strawberry.Private[UUID | None] = None
 
-    @strawberry.field(description="The organization as it is now; null if nothing was done.")
+    @strawberry.field(
+        description="The organization as it is now; null if nothing was done, or if the viewer no longer sees it."
+    )
     def organization(self) -> Organization | None:
         return document(None if self.organization_id is None else roots.organization_by_id(self.organization_id))
+
+
+@strawberry.type(description="The outcome of updateOrganization.")
+class UpdateOrganizationPayload(OrganizationPayload):
+    pass
 
 
 @strawberry.type(description="The outcome of createOrganization.")
-class CreateOrganizationPayload(Payload):
-    organization_id: strawberry.Private[UUID | None] = None
-
-    @strawberry.field(description="The new organization; null if nothing was done.")
-    def organization(self) -> Organization | None:
-        return document(None if self.organization_id is None else roots.organization_by_id(self.organization_id))
+class CreateOrganizationPayload(OrganizationPayload):
+    pass

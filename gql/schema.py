@@ -25,7 +25,7 @@ from gql.types.audit import AuditRecord
 from gql.types.credential import ServiceCredential
 from gql.types.event import ConnectionEvent
 from gql.types.health import HealthCheck
-from gql.types.people import User
+from gql.types.people import ApiKey, Invitation, User
 from gql.types.scalars import SCALARS
 from gql.user_errors import USER_ERRORS
 from gql.value_errors import RULES
@@ -38,7 +38,16 @@ def build_schema() -> "TetherSchema":
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[User, ServiceCredential, HealthCheck, ConnectionEvent, AuditRecord, *USER_ERRORS],
+        types=[
+            User,
+            Invitation,
+            ApiKey,
+            ServiceCredential,
+            HealthCheck,
+            ConnectionEvent,
+            AuditRecord,
+            *USER_ERRORS,
+        ],
         execution_context_class=DocumentExecutor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )

@@ -19,6 +19,8 @@ class UserErrorCode(StrEnum):
 
     INVALID_INPUT = "INVALID_INPUT"
     NAME_TAKEN = "NAME_TAKEN"
+    ALREADY_MEMBER = "ALREADY_MEMBER"
+    LAST_OWNER = "LAST_OWNER"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     INVALID_TRANSITION = "INVALID_TRANSITION"
     VERSION_CONFLICT = "VERSION_CONFLICT"
@@ -36,6 +38,8 @@ described(
     {
         UserErrorCode.INVALID_INPUT: "The input can't be used as it is.",
         UserErrorCode.NAME_TAKEN: "Another one has that name or slug already.",
+        UserErrorCode.ALREADY_MEMBER: "Whoever is invited belongs to the organization already.",
+        UserErrorCode.LAST_OWNER: "An organization always has an owner, and this is the last one.",
         UserErrorCode.IDEMPOTENCY_KEY_REUSED: "The key was used before, with another input.",
         UserErrorCode.INVALID_TRANSITION: "The connection can't go from its status to that one.",
         UserErrorCode.VERSION_CONFLICT: "It was changed since the caller read it.",

@@ -16,7 +16,7 @@ from domain.entities.health import Json
 from domain.entities.identifiers import Kind, new_id, typed_id
 from domain.entities.organization import Organization
 from domain.entities.service_connection import ServiceConnection
-from domain.entities.user import Viewer
+from domain.entities.user import ApiKey, Viewer
 from domain.request_origin import RequestOrigin, request_origin
 
 
@@ -79,6 +79,13 @@ class AuditRecord:
         """What a viewer did to a connection, where no event tells of it."""
         subject_id = typed_id(Kind.CONNECTION, connection.id)
         return cls(connection.organization_id, action, Actor.of(viewer), now, subject_id, connection.name, data)
+
+    @classmethod
+    def of_api_key(cls, viewer: Viewer, key: ApiKey, action: AuditAction, now: datetime, **data: Json) -> "AuditRecord":
+        """What a viewer did to a key, whosever it is."""
+        told = {"role": key.role.value, "user": typed_id(Kind.USER, key.user_id), **data}
+        key_id = typed_id(Kind.API_KEY, key.id)
+        return cls(key.organization_id, action, Actor.of(viewer), now, key_id, key.name, told)
 
     @classmethod
     def of_event(cls, event: ConnectionEvent) -> "AuditRecord | None":

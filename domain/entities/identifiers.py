@@ -23,6 +23,7 @@ class Kind(StrEnum):
     USER = "user"
     API_KEY = "key"
     AUDIT_RECORD = "aud"
+    INVITATION = "inv"
 
 
 _KINDS: Final = {kind.value: kind for kind in Kind}

@@ -37,8 +37,12 @@ class Action(StrEnum):
     CHECK_HEALTH = "CHECK_HEALTH"
     MANAGE_CONNECTIONS = "MANAGE_CONNECTIONS"
     MANAGE_ORGANIZATION = "MANAGE_ORGANIZATION"
+    LEAVE = "LEAVE"
     MANAGE_PEOPLE = "MANAGE_PEOPLE"
     READ_AUDIT_LOG = "READ_AUDIT_LOG"
+    MANAGE_OWN_KEYS = "MANAGE_OWN_KEYS"
+    READ_ALL_KEYS = "READ_ALL_KEYS"
+    MANAGE_ALL_KEYS = "MANAGE_ALL_KEYS"
 
 
 LEAST_ROLE: dict[Action, Role] = {
@@ -46,8 +50,12 @@ LEAST_ROLE: dict[Action, Role] = {
     Action.CHECK_HEALTH: Role.MEMBER,
     Action.MANAGE_CONNECTIONS: Role.ADMIN,
     Action.MANAGE_ORGANIZATION: Role.ADMIN,
+    Action.LEAVE: Role.VIEWER,
     Action.MANAGE_PEOPLE: Role.OWNER,
     Action.READ_AUDIT_LOG: Role.OWNER,
+    Action.MANAGE_OWN_KEYS: Role.VIEWER,
+    Action.READ_ALL_KEYS: Role.ADMIN,
+    Action.MANAGE_ALL_KEYS: Role.OWNER,
 }
 
 
@@ -109,6 +117,10 @@ class Viewer:
     api_key_id: UUID | None = None
     api_key_name: str | None = None
     confined_to: UUID | None = None
+
+    def reaches(self, organization_id: UUID) -> bool:
+        """Whether this viewer may be anybody there at all: a confined key is nobody elsewhere."""
+        return self.confined_to is None or self.confined_to == organization_id
 
     def effective(self, membership: Role) -> Role:
         """The role that this viewer acts in where they are a member with `membership`."""

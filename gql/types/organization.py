@@ -13,7 +13,7 @@ from gql.types.credential import ServiceCredential
 from gql.types.enums import OrderDirection, ServiceConnectionOrderField
 from gql.types.event import ConnectionEvent, EventsFilter
 from gql.types.pages import After, Before, Connection, First, Last, Node, answered_by_document
-from gql.types.people import Membership
+from gql.types.people import ApiKey, Invitation, Membership
 from gql.types.repository import RepositoriesFilter, Repository
 from gql.types.service import Service
 from gql.types.service_connection import ServiceConnection, ServiceConnectionFilter, ServiceConnectionOrder
@@ -110,6 +110,31 @@ class Organization(Node):
     def members(
         self, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[Membership]:
+        answered_by_document()
+
+    @strawberry.field(
+        description="Who is invited, latest first, those included whose time is over; for those who may manage people: "
+        "null for the others, who are told."
+    )
+    def invitations(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[Invitation] | None:
+        answered_by_document()
+
+    @strawberry.field(
+        description="The keys that it has issued, latest first: the viewer's own, and all of them for an admin."
+    )
+    def api_keys(
+        self,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        usable: Annotated[
+            bool | None,
+            strawberry.argument(description="Only those that open something now (true), or that have ended (false)."),
+        ] = None,
+    ) -> Connection[ApiKey]:
         answered_by_document()
 
     @strawberry.field(description="What happened to its connections, latest first.")

@@ -5,6 +5,7 @@ did something once, such as a former member, keeps their e-mail address to thems
 """
 
 from persistence.documents.compiler import Compiler, Scope
+from persistence.documents.membership import viewers_own
 from persistence.documents.selection import Selected
 
 
@@ -13,7 +14,8 @@ def knows(compiler: Compiler, user: str) -> str:
     me = compiler.viewer_id()
     return (
         f"({user}.id = {me} or exists (select 1 from memberships mine join memberships theirs "
-        f"on theirs.organization_id = mine.organization_id where mine.user_id = {me} and theirs.user_id = {user}.id))"
+        f"on theirs.organization_id = mine.organization_id "
+        f"where {viewers_own(compiler, 'mine')} and theirs.user_id = {user}.id))"
     )
 
 

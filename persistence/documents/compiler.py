@@ -188,6 +188,10 @@ class Compiler:
         """The id of the user who asks."""
         return self.named("viewer", _viewer_id, Type.UUID)
 
+    def confined_to(self) -> str:
+        """The one organization in which they may ask; null: in all that they belong to."""
+        return self.named("confined to", _confined_to, Type.UUID)
+
     def now(self) -> str:
         """The moment of the question."""
         return self.named("now", lambda call: call.now, Type.TIMESTAMP)
@@ -218,3 +222,7 @@ class Compiler:
 
 def _viewer_id(call: Call) -> UUID:
     return call.viewer.user_id
+
+
+def _confined_to(call: Call) -> UUID | None:
+    return call.viewer.confined_to

@@ -28,6 +28,12 @@ def available_statuses(compiler: Compiler, field: Selected, scope: Scope) -> str
     return f"case when {may(compiler, scope, Action.MANAGE_CONNECTIONS)} then {choice} else '[]' end"
 
 
+def key_hint(compiler: Compiler, field: Selected, scope: Scope) -> str:
+    """How the key's token begins: enough to find it where it is used, and nothing of its secret."""
+    id_ = f"cast({scope.alias}.id as text)"
+    return compiler.dialect.concat([Literal('"tether_'), f"substr({id_}, 1, 8)", f"substr({id_}, 10, 4)", Literal('"')])
+
+
 def event_cursor(compiler: Compiler, field: Selected, scope: Scope) -> str:
     """The head of the organization's feed, in the snapshot of the statement."""
     row = compiler.alias("h")

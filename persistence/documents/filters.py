@@ -65,6 +65,14 @@ def audit_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: 
     return conditions.written
 
 
+def api_key_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: Scope) -> list[str]:
+    """The argument `usable` of a list of keys."""
+    if (wanted := arguments.given("usable")) is None:
+        return []
+    usable = f"{alias}.revoked_at is null and ({alias}.expires_at is null or {alias}.expires_at > {compiler.now()})"
+    return [f"({usable})" if wanted else f"not ({usable})"]
+
+
 def since_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: Scope) -> list[str]:
     """The argument `since` of a list of checks."""
     if arguments.given("since") is None:

@@ -15,6 +15,7 @@ from persistence.documents import shapes
 from persistence.documents.acquaintance import knows
 from persistence.documents.compiler import Compiler, Scope, Shaped
 from persistence.documents.dialects.dialect import Literal, Type
+from persistence.documents.membership import join_member
 from persistence.documents.roles import may
 from persistence.documents.selection import Selection
 
@@ -61,6 +62,11 @@ def nodes(ids: Sequence[tuple[Kind, UUID] | None]) -> Reference:
     return Reference("nodes", _nodes, {"ids": values})
 
 
+def membership(organization_id: UUID, user_id: UUID) -> Reference:
+    """Somebody's membership, for a member."""
+    return Reference("membership", _membership, {"organization": organization_id, "user": user_id})
+
+
 def event(organization_id: UUID, sequence: int) -> Reference:
     """An event of a feed, for a member."""
     return Reference("event", _event, {"organization": organization_id, "sequence": sequence})
@@ -70,7 +76,7 @@ def event(organization_id: UUID, sequence: int) -> Reference:
 class _NodeKind:
     """How an object is found by its id. `visible` is a condition on `{row}` besides the viewer's membership.
 
-    `action`: what their role has to reach for.
+    `action`: what their role has to reach for. `seen` writes another condition, on the row and its scope.
     """
 
     shape: Shaped
@@ -78,6 +84,7 @@ class _NodeKind:
     organization: str = "organization_id"
     visible: str = ""
     action: Action = Action.READ
+    seen: Callable[[Compiler, str, Scope], str] | None = None
 
     def written(self, compiler: Compiler, selection: Selection, id_: str) -> str:
         """A select of the object with that id as JSON text."""
@@ -87,9 +94,10 @@ class _NodeKind:
         condition = f" and {self.visible.format(row=row)}" if self.visible else ""
         if self.action is not Action.READ:
             condition += f" and {may(compiler, scope, self.action)}"
+        if self.seen is not None:
+            condition += f" and {self.seen(compiler, row, scope)}"
         return (
-            f"select {written} from {self.table} {row} join memberships {member} "
-            f"on {member}.organization_id = {scope.organization} and {member}.user_id = {compiler.viewer_id()} "
+            f"select {written} from {self.table} {row} {join_member(compiler, member, scope.organization)} "
             f"where {row}.id = {id_}{condition}"
         )
 
@@ -111,6 +119,8 @@ NODES: dict[Kind, _NodeKind | _Person] = {
     Kind.CREDENTIAL: _NodeKind(shapes.CREDENTIAL, "service_credentials"),
     Kind.HEALTH_CHECK: _NodeKind(shapes.HEALTH_CHECK, "health_checks"),
     Kind.EVENT: _NodeKind(shapes.EVENT, "connection_events"),
+    Kind.API_KEY: _NodeKind(shapes.API_KEY, "api_keys", seen=shapes.key_seen),
+    Kind.INVITATION: _NodeKind(shapes.INVITATION, "invitations", action=Action.MANAGE_PEOPLE),
     Kind.USER: _Person(),
     Kind.AUDIT_RECORD: _NodeKind(shapes.AUDIT_RECORD, "audit_records", action=Action.READ_AUDIT_LOG),
 }
@@ -122,8 +132,7 @@ def _organization(column: str, type_: Type) -> Writer:
         row, member = compiler.alias("o"), compiler.alias("m")
         written = compiler.object(shapes.ORGANIZATION, selection, Scope(row, f"{row}.id", f"{member}.role"))
         return (
-            f"select {written} from organizations {row} join memberships {member} "
-            f"on {member}.organization_id = {row}.id and {member}.user_id = {compiler.viewer_id()} "
+            f"select {written} from organizations {row} {join_member(compiler, member, f'{row}.id')} "
             f"where {row}.{column} = {compiler.root('organization', type_)}"
         )
 
@@ -156,8 +165,18 @@ def _event(compiler: Compiler, selection: Selection) -> str:
     scope = Scope(row, f"{row}.organization_id", f"{member}.role")
     written = compiler.object(shapes.EVENT, selection, scope)
     return (
-        f"select {written} from connection_events {row} join memberships {member} "
-        f"on {member}.organization_id = {row}.organization_id and {member}.user_id = {compiler.viewer_id()} "
+        f"select {written} from connection_events {row} {join_member(compiler, member, scope.organization)} "
         f"where {row}.organization_id = {compiler.root('organization', Type.UUID)} "
         f"and {row}.sequence = {compiler.root('sequence', Type.INTEGER)}"
+    )
+
+
+def _membership(compiler: Compiler, selection: Selection) -> str:
+    row, member = compiler.alias("o"), compiler.alias("m")
+    scope = Scope(row, f"{row}.organization_id", f"{member}.role")
+    written = compiler.object(shapes.MEMBERSHIP, selection, scope)
+    return (
+        f"select {written} from memberships {row} {join_member(compiler, member, scope.organization)} "
+        f"where {row}.organization_id = {compiler.root('organization', Type.UUID)} "
+        f"and {row}.user_id = {compiler.root('user', Type.UUID)}"
     )

@@ -17,6 +17,7 @@ from persistence.documents.computed import (
     connection_summary,
     cursor_of_event,
     event_cursor,
+    key_hint,
     viewer_role,
 )
 from persistence.documents.cursors import KeyType
@@ -38,6 +39,7 @@ from persistence.documents.fields import (
     Word,
 )
 from persistence.documents.filters import (
+    api_key_filter,
     audit_filter,
     connection_filter,
     event_filter,
@@ -46,9 +48,10 @@ from persistence.documents.filters import (
 )
 from persistence.documents.health_series import Series
 from persistence.documents.latency_percentiles import Latency
+from persistence.documents.membership import viewers_own
 from persistence.documents.page_arguments import Order
 from persistence.documents.pages import Page, columns_match
-from persistence.documents.roles import ForRole
+from persistence.documents.roles import ForRole, may
 from persistence.documents.uptime import uptime
 
 ALIVE = "{row}.deleted_at is null"
@@ -84,7 +87,16 @@ def _into_organization(row: str, scope: Scope) -> Scope:
 
 
 def _own_memberships(compiler: Compiler, alias: str, scope: Scope) -> str:
-    return f"{alias}.user_id = {compiler.viewer_id()}"
+    return viewers_own(compiler, alias)
+
+
+def key_seen(compiler: Compiler, alias: str, scope: Scope) -> str:
+    """That a member sees a key: their own, or anyone's by their role."""
+    return f"({alias}.user_id = {compiler.viewer_id()} or ({may(compiler, scope, Action.READ_ALL_KEYS)}))"
+
+
+def _keys_seen(compiler: Compiler, alias: str, scope: Scope) -> str:
+    return f"{alias}.organization_id = {scope.organization} and {key_seen(compiler, alias, scope)}"
 
 
 _STATUS_REASON: dict[str, Written] = {
@@ -110,10 +122,26 @@ API_KEY: Shape = Shape(
     {
         "id": TypedId(Kind.API_KEY),
         "name": Text("name"),
+        "hint": Computed(key_hint),
         "role": Word("role"),
+        "confined": Truth("confined"),
+        "user": Link(lambda: USER, "users", "{row}.id = {parent}.user_id"),
         "createdAt": Moment("created_at"),
         "expiresAt": Moment("expires_at"),
+        "revokedAt": Moment("revoked_at"),
         "lastUsedAt": Moment("last_used_at"),
+    },
+)
+
+INVITATION: Shape = Shape(
+    "Invitation",
+    {
+        "id": TypedId(Kind.INVITATION),
+        "email": Text("email"),
+        "role": Word("role"),
+        "invitedBy": Link(lambda: USER, "users", "{row}.id = {parent}.invited_by", absent=True),
+        "createdAt": Moment("created_at"),
+        "expiresAt": Moment("expires_at"),
     },
 )
 
@@ -210,6 +238,10 @@ REPOSITORY: Shape = Shape(
 
 def _repository_order(arguments: Mapping[str, Any]) -> Order:
     return Order("full_name_key", KeyType.TEXT)
+
+
+def _newest_first(arguments: Mapping[str, Any]) -> Order:
+    return Order("created_at", KeyType.TIMESTAMP, descending=True)
 
 
 def _newest_event_first(arguments: Mapping[str, Any]) -> Order:
@@ -411,6 +443,17 @@ ORGANIZATION: Shape = Shape(
             columns_match([("organization_id", "id")]),
             lambda arguments: Order("joined_at", KeyType.TIMESTAMP, id="user_id"),
         ),
+        "invitations": ForRole(
+            Action.MANAGE_PEOPLE,
+            Page(
+                "Invitation",
+                "invitations",
+                lambda: INVITATION,
+                columns_match([("organization_id", "id")]),
+                _newest_first,
+            ),
+        ),
+        "apiKeys": Page("ApiKey", "api_keys", lambda: API_KEY, _keys_seen, _newest_first, api_key_filter),
         "events": Page(
             "ConnectionEvent",
             "connection_events",

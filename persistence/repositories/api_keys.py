@@ -3,6 +3,8 @@
 Reached as `unit.api_keys`.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,6 +56,29 @@ class SqlApiKeyRepository:
             .where(_c.id == key_id, or_(_c.last_used_at.is_(None), _c.last_used_at < at))
             .values(last_used_at=at)
         )
+
+    async def revoke(self, organization_id: UUID, key_id: UUID, at: datetime) -> bool:
+        revoked = await self._transaction.execute(
+            update(api_keys)
+            .where(_c.organization_id == organization_id, _c.id == key_id, _c.revoked_at.is_(None))
+            .values(revoked_at=at)
+        )
+        return revoked.rowcount == 1
+
+    async def revoke_all_of(self, organization_id: UUID, user_id: UUID, at: datetime) -> Sequence[ApiKey]:
+        living = await self._transaction.execute(
+            select(api_keys)
+            .where(_c.organization_id == organization_id, _c.user_id == user_id, _c.revoked_at.is_(None))
+            .order_by(_c.id)  # in which uses are noted, too: so neither waits for the other in a circle
+            .with_for_update(key_share=True)
+        )
+        keys = [_entity(row) for row in living]
+        await self._transaction.execute(
+            update(api_keys)
+            .where(_c.organization_id == organization_id, _c.id.in_([key.id for key in keys]))
+            .values(revoked_at=at)
+        )
+        return [replace(key, revoked_at=at) for key in keys]
 
 
 def _entity(row: Row[Any]) -> ApiKey:

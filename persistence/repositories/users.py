@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, select, update
 from sqlalchemy.exc import IntegrityError
 
-from domain.entities.text import search_key
+from domain.entities.email_address import email_key
 from domain.entities.user import User
 from domain.errors import NameTaken
 from persistence.repositories.insert_if_new import insert_if_new
@@ -30,7 +30,7 @@ class SqlUserRepository:
         return await self._one(_c.id == user_id)
 
     async def find_by_email(self, email: str) -> User | None:
-        return await self._one(_c.email_key == search_key(email))
+        return await self._one(_c.email_key == email_key(email))
 
     async def add(self, user: User) -> None:
         """Raises NameTaken, field ("input", "email"), if the address is another user's."""
@@ -73,7 +73,7 @@ class SqlUserRepository:
 
 
 def _key(user: User) -> str | None:
-    return None if user.email is None else search_key(user.email)
+    return None if user.email is None else email_key(user.email)
 
 
 def user_entity(row: Row[Any]) -> User:

@@ -19,7 +19,9 @@ class Asked:
     viewer: Viewer
 
     def role(self, organization_id: UUID) -> str | None:
-        """The role that the viewer is a member with; None where they are none."""
+        """The role that the viewer is a member with; None where they are none, or ask by a key of another place."""
+        if self.viewer.confined_to not in (None, organization_id):
+            return None
         for row in self.world.table("memberships"):
             if row["organization_id"] == organization_id and row["user_id"] == self.viewer.user_id:
                 return str(row["role"])

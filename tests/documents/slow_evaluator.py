@@ -24,11 +24,14 @@ from tests.documents import slow_health
 from tests.documents.asked import Asked
 from tests.documents.data import World
 from tests.documents.slow_lists import (
+    api_keys_page,
     audit_page,
     connections_page,
     ends_at,
     events_page,
     expiring,
+    invitations_page,
+    key_seen,
     repositories_page,
 )
 from tests.documents.slow_pages import moment_text, page_of
@@ -88,9 +91,11 @@ _NODES = {
     "chk": ("health_checks", "HealthCheck"),
     "evt": ("connection_events", "ConnectionEvent"),
     "user": ("users", "User"),
+    "key": ("api_keys", "ApiKey"),
+    "inv": ("invitations", "Invitation"),
     "aud": ("audit_records", "AuditRecord"),
 }
-_PREFIXES = {type_name: prefix for prefix, (_, type_name) in _NODES.items()} | {"ApiKey": "key"}
+_PREFIXES = {type_name: prefix for prefix, (_, type_name) in _NODES.items()}
 
 
 def _node(asked: Asked, _: None, id: str) -> Row | None:  # noqa: A002 - the argument's name
@@ -112,7 +117,9 @@ def _visible(asked: Asked, prefix: str, row: Row) -> bool:
             return False
     if asked.role(row["id" if prefix == "org" else "organization_id"]) is None:
         return False
-    if prefix == "aud" and asked.effective_role(row["organization_id"]) != "OWNER":
+    if prefix == "key":
+        return key_seen(asked, row)
+    if prefix in ("aud", "inv") and asked.effective_role(row["organization_id"]) != "OWNER":
         return False
     return prefix != "conn" or row["deleted_at"] is None
 
@@ -217,7 +224,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Viewer.apiKey": lambda asked, _: asked.world.by_id("api_keys", asked.viewer.api_key_id),
     "Viewer.memberships": lambda asked, _, **given: page_of(
         asked.viewer.user_id,
-        asked.rows("memberships", user_id=asked.viewer.user_id),
+        [row for row in asked.rows("memberships", user_id=asked.viewer.user_id) if asked.role(row["organization_id"])],
         "joined_at",
         given,
         id_="organization_id",
@@ -232,7 +239,12 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Organization.events": lambda asked, row, **given: events_page(
         asked, row["id"], asked.rows("connection_events", organization_id=row["id"]), given
     ),
+    "Organization.invitations": invitations_page,
+    "Organization.apiKeys": api_keys_page,
     "Organization.eventCursor": _event_cursor,
+    "ApiKey.hint": lambda asked, row: f"tether_{row['id'].hex[:12]}",
+    "ApiKey.user": _of("users", "user_id"),
+    "Invitation.invitedBy": _of("users", "invited_by"),
     "Organization.auditLog": audit_page,
     "Membership.organization": _of("organizations", "organization_id"),
     "Membership.user": _of("users", "user_id"),

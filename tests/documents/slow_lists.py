@@ -102,5 +102,27 @@ def audit_page(asked: Asked, organization: Row, **given: Any) -> Row:
     return page_of(organization["id"], rows, "occurred_at", given, descending=True)
 
 
+def invitations_page(asked: Asked, organization: Row, **given: Any) -> Row:
+    if asked.effective_role(organization["id"]) != "OWNER":
+        raise Refused("for owners")
+    rows = asked.rows("invitations", organization_id=organization["id"])
+    return page_of(organization["id"], rows, "created_at", given, descending=True)
+
+
+def api_keys_page(asked: Asked, organization: Row, usable: bool | None = None, **given: Any) -> Row:
+    rows = [
+        row
+        for row in asked.rows("api_keys", organization_id=organization["id"])
+        if key_seen(asked, row)
+        and usable in (None, row["revoked_at"] is None and (row["expires_at"] is None or row["expires_at"] > NOW))
+    ]
+    return page_of(organization["id"], rows, "created_at", given, descending=True)
+
+
+def key_seen(asked: Asked, key: Row) -> bool:
+    own = key["user_id"] == asked.viewer.user_id
+    return own or asked.effective_role(key["organization_id"]) in ("OWNER", "ADMIN")
+
+
 def _fold(text: str) -> str:
     return unicodedata.normalize("NFC", text.casefold())

@@ -181,7 +181,7 @@ def test_every_type_that_can_be_read_is_stored_counted_or_code(schema: GraphQLSc
 
 
 def test_everything_that_has_an_id_is_found_by_it(schema: GraphQLSchema) -> None:
-    assert {kind.value for kind in NODES} == {"conn", "org", "repo", "cred", "chk", "evt", "user", "aud"}
+    assert {kind.value for kind in NODES} == {"conn", "org", "repo", "cred", "chk", "evt", "user", "key", "inv", "aud"}
     stored = {type_name for type_name, _ in _STORED}
     assert {type_.name for type_ in _found_by_id(schema)} <= stored
     assert len(_found_by_id(schema)) == len(NODES)

@@ -17,6 +17,7 @@ _TABLES = {
     "evt": "connection_events",
     "user": "users",
     "key": "api_keys",
+    "inv": "invitations",
     "aud": "audit_records",
 }
 _LISTED = ["org", "conn", "conn", "repo", "evt"]
@@ -70,7 +71,7 @@ class Values:
                 return chance.choice(_SEARCHES)
             case "labels":
                 return chance.choice([*LABELS, {"team": "nobody"}, {"tier": "1"}])
-            case "selected" | "archived" | "private":
+            case "selected" | "archived" | "private" | "usable":
                 return chance.random() < 0.5
             case "within":
                 return chance.choice([1, 3, 7, 8, 90, 120, 400, 400])
@@ -84,10 +85,20 @@ class Values:
         return chance.choice(viewers[: len(ROLES)] if chance.random() < 0.5 else viewers)
 
     def viewers(self) -> list[Viewer]:
-        """Each user, the one who is everywhere a member first, by keys of every role; as an owner by none."""
+        """Each user, the one who is everywhere a member first, by keys of every role; as an owner by none.
+
+        Those with the role ADMIN act by a key that is confined to one of the organizations, in turn.
+        """
         keys = [row["id"] for row in self._world.table("api_keys")]
+        places = [row["id"] for row in self._world.table("organizations")]
         return [
-            Viewer(user["id"], user["name"], Role(role), None if role == "OWNER" else keys[number % len(keys)])
+            Viewer(
+                user["id"],
+                user["name"],
+                Role(role),
+                None if role == "OWNER" else keys[number % len(keys)],
+                confined_to=places[number % len(places)] if role == "ADMIN" else None,
+            )
             for number, user in enumerate(self._world.table("users"))
             for role in ROLES
         ]

@@ -85,6 +85,7 @@ class _Maker:
         for organization, number in zip(self.rows["organizations"], (60, 9, 2, 0), strict=True):
             for _ in range(number):
                 self._audit_record(organization)
+        self._invitations()
 
     def id(self) -> UUID:
         return UUID(int=self.chance.getrandbits(128), version=4)
@@ -153,6 +154,7 @@ class _Maker:
                 expires_at=self.or_none(NOW + timedelta(days=number)),
                 revoked_at=self.or_none(self.moment(), 0.2),
                 last_used_at=self.or_none(self.moment()),
+                confined=number % 3 == 0,
             )
 
     def _connections(self, organization: Row, alive: int, deleted: int) -> None:
@@ -349,6 +351,21 @@ class _Maker:
             subject_name=subject and self.text(),
             data=self.chance.choice(DOCUMENTS),
         )
+
+    def _invitations(self) -> None:
+        for number in range(9):
+            email = f"Invited.{number}@Example.org"
+            self.add(
+                "invitations",
+                organization_id=self.rows["organizations"][number % 7 % 3]["id"],
+                id=self.id(),
+                email=email,
+                email_key=search_key(email),
+                role=ROLES[number % 4],
+                invited_by=self.or_none(self.chance.choice(self.rows["users"])["id"]),
+                created_at=self.moment(),
+                expires_at=NOW + timedelta(days=number - 3),
+            )
 
     def _events(self, organization: Row) -> None:
         connections = [row for row in self.rows["service_connections"] if row["organization_id"] == organization["id"]]

@@ -20,6 +20,7 @@ from domain.entities.event import ConnectionEventType
 from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import WHOLE_SERVER, Task, TaskKind
+from domain.entities.user import Role
 from domain.entities.webhook_delivery import DeliveryState, WebhookDelivery
 from domain.expiry_warning import ExpiryWarnings
 from domain.http import HttpClient
@@ -250,6 +251,20 @@ async def test_what_is_no_longer_needed_is_forgotten_and_nothing_else(world: Wor
     assert [row["delivery_id"] for row in await world.rows("webhook_deliveries")] == ["waiting"]
 
 
+async def test_invitations_are_forgotten_thirty_days_after_their_end(world: World) -> None:
+    owner, retention = world.viewers[Role.OWNER], Retention(world.units, world.clock, 400 * _DAY)
+    task = Task(new_id(), TaskKind.FORGET_INVITATIONS, WHOLE_SERVER, None, world.clock())
+    for email in ("first@example.com", "second@example.com"):
+        await world.users.invitations.add_member(owner, world.organization_id, email, Role.VIEWER)
+        world.clock.advance(days=1)
+    world.clock.advance(days=34)
+    await retention.forget_invitations(task)
+    assert len(await world.rows("invitations")) == 2
+    world.clock.advance(days=1.5)
+    await retention.forget_invitations(task)
+    assert [row["email"] for row in await world.rows("invitations")] == ["second@example.com"]
+
+
 async def test_batches_go_on_until_one_is_not_full() -> None:
     left = 2 * BATCH + 1
     asked = []
@@ -284,6 +299,7 @@ def test_the_table_names_every_kind_of_work() -> None:
         forget_deleted_connections=work,
         forget_idempotency_keys=work,
         forget_call_budgets=work,
+        forget_invitations=work,
         compact_health=work,
         forget_health_checks=work,
         forget_events=work,

@@ -92,6 +92,19 @@ async def test_an_invitation_is_claimed_once_by_the_verified_address(world: Worl
     assert (record["address"], record["request_id"]) == ("203.0.113.7", "request-1")
 
 
+async def test_an_address_that_only_unicode_takes_for_the_same_is_somebody_elses(
+    world: World, recognition: Recognition
+) -> None:
+    await world.users.issue_api_key("acme", "kate@example.com", Role.OWNER)
+    await _invite(world, "kit@example.com", Role.ADMIN)
+    known = {row["id"] for row in await world.rows("users")}
+    for address in ("\N{KELVIN SIGN}ate@example.com", "\N{KELVIN SIGN}it@example.com", "k\u0131t@example.com"):
+        user = await recognition.recognize(replace(ADA, subject=address, email=address))
+        assert user.id not in known
+        assert await _role(world, user) is None
+    assert len(await world.rows("invitations")) == 1
+
+
 async def test_an_invitation_that_comes_later_is_claimed_too_and_an_old_one_is_not(
     world: World, recognition: Recognition
 ) -> None:
@@ -103,6 +116,31 @@ async def test_an_invitation_that_comes_later_is_claimed_too_and_an_old_one_is_n
         await connection.execute(invitations.delete())
     await _invite(world, "ada@example.com", Role.MEMBER)
     await recognition.recognize(ADA)
+    assert await _role(world, user) is Role.MEMBER
+
+
+async def test_an_invitation_raises_a_member_and_never_lowers_them(world: World, recognition: Recognition) -> None:
+    user = await recognition.recognize(replace(ADA, organization="acme", role=Role.MEMBER))
+    for invited, becomes in ((Role.VIEWER, Role.MEMBER), (Role.ADMIN, Role.ADMIN), (Role.ADMIN, Role.ADMIN)):
+        await _invite(world, "ada@example.com", invited)
+        await recognition.recognize(ADA)
+        assert await _role(world, user) is becomes
+    assert await world.rows("invitations") == []
+    assert [(row["action"], row["data"]) for row in await _told_of_people(world)] == [
+        ("MEMBER_JOINED", {"by": "issuer", "role": "MEMBER"}),
+        ("MEMBER_UPDATED", {"by": "invitation", "role": "ADMIN"}),
+    ]
+
+
+async def test_who_was_removed_is_back_where_claims_say_so_and_only_there(
+    world: World, recognition: Recognition
+) -> None:
+    claimed = replace(ADA, organization="acme", role=Role.MEMBER)
+    user = await recognition.recognize(claimed)
+    await world.users.members.remove_member(world.viewers[Role.OWNER], world.organization_id, user.id)
+    await recognition.recognize(ADA)
+    assert await _role(world, user) is None
+    await recognition.recognize(claimed)
     assert await _role(world, user) is Role.MEMBER
 
 

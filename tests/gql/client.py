@@ -112,4 +112,10 @@ _NOTHING = {
     "updateRepository": "repository { id }",
     "createOrganization": "organization { id }",
     "updateOrganization": "organization { id }",
+    "addMember": "invitation { id } membership { role } organization { id }",
+    "removeInvitation": "removedInvitationId organization { id }",
+    "updateMember": "membership { role } organization { id }",
+    "removeMember": "removedUserId organization { id }",
+    "createApiKey": "apiKey { id } token organization { id }",
+    "revokeApiKey": "apiKey { id } organization { id }",
 }

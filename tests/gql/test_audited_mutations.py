@@ -21,6 +21,7 @@ from tests.documented_examples import blocks_of
 from tests.documents.slow_evaluator import plain_schema
 from tests.gql.authorizing import a_browser, authorizing_tether, begin
 from tests.gql.client import USER_ERRORS, Answer, Client
+from tests.gql.people import key_id, user_id
 from tests.gql.server import TetherServer, uuid_of
 from tests.gql.web_socket import open_socket
 from tests.sandbox_server import SandboxServer
@@ -175,6 +176,41 @@ async def update_organization(office: Office) -> str:
     return office.organization_id
 
 
+async def add_member(office: Office) -> str:
+    given = {"organizationId": office.organization_id, "email": "new@acme.example", "role": "VIEWER"}
+    await office.mutate("addMember", **given)
+    return office.organization_id
+
+
+async def remove_invitation(office: Office) -> str:
+    owner, given = await office.server.member(Role.OWNER), {"email": "new@acme.example", "role": "VIEWER"}
+    invited = await owner.mutate("addMember", "invitation { id }", organizationId=office.organization_id, **given)
+    await office.mutate("removeInvitation", invitationId=invited["invitation"]["id"])
+    return office.organization_id
+
+
+async def update_member(office: Office) -> str:
+    member = await user_id(await office.server.member(Role.VIEWER))
+    await office.mutate("updateMember", organizationId=office.organization_id, userId=member, role="ADMIN")
+    return office.organization_id
+
+
+async def remove_member(office: Office) -> str:
+    member = await user_id(await office.server.member(Role.VIEWER))
+    await office.mutate("removeMember", organizationId=office.organization_id, userId=member)
+    return office.organization_id
+
+
+async def create_api_key(office: Office) -> str:
+    await office.mutate("createApiKey", organizationId=office.organization_id, name="bot", role="VIEWER")
+    return office.organization_id
+
+
+async def revoke_api_key(office: Office) -> str:
+    await office.mutate("revokeApiKey", apiKeyId=await key_id(await office.server.member(Role.VIEWER)))
+    return office.organization_id
+
+
 CASES: Final[dict[str, tuple[Case, AuditAction]]] = {
     "createConnection": (create_connection, AuditAction.CONNECTION_CREATED),
     "updateConnection": (update_connection, AuditAction.CONNECTION_UPDATED),
@@ -188,6 +224,12 @@ CASES: Final[dict[str, tuple[Case, AuditAction]]] = {
     "updateRepository": (update_repository, AuditAction.CONNECTION_UPDATED),
     "createOrganization": (create_organization, AuditAction.ORGANIZATION_CREATED),
     "updateOrganization": (update_organization, AuditAction.ORGANIZATION_UPDATED),
+    "addMember": (add_member, AuditAction.MEMBER_INVITED),
+    "removeInvitation": (remove_invitation, AuditAction.INVITATION_WITHDRAWN),
+    "updateMember": (update_member, AuditAction.MEMBER_UPDATED),
+    "removeMember": (remove_member, AuditAction.MEMBER_REMOVED),
+    "createApiKey": (create_api_key, AuditAction.API_KEY_CREATED),
+    "revokeApiKey": (revoke_api_key, AuditAction.API_KEY_REVOKED),
 }
 """Each mutation, with what it is called in the audit log."""
 
@@ -237,11 +279,15 @@ async def test_what_changes_nothing_is_not_recorded(office: Office) -> None:
     await office.mutate("updateConnectionStatus", connectionId=connection_id, status="ACTIVE")
     await office.mutate("updateConnection", connectionId=connection_id, name="Code")
     await office.mutate("updateOrganization", organizationId=office.organization_id, name="acme")
+    owner = await user_id(office.owner)
+    await office.mutate("updateMember", organizationId=office.organization_id, userId=owner, role="OWNER")
+    await office.attempt("addMember", organizationId=office.organization_id, email="nobody", role="OWNER")
+    await office.attempt("createApiKey", organizationId=office.organization_id, name="", role="OWNER")
     await office.attempt("updateConnection", connectionId=connection_id, name="")
     await office.attempt("rotateCredentials", connectionId=connection_id, credential={"token": {"token": "nope"}})
     await office.attempt("createOrganization", slug="acme", name="Taken")
 
-    assert [await office.of(asked) for asked in office.asked] == [[]] * 9
+    assert [await office.of(asked) for asked in office.asked] == [[]] * 12
 
 
 async def test_operations_on_a_socket_are_told_apart_by_their_requests(office: Office) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from domain.entities.identifiers import new_id
+from domain.entities.identity import Invitation
 from domain.entities.organization import Organization
 from domain.entities.user import ApiKey, Membership, Role, User
 from domain.errors import NameTaken, NotFound, VersionConflict
@@ -138,3 +139,77 @@ async def test_an_api_key_is_found_by_its_name_and_saved(
         found = await unit.api_keys.find(older.id)
         assert found is not None
         assert found[0] == older
+
+
+async def test_a_membership_is_found_by_user_and_address_and_ends(
+    units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID
+) -> None:
+    membership = Membership(acme, ada, Role.MEMBER, NOW)
+    async with units.writing() as unit:
+        await unit.memberships.add(membership)
+        user = await unit.users.find(ada)
+        assert await unit.memberships.find(acme, ada) == (membership, user)
+        assert await unit.memberships.find_by_email(acme, "ADA@example.ORG") == (membership, user)
+        assert await unit.memberships.find(globex, ada) is None
+        assert await unit.memberships.find_by_email(globex, "ada@example.org") is None
+        assert await unit.memberships.find_by_email(acme, "eve@example.org") is None
+        await unit.memberships.remove(globex, ada)
+        assert await unit.memberships.find(acme, ada) is not None
+        await unit.memberships.remove(acme, ada)
+        assert await unit.memberships.find(acme, ada) is None
+
+
+async def test_an_invitation_is_one_for_each_address_of_an_organization(
+    units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID
+) -> None:
+    first = Invitation(new_id(), acme, "Eve@example.org", Role.OWNER, ada, NOW, NOW + timedelta(days=7))
+    later = replace(
+        first, id=new_id(), email="eve@EXAMPLE.org", role=Role.VIEWER, invited_by=None, expires_at=NOW + timedelta(9)
+    )
+    elsewhere = replace(first, id=new_id(), organization_id=globex)
+    async with units.writing() as unit:
+        assert await unit.invitations.put(first) == first
+        assert await unit.invitations.put(elsewhere) == elsewhere
+        kept = await unit.invitations.put(replace(later, created_at=NOW + timedelta(days=2)))
+        assert kept == replace(later, id=first.id)
+        assert await unit.invitations.find(first.id) == kept
+        assert await unit.invitations.find(later.id) is None
+        await unit.invitations.remove_for(acme, "eve@example.org")
+        assert await unit.invitations.find(first.id) is None
+        assert await unit.invitations.remove(acme, elsewhere.id) is False
+        assert await unit.invitations.remove(globex, elsewhere.id) is True
+        assert await unit.invitations.remove(globex, elsewhere.id) is False
+
+
+async def test_invitations_are_forgotten_the_oldest_first(units: SqlUnitsOfWork, acme: UUID) -> None:
+    made = [
+        Invitation(new_id(), acme, f"eve.{days}@example.org", Role.VIEWER, None, NOW, NOW + timedelta(days=days))
+        for days in (3, 1, 2, 4)
+    ]
+    async with units.writing() as unit:
+        for invitation in made:
+            await unit.invitations.put(invitation)
+        before = NOW + timedelta(days=4)
+        assert await unit.invitations.forget(before, 2) == 2
+        assert [await unit.invitations.find(one.id) is not None for one in made] == [True, False, False, True]
+        assert await unit.invitations.forget(before, 2) == 1
+        assert await unit.invitations.find(made[3].id) == made[3]
+
+
+async def test_keys_are_revoked_once(units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID) -> None:
+    keys = [ApiKey(new_id(), place, ada, "bot", Role.ADMIN, bytes(32), NOW) for place in (acme, acme, acme, globex)]
+    later = NOW + timedelta(hours=1)
+    async with units.writing() as unit:
+        for key in keys:
+            await unit.api_keys.add(key)
+        assert await unit.api_keys.revoke(globex, keys[0].id, NOW) is False
+        assert await unit.api_keys.revoke(acme, keys[0].id, NOW) is True
+        assert await unit.api_keys.revoke(acme, keys[0].id, later) is False
+        revoked = await unit.api_keys.revoke_all_of(acme, ada, later)
+        assert {key.id for key in revoked} == {keys[1].id, keys[2].id}
+        ends = []
+        for key in keys:
+            found = await unit.api_keys.find(key.id)
+            assert found is not None
+            ends.append(found[0].revoked_at)
+    assert ends == [NOW, later, later, None]
