@@ -4,10 +4,12 @@ Used by `gql/schema.py`. The feed tells how far it goes, the event reader which 
 event is then read as a document of its own.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import strawberry
@@ -21,6 +23,7 @@ from gql.patience import patiently
 from gql.types.event import ConnectionEvent, EventsFilter
 from persistence.documents.filters import connection_ids as parse_connection_ids
 from persistence.documents.roots import event
+from persistence.event_feed import FeedPosition, FeedWatch
 
 OrganizationId = Annotated[strawberry.ID, strawberry.argument(description="Whose events.")]
 After = Annotated[
@@ -30,6 +33,10 @@ After = Annotated[
         "Without it, only what happens from now on."
     ),
 ]
+
+
+LOOKS_EVERY: Final = timedelta(seconds=2)
+"""How often it is made sure, while nothing happens, that who follows a feed is still a member."""
 
 
 @strawberry.type(description="What can be followed.")
@@ -99,7 +106,7 @@ async def _follow(
     async with context.feed.watch(organization_id) as watch:
         epoch, sequence = await _start(context, organization_id, after)
         while True:
-            head = await watch.beyond(epoch=epoch, sequence=sequence)
+            head = await _beyond(context, watch, organization_id, epoch, sequence)
             if head.epoch != epoch or head.pruned_sequence > sequence:
                 raise CursorExpired()
             await patiently(context.authenticate_again)
@@ -121,11 +128,22 @@ async def _follow(
                 sequence = sequence if found else head.sequence
 
 
+async def _beyond(context: Context, watch: FeedWatch, organization_id: UUID, epoch: int, sequence: int) -> FeedPosition:
+    """Where the feed ends, as soon as that is further on. Raises Forbidden for who is no member any more by then."""
+    while True:
+        try:
+            async with asyncio.timeout(LOOKS_EVERY.total_seconds()):
+                return await watch.beyond(epoch=epoch, sequence=sequence)
+        except TimeoutError:
+            await patiently(context.authenticate_again)
+            if not await patiently(partial(context.events.is_member, context.viewer, organization_id)):
+                raise _not_a_member() from None
+
+
 async def _start(context: Context, organization_id: UUID, after: str | None) -> tuple[int, int]:
     """Epoch and sequence after which the subscription begins, once it is sure that the viewer may."""
     head = await context.feed.head(organization_id)
-    membership = await context.events.sequences(context.viewer, organization_id, after=0, up_to=0)
-    if head is None or membership is None:
+    if head is None or not await context.events.is_member(context.viewer, organization_id, at_once=True):
         raise _not_a_member()
     if after is None:
         return head.epoch, head.sequence

@@ -1,9 +1,12 @@
 """GraphQL over WebSocket by the protocol graphql-transport-ws: Strawberry's view and handler, with Tether's context.
 
 Used by the GraphQL view. A socket may be opened without a token; each of its operations then says what is missing.
+A socket whose caller is no longer let in is closed, whether anything goes on on it or not.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -35,6 +38,8 @@ from gql.watched_operations import RunningOperation, WatchedOperations
 
 MOST_SUBSCRIPTIONS: Final = 20
 INIT_WITHIN: Final = timedelta(seconds=5)
+LOOKS_EVERY: Final = timedelta(seconds=2)
+"""How often it is made sure that the caller is still let in. All sockets of one caller ask the database together."""
 
 
 class Socket(AsyncWebSocketAdapter):
@@ -64,7 +69,8 @@ class Socket(AsyncWebSocketAdapter):
             raise WebSocketDisconnected from gone
 
     async def close(self, code: int, reason: str) -> None:
-        await self._socket.close(code=code, reason=reason[:120])
+        with suppress(WebSocketDisconnect, RuntimeError):  # it is closed already
+            await self._socket.close(code=code, reason=reason[:120])
 
     @staticmethod
     def _object(text: str) -> dict[str, object]:
@@ -98,9 +104,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def handle(self) -> None:
         self.view.metrics.socket_opened()
+        looking = asyncio.create_task(self._close_when_shut_out(), name="looks at a socket's caller")
         try:
             await super().handle()
         finally:
+            looking.cancel()
+            await asyncio.wait([looking])
             self.view.metrics.socket_closed()
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
@@ -108,6 +117,21 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle_connection_init(message)
         except ServiceUnavailable as unavailable:
             await self.websocket.close(code=1013, reason=unavailable.message)
+
+    async def _close_when_shut_out(self) -> None:
+        while True:
+            await asyncio.sleep(LOOKS_EVERY.total_seconds())
+            if not self.connection_acknowledged or self.context.known_viewer is None:
+                continue
+            try:
+                await self.context.authenticate_again()
+            except Unauthenticated:
+                break
+            except ServiceUnavailable:
+                continue  # nobody can tell; whatever the caller asks for meanwhile fails, too
+        for operation_id in list(self.operations):
+            await self.cleanup_operation(operation_id)
+        await self.websocket.close(code=4403, reason="Forbidden")
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         request_id = f"{self.context.request_id}.{next(self._numbers)}"
