@@ -1,4 +1,4 @@
-"""Development's sample: the organization acme with its founder, and connections to a simulated GitHub and Slack.
+"""Development's sample: the organization acme with two members, and connections to a simulated GitHub and Slack.
 
 `create_sample` is for `tether sample`, `founder_token` for `tether serve`, whose GraphiQL is signed in as the founder.
 """
@@ -18,6 +18,7 @@ from gql.settings import Environment
 
 SLUG: Final = "acme"
 FOUNDER: Final = "founder@acme.example"
+COLLEAGUE: Final = "developer@acme.example"
 TOKEN_LIFETIME: Final = timedelta(days=1)
 
 
@@ -77,6 +78,8 @@ async def _organization(tether: Tether) -> tuple[Organization, User]:
         )
         founder = await unit.users.find_or_add(User(new_id(), "Acme Founder", FOUNDER, None, now))
         await unit.memberships.add(Membership(organization.id, founder.id, Role.OWNER, now))
+        colleague = await unit.users.find_or_add(User(new_id(), "Acme Developer", COLLEAGUE, None, now))
+        await unit.memberships.add(Membership(organization.id, colleague.id, Role.MEMBER, now))
         await unit.commit()
     return organization, founder
 

@@ -32,7 +32,7 @@ from tests.gql.server import TetherServer, running_tether
 from tests.sandbox_server import running_sandbox
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/api.md", "docs/data.md")
+PAGES = ("README.md", "docs/api.md", "docs/data.md", "docs/people.md")
 
 _BLOCK = re.compile(r"^```(\w+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SANDBOX_URL = "http://127.0.0.1:8010"  # where `make serve` runs it
@@ -195,7 +195,8 @@ class Correspondence:
 
     def documented(self, answer: Any) -> Any:
         """An answer with the page's ids, where it knows them."""
-        text = _ID.sub(lambda found: self._documented_ids.get(found[0], found[0]), json.dumps(answer))
+        text = _TOKEN.sub("tether_…", json.dumps(answer, ensure_ascii=False))
+        text = _ID.sub(lambda found: self._documented_ids.get(found[0], found[0]), text)
         return json.loads(text)
 
     def _same_text(self, documented: str, actual: str) -> bool:
@@ -214,7 +215,9 @@ class Correspondence:
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b")
 _LATENCY = re.compile(r"\.(latencyMs|p\d\dMs)$")
 _MOMENT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:\+00:00| UTC)"
-_CHANGING = re.compile(rf"{_ID.pattern}|{_MOMENT}|(?<=/oauth/start/)[\w-]{{43}}")
+_TOKEN = re.compile(r"tether_(?:[0-9a-f]{32}_\w{49}|…)")
+_HINT = r"tether_[0-9a-f]{12}\b"
+_CHANGING = re.compile(rf"{_ID.pattern}|{_MOMENT}|{_TOKEN.pattern}|{_HINT}|(?<=/oauth/start/)[\w-]{{43}}")
 
 
 def written(value: Any, indent: str = "") -> str:

@@ -289,7 +289,7 @@ async def test_samples_made_at_once_are_one(database_url: str, environ: dict[str
     assert len({each.output for each in finished}) == 1
     assert [await count(database_url, table) for table in ("organizations", "users", "service_connections")] == [
         1,
-        1,
+        2,
         2,
     ]
 
