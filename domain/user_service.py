@@ -14,7 +14,6 @@ from weakref import WeakValueDictionary
 
 from domain.api_key import ParsedApiKey, generate_api_key, parse_api_key
 from domain.api_key_issue import ApiKeyIssue
-from domain.api_key_uses import ApiKeyUses
 from domain.authorization import authorize
 from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.email_address import clean_email
@@ -30,6 +29,7 @@ from domain.idempotency import IdempotentCall
 from domain.identity_providers.bearer_tokens import BearerTokens
 from domain.invitations import Invitations
 from domain.members import Members
+from domain.noted_uses import NotedUses
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.secret import Secret
 from domain.unset import UNSET, Unset
@@ -52,7 +52,7 @@ class UserService:
         self._clock = clock
         self._bearer_tokens = bearer_tokens
         self._viewers: ViewerCache[ParsedApiKey] = ViewerCache()
-        self._uses = ApiKeyUses(units_of_work)
+        self._uses = NotedUses(units_of_work, "API key(s)", lambda unit, key, at: unit.api_keys.mark_used(key, at))
         self.members = Members(units_of_work, clock, self._viewers.forget_keys)
         self.invitations = Invitations(units_of_work, clock)
         self.api_keys = ApiKeyIssue(units_of_work, clock, self._viewers.forget_keys)
@@ -196,7 +196,7 @@ class UserService:
         confined_to = key.organization_id if key.confined else None
         viewer = Viewer(user.id, user.name, key.role, key.id, key.name, confined_to)
         self._viewers.keep(parsed, viewer, now, expires_at=key.expires_at)
-        self._uses.note(key, now)
+        self._uses.note(key.id, key.last_used_at, now)
         return viewer
 
     async def _add(self, viewer: Viewer, call: IdempotentCall, organization: Organization) -> Organization:
