@@ -145,6 +145,9 @@ class MembershipRepository(Protocol):
     async def remove(self, organization_id: UUID, user_id: UUID) -> None:
         """The user belongs there no longer."""
 
+    async def organizations_of(self, user_id: UUID) -> Sequence[UUID]:
+        """Where they are a member."""
+
     async def owners(self, organization_id: UUID) -> Sequence[UUID]:
         """The users who own it."""
 

@@ -2,7 +2,7 @@
 
 Implemented in `persistence/`; used by ServiceConnectionManager, UserService and the background work. Every repository
 of a tenant's rows is bound to the organization of its unit of work: no method can reach another's. Those of no
-tenant's rows are in `people_ports.py` and `work_ports.py`.
+tenant's rows are in `people_ports.py`, `sign_in_ports.py` and `work_ports.py`.
 Of their verbs, `get` raises NotFound, `find` returns None, `add` inserts, `save` updates.
 """
 
@@ -30,6 +30,7 @@ from domain.people_ports import (
     OrganizationRepository,
     UserRepository,
 )
+from domain.sign_in_ports import SessionRepository, SignInFlowRepository
 from domain.work_ports import (
     AuthorizationFlowRepository,
     CallBudgetRepository,
@@ -222,6 +223,10 @@ class UnitOfWork(Protocol):
     def invitations(self) -> InvitationRepository: ...
     @property
     def audit(self) -> AuditRepository: ...
+    @property
+    def sessions(self) -> SessionRepository: ...
+    @property
+    def sign_in_flows(self) -> SignInFlowRepository: ...
     @property
     def idempotency_keys(self) -> IdempotencyKeyRepository: ...
     @property

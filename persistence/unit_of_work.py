@@ -31,6 +31,8 @@ from persistence.repositories.repository_syncs import SqlRepositorySyncRepositor
 from persistence.repositories.service_connections import SqlServiceConnectionRepository
 from persistence.repositories.service_credentials import SqlServiceCredentialRepository
 from persistence.repositories.service_incidents import SqlServiceIncidentRepository
+from persistence.repositories.sessions import SqlSessionRepository
+from persistence.repositories.sign_in_flows import SqlSignInFlowRepository
 from persistence.repositories.tasks import SqlTaskRepository
 from persistence.repositories.tenant import Tenant
 from persistence.repositories.user_identities import SqlIdentityRepository
@@ -130,6 +132,14 @@ class SqlUnitOfWork:
     @cached_property
     def audit(self) -> SqlAuditRepository:
         return SqlAuditRepository(self._transaction)
+
+    @cached_property
+    def sessions(self) -> SqlSessionRepository:
+        return SqlSessionRepository(self._transaction)
+
+    @cached_property
+    def sign_in_flows(self) -> SqlSignInFlowRepository:
+        return SqlSignInFlowRepository(self._transaction)
 
     @cached_property
     def idempotency_keys(self) -> SqlIdempotencyKeyRepository:

@@ -76,6 +76,10 @@ class SqlMembershipRepository:
             delete(memberships).where(_c.organization_id == organization_id, _c.user_id == user_id)
         )
 
+    async def organizations_of(self, user_id: UUID) -> Sequence[UUID]:
+        found = await self._transaction.execute(select(_c.organization_id).where(_c.user_id == user_id))
+        return list(found.scalars())
+
     async def owners(self, organization_id: UUID) -> Sequence[UUID]:
         found = await self._transaction.execute(
             select(_c.user_id).where(_c.organization_id == organization_id, _c.role == Role.OWNER.value)
