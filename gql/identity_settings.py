@@ -1,16 +1,19 @@
-"""What an operator says of identity providers: whose tokens open Tether, and what their claims count for.
+"""What an operator says of identity providers: whose tokens open Tether, by which browsers sign in, and what
+their claims count for.
 
 Read by `settings.py`. `TETHER_OIDC_ISSUERS` gives each issuer a name; what is said of one stands in variables with its
 name in capitals, such as `TETHER_OIDC_MAIN_ISSUER` for `main`.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
 from domain.address_guard import OutboundAllow
 from domain.identity_providers.issuer import ALGORITHMS, ClaimNames, Issuer
+from domain.identity_providers.sign_in_client import USUAL_SCOPES, ClientRegistration
+from domain.secret import Secret
 from gql.settings_reader import LOOPBACK, SettingsReader, absolute_url, service_url
 
 ISSUERS: Final = "TETHER_OIDC_ISSUERS"
@@ -29,6 +32,11 @@ ISSUER_ENDINGS: Final = (
     "ORGANIZATION_CLAIM",
     "ORGANIZATIONS",
     "ROLE_CLAIM",
+    "DISPLAY_NAME",
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "CLIENT_SECRET_FILE",
+    "SCOPES",
 )
 """How the names of each issuer's variables end."""
 
@@ -37,20 +45,28 @@ _Parsed = TypeVar("_Parsed")
 
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
-    """The issuers in the order in which they are named, and every variable that may be set for them."""
+    """The issuers in the order in which they are named, and every variable that may be set for them.
+
+    `registrations`: as what browsers sign in, by the issuers' names; only of those at which Tether is registered.
+    """
 
     issuers: tuple[Issuer, ...]
+    registrations: Mapping[str, ClientRegistration]
     variables: tuple[str, ...]
 
     @classmethod
     def read(cls, reader: SettingsReader, allow: OutboundAllow, *, production: bool) -> Self:
         """Notes what is wrong with the reader."""
         names = reader.optional(ISSUERS, _names, "")
-        issuers = tuple(_IssuerReader(reader, name).read(allow, production) for name in names)
+        readers = [_IssuerReader(reader, name) for name in names]
+        issuers = tuple(each.read(allow, production) for each in readers)
+        registered = {name: each.registration() for name, each in zip(names, readers, strict=True)}
         addresses = [issuer.url for issuer in issuers if issuer.url]
         if len(set(addresses)) < len(addresses):
             reader.problems.append(f"{ISSUERS}: Two of these issuers have the same address.")
-        return cls(issuers, tuple(variable(name, ending) for name in names for ending in ISSUER_ENDINGS))
+        registrations = {name: found for name, found in registered.items() if found is not None}
+        variables = tuple(variable(name, ending) for name in names for ending in ISSUER_ENDINGS)
+        return cls(issuers, registrations, variables)
 
 
 def variable(name: str, ending: str) -> str:
@@ -71,7 +87,7 @@ class _IssuerReader:
         return Issuer(
             id=self._name,
             url=self._required("ISSUER", lambda text: _issuer_url(text, allow, production)) or "",
-            audiences=self._required("AUDIENCE", _audiences) or (),
+            audiences=self._audiences(),
             algorithms=self._optional("ALGORITHMS", _algorithms) or ALGORITHMS,
             accepts_id_tokens=self._choice("ID_TOKENS", "refuse", "accept"),
             claims=ClaimNames(
@@ -85,6 +101,28 @@ class _IssuerReader:
             email_domains=self._optional("EMAIL_DOMAINS", _domains),
             organizations=self._optional("ORGANIZATIONS", _slugs),
         )
+
+    def registration(self) -> ClientRegistration | None:
+        """As what Tether is registered there for browsers that sign in; None where it isn't."""
+        _, secret = self._reader.secret(variable(self._name, "CLIENT_SECRET"))
+        client_id = self._optional("CLIENT_ID", _client_id)
+        if client_id is None:
+            if secret is not None:
+                missing = variable(self._name, "CLIENT_ID")
+                self._reader.problems.append(f"{missing} isn't set, to which the client's secret belongs.")
+            return None
+        return ClientRegistration(
+            self._optional("DISPLAY_NAME", _display_name) or self._name.capitalize(),
+            client_id,
+            None if secret is None else Secret(secret),
+            self._optional("SCOPES", _scopes) or USUAL_SCOPES,
+        )
+
+    def _audiences(self) -> Collection[str]:
+        """Where browsers sign in, its bearer tokens needn't open anything; nowhere would it be of no use."""
+        if self._reader.text(variable(self._name, "CLIENT_ID")) is not None:
+            return self._optional("AUDIENCE", _audiences) or ()
+        return self._required("AUDIENCE", _audiences) or ()
 
     def _required(self, ending: str, parse: Callable[[str], _Parsed]) -> _Parsed | None:
         name = variable(self._name, ending)
@@ -132,6 +170,25 @@ def _audiences(text: str) -> Collection[str]:
     return _several(text, _AUDIENCE, "Write what tokens for Tether carry as `aud`; several with commas between.")
 
 
+def _client_id(text: str) -> str:
+    if not _AUDIENCE.fullmatch(text):
+        raise ValueError("Write the client id that the identity provider has given to Tether.")
+    return text
+
+
+def _display_name(text: str) -> str:
+    if len(text) > _LONGEST_NAME or not text.isprintable():
+        raise ValueError(f"Write at most {_LONGEST_NAME} characters.")
+    return text
+
+
+def _scopes(text: str) -> tuple[str, ...]:
+    scopes = tuple(_several(text, _AUDIENCE, "Write scopes with commas between, such as openid,email,profile."))
+    if "openid" not in scopes:
+        raise ValueError("Among the scopes has to be openid: without it, nobody is told who signs in.")
+    return scopes
+
+
 def _algorithms(text: str) -> Collection[str]:
     algorithms = _several(text, _AUDIENCE, "Write names of algorithms with commas between.")
     if not set(algorithms) <= set(ALGORITHMS):
@@ -163,6 +220,7 @@ def _several(text: str, form: re.Pattern[str], words: str) -> Collection[str]:
 
 
 _MOST_ISSUERS: Final = 20
+_LONGEST_NAME: Final = 60
 _NAME: Final = re.compile("[a-z][a-z0-9]{0,30}")
 _AUDIENCE: Final = re.compile("[!-~]{1,255}")
 _CLAIM: Final = re.compile(r"[^\s]{1,255}")

@@ -1,11 +1,14 @@
 """What the environment may say of identity providers, and what an operator is told about what it may not say."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain.identity_providers.issuer import ALGORITHMS, ClaimNames, Issuer
+from domain.identity_providers.sign_in_client import ClientRegistration
 from domain.key_ring import generate_key
+from domain.secret import Secret
 from gql.identity_settings import ISSUERS
 from gql.settings import Settings, SettingsError
 
@@ -144,3 +147,49 @@ def test_in_production_an_issuer_is_reached_by_tls_or_is_this_machine(
     else:
         [problem] = problems(**MAIN | changes)
         assert problem.startswith("TETHER_OIDC_MAIN_ISSUER: Write https://…")
+
+
+# Browsers
+
+
+def registered(**variables: str) -> dict[str, ClientRegistration]:
+    return dict(Settings.from_environment({**LEAST, **MAIN, **variables}).identity.registrations)
+
+
+def test_browsers_sign_in_where_tether_is_registered(tmp_path: Path) -> None:
+    assert registered() == {}
+    given = {"TETHER_OIDC_MAIN_CLIENT_ID": "tether"}
+    assert registered(**given) == {"main": ClientRegistration("Main", "tether", None)}
+    (tmp_path / "secret").write_text("s3cret\n", "ascii")
+    all_of_it = {
+        **given,
+        "TETHER_OIDC_MAIN_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
+        "TETHER_OIDC_MAIN_DISPLAY_NAME": "Acme’s accounts",
+        "TETHER_OIDC_MAIN_SCOPES": "openid, email ,organization",
+    }
+    expected = ClientRegistration("Acme’s accounts", "tether", Secret("s3cret"), ("openid", "email", "organization"))
+    assert registered(**all_of_it) == {"main": expected}
+    assert "s3cret" not in repr(expected)
+
+
+def test_where_only_browsers_sign_in_no_token_needs_an_audience() -> None:
+    [issuer] = issuers(**{**MAIN, "TETHER_OIDC_MAIN_AUDIENCE": "", "TETHER_OIDC_MAIN_CLIENT_ID": "tether"})
+    assert issuer.audiences == ()  # so that none of its bearer tokens opens anything
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"CLIENT_SECRET": "s3cret"}, "TETHER_OIDC_MAIN_CLIENT_ID isn't set, to which the client's secret belongs."),
+        ({"CLIENT_ID": "te ther"}, "TETHER_OIDC_MAIN_CLIENT_ID: Write the client id that the identity provider"),
+        ({"CLIENT_ID": "x", "DISPLAY_NAME": "x" * 61}, "TETHER_OIDC_MAIN_DISPLAY_NAME: Write at most 60 characters."),
+        ({"CLIENT_ID": "x", "DISPLAY_NAME": "a\u202eb"}, "TETHER_OIDC_MAIN_DISPLAY_NAME: Write at most 60"),
+        ({"CLIENT_ID": "x", "SCOPES": "email"}, "TETHER_OIDC_MAIN_SCOPES: Among the scopes has to be openid"),
+        ({"CLIENT_ID": "x", "SCOPES": "openid email"}, "TETHER_OIDC_MAIN_SCOPES: Write scopes with commas between"),
+        ({"CLIENT_SECRETS": "x"}, "TETHER_OIDC_MAIN_CLIENT_SECRETS is no setting of Tether. Did you mean"),
+    ],
+)
+def test_what_a_registration_cant_be(given: dict[str, str], problem: str) -> None:
+    [told] = problems(**MAIN, **{f"TETHER_OIDC_MAIN_{ending}": value for ending, value in given.items()})
+    assert told.startswith(problem)
+    assert "s3cret" not in told
