@@ -21,6 +21,7 @@ from gql.bootstrap import Tether, running
 from gql.context import Context
 from gql.http.application import create_application
 from gql.http.graphql_request import GraphQLRequest
+from gql.proof import BearerToken
 from gql.schema import build_schema
 from gql.settings import Settings
 from gql.types.service import ServiceDocuments
@@ -80,7 +81,7 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
             users=tether.user_service,
             public_url=tether.settings.public_url,
         )
-        await context.authenticate(token)
+        await context.authenticate(BearerToken(tether.user_service, token))
         asked = GraphQLRequest.parse(request)
 
         async def execute() -> Any:

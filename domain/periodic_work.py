@@ -28,6 +28,7 @@ def periodic_work(
     tell_service_back: Work,
     bring_checks_forward: Work,
     forget_flows: Work,
+    forget_sign_ins: Work,
     forget_deliveries: Work,
     forget_deleted_connections: Work,
     forget_idempotency_keys: Work,
@@ -50,6 +51,7 @@ def periodic_work(
         TaskKind.TELL_SERVICE_BACK: PlannedWork(tell_service_back, _seconds(60), 1),
         TaskKind.BRING_CHECKS_FORWARD: PlannedWork(bring_checks_forward, _seconds(60), 1),
         TaskKind.FORGET_FLOWS: PlannedWork(forget_flows, _seconds(60), 1, _EVERY_TEN_MINUTES, whole_server=True),
+        TaskKind.FORGET_SIGN_INS: PlannedWork(forget_sign_ins, _seconds(60), 1, _EVERY_TEN_MINUTES, whole_server=True),
         TaskKind.FORGET_DELIVERIES: PlannedWork(forget_deliveries, _seconds(60), 1, _HOURLY, whole_server=True),
         TaskKind.FORGET_DELETED_CONNECTIONS: PlannedWork(
             forget_deleted_connections, _seconds(60), 1, _HOURLY, whole_server=True

@@ -69,6 +69,11 @@ def _runner(tether: Tether) -> Runner:
         await in_batches(lambda limit: tether.authorization_flows.forget_expired(clock(), limit))
         return None
 
+    async def forget_sign_ins(task: Task) -> TaskOutcome:
+        await in_batches(lambda limit: tether.sign_in.forget_expired(clock(), limit))
+        await in_batches(lambda limit: tether.sessions.forget_ended(clock(), limit))
+        return None
+
     return Runner(
         units_of_work,
         periodic_work(
@@ -81,6 +86,7 @@ def _runner(tether: Tether) -> Runner:
             tell_service_back=news.tell_back,
             bring_checks_forward=CheckIntervals(units_of_work, clock, random.random).bring_forward,
             forget_flows=forget_flows,
+            forget_sign_ins=forget_sign_ins,
             forget_deliveries=retention.forget_deliveries,
             forget_deleted_connections=retention.forget_deleted_connections,
             forget_idempotency_keys=retention.forget_idempotency_keys,

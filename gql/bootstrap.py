@@ -9,7 +9,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from domain.authorization_flows import AuthorizationFlows
 from domain.call_budgets import CallBudgets
@@ -17,6 +17,7 @@ from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_vault import CredentialVault
+from domain.entities.user import User
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
 from domain.identity_providers.bearer_tokens import BearerTokens
@@ -27,7 +28,6 @@ from domain.ports import UnitsOfWork
 from domain.recognition import Recognition
 from domain.repository_manager import RepositoryManager
 from domain.repository_sync import RepositorySync
-from domain.secret import Secret
 from domain.service_board import ServiceBoard
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
@@ -35,6 +35,8 @@ from domain.services.generic import GenericService
 from domain.services.github import GitHub
 from domain.services.gitlab import GitLab
 from domain.services.slack import Slack
+from domain.sessions import SessionLifetimes, Sessions
+from domain.sign_in import SignIn
 from domain.tracing import Tracing
 from domain.user_service import UserService
 from domain.webhook_processing import WebhookProcessing
@@ -42,6 +44,7 @@ from gql.metrics import Metrics
 from gql.operator_error import OperatorError
 from gql.scraped_state import ScrapedState
 from gql.settings import Settings
+from gql.sign_in_clients import sign_in_clients
 from gql.tracing import tracing_to
 from gql.types.service import ServiceDocuments
 from persistence import migrations
@@ -56,7 +59,7 @@ _FEED_RESTART_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Tether:
-    """The parts of a running Tether. `development_token` signs GraphiQL in; only `serve` in development has one."""
+    """The parts of a running Tether. `sample_founder` is signed in at GraphiQL; only `serve` in development has one."""
 
     settings: Settings
     database: Database
@@ -75,6 +78,8 @@ class Tether:
     repositories: RepositoryManager
     repository_sync: RepositorySync
     authorization_flows: AuthorizationFlows
+    sessions: Sessions
+    sign_in: SignIn
     webhooks: WebhookProcessing
     identity_providers: IdentityProviders
     user_service: UserService
@@ -83,7 +88,7 @@ class Tether:
     scraped_state: ScrapedState
     observation: Observation
     clock: Callable[[], datetime]
-    development_token: Secret | None = None
+    sample_founder: User | None = None
 
 
 class NotMigrated(OperatorError):
@@ -126,6 +131,8 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                     BearerTokens(identity_providers, Recognition(units_of_work, _now), _now, observation.measurements),
                 )
             ) as user_service,
+            aclosing(Sessions(units_of_work, _now, _session_lifetimes(settings))) as sessions,
+            sign_in_clients(settings, identity_providers, http, _now) as clients,
             AsyncExitStack() as closing,
         ):
             metrics.know_issuers(provider.issuer.id for provider in identity_providers)
@@ -171,6 +178,16 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                     _now,
                     public_url=settings.public_url,
                     return_to_allowed=settings.return_to,
+                ),
+                sessions=sessions,
+                sign_in=SignIn(
+                    units_of_work,
+                    clients,
+                    Recognition(units_of_work, _now),
+                    sessions,
+                    CredentialVault(encryption),
+                    _now,
+                    settings.public_url,
                 ),
                 webhooks=WebhookProcessing(units_of_work, catalogue, _now),
                 identity_providers=identity_providers,
@@ -220,6 +237,10 @@ async def _open_key_ring(units_of_work: UnitsOfWork, provider: KeyProvider) -> K
             await unit.commit()
         key_ring = await read_key_ring(units_of_work, provider)
     return key_ring
+
+
+def _session_lifetimes(settings: Settings) -> SessionLifetimes:
+    return SessionLifetimes(timedelta(hours=settings.session_idle_hours), timedelta(days=settings.session_days))
 
 
 def _catalogue(settings: Settings, http: HttpClient) -> ServiceCatalogue:

@@ -17,6 +17,7 @@ from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
 from domain.user_service import UNAUTHENTICATED, UserService
 from gql.operations import OperationCache
+from gql.proof import Proof
 from persistence.documents.reader import DocumentReader
 from persistence.event_feed import EventFeed
 from persistence.event_reader import EventReader
@@ -24,7 +25,7 @@ from persistence.event_reader import EventReader
 
 @dataclass(slots=True)
 class Context:
-    """`token` is what the caller sent; `known_viewer` whom it stands for, if it was one of this server's keys."""
+    """`proof` is how the caller has shown who they are; `known_viewer` who that is, once the proof was asked."""
 
     operations: OperationCache
     documents: DocumentReader
@@ -38,7 +39,7 @@ class Context:
     users: UserService
     public_url: str
     strangers_may_introspect: bool = False
-    token: str | None = None
+    proof: Proof | None = None
     known_viewer: Viewer | None = None
     connection_params: dict[str, object] | None = None
 
@@ -58,11 +59,11 @@ class Context:
             raise Unauthenticated(UNAUTHENTICATED)
         return self.known_viewer
 
-    async def authenticate(self, token: str | None) -> None:
-        """Note who it is that sent this token. Raises Unauthenticated for one that is no key of this server."""
-        if token is not None:
-            self.known_viewer = await self.users.authenticate(token)
-            self.token = token
+    async def authenticate(self, proof: Proof | None) -> None:
+        """Note who it is that has sent this. Raises Unauthenticated where it proves nothing, or no longer."""
+        if proof is not None:
+            self.known_viewer = await proof.viewer()
+            self.proof = proof
 
     def admit(self) -> None:
         """Let an operation go on to be parsed. Raises Unauthenticated for a stranger, unless they may introspect."""
@@ -70,10 +71,10 @@ class Context:
             self.require_viewer()
 
     async def authenticate_again(self) -> None:
-        """Make sure that the key is still good: sockets outlive keys. Raises Unauthenticated."""
-        if self.token is None:
+        """Make sure that the proof is still good: sockets outlive keys and sessions. Raises Unauthenticated."""
+        if self.proof is None:
             raise Unauthenticated(UNAUTHENTICATED)
-        self.known_viewer = await self.users.authenticate(self.token)
+        self.known_viewer = await self.proof.viewer(counts_as_use=False)
 
 
 Info = strawberry.Info[Context, None]

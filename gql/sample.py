@@ -1,10 +1,9 @@
 """Development's sample: the organization acme with two members, and connections to a simulated GitHub and Slack.
 
-`create_sample` is for `tether sample`, `founder_token` for `tether serve`, whose GraphiQL is signed in as the founder.
+`create_sample` is for `tether sample`, `find_founder` for `tether serve`, whose GraphiQL is signed in as the founder.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from domain.credential_secrets import TokenSecret
@@ -18,8 +17,9 @@ from gql.settings import Environment
 
 SLUG: Final = "acme"
 FOUNDER: Final = "founder@acme.example"
+FOUNDER_NAME: Final = "Acme Founder"
 COLLEAGUE: Final = "developer@acme.example"
-TOKEN_LIFETIME: Final = timedelta(days=1)
+COLLEAGUE_NAME: Final = "Acme Developer"
 
 
 async def create_sample(tether: Tether) -> list[str]:
@@ -31,8 +31,8 @@ async def create_sample(tether: Tether) -> list[str]:
     ]
 
 
-async def founder_token(tether: Tether) -> Secret | None:
-    """A token that acts as the founder, good for a day or until the next call: there is one such key, made anew.
+async def find_founder(tether: Tether) -> User | None:
+    """Who is signed in where a developer opens GraphiQL.
 
     None in production, and where the founder doesn't own the sample organization; nothing is created then.
     """
@@ -43,16 +43,8 @@ async def founder_token(tether: Tether) -> Secret | None:
         founder = await unit.users.find_by_email(FOUNDER)
         if organization is None or founder is None:
             return None
-        if await unit.memberships.role_of(founder.id, organization.id) is not Role.OWNER:
-            return None
-    return await tether.user_service.issue_api_key(
-        SLUG,
-        FOUNDER,
-        Role.OWNER,
-        name="GraphiQL (development)",
-        expires_at=tether.clock() + TOKEN_LIFETIME,
-        replaces_earlier=True,
-    )
+        owns = await unit.memberships.role_of(founder.id, organization.id) is Role.OWNER
+    return founder if owns else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +68,9 @@ async def _organization(tether: Tether) -> tuple[Organization, User]:
         organization = await unit.organizations.find_or_add(
             Organization.create(id=new_id(), slug=SLUG, name="Acme Inc.", now=now)
         )
-        founder = await unit.users.find_or_add(User(new_id(), "Acme Founder", FOUNDER, None, now))
+        founder = await unit.users.find_or_add(User(new_id(), FOUNDER_NAME, FOUNDER, None, now))
         await unit.memberships.add(Membership(organization.id, founder.id, Role.OWNER, now))
-        colleague = await unit.users.find_or_add(User(new_id(), "Acme Developer", COLLEAGUE, None, now))
+        colleague = await unit.users.find_or_add(User(new_id(), COLLEAGUE_NAME, COLLEAGUE, None, now))
         await unit.memberships.add(Membership(organization.id, colleague.id, Role.MEMBER, now))
         await unit.commit()
     return organization, founder

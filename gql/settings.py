@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Self, TypeVar
+from urllib.parse import urlsplit
 
 from domain.address_guard import OutboundAllow
 from domain.key_ring import EncryptionKey, parse_key
@@ -26,6 +27,9 @@ KNOWN: Final = (
     "TETHER_ENCRYPTION_KEY_FILE",
     "TETHER_PUBLIC_URL",
     ISSUERS,
+    "TETHER_SESSION_IDLE_HOURS",
+    "TETHER_SESSION_DAYS",
+    "TETHER_DEVELOPMENT_ISSUER",
     "TETHER_RETURN_TO",
     "TETHER_TRUSTED_PROXIES",
     "TETHER_OUTBOUND_ALLOW",
@@ -59,6 +63,13 @@ class TracingTarget(StrEnum):
     OTLP = "otlp"
 
 
+class Switch(StrEnum):
+    """Whether something is there at all."""
+
+    ON = "on"
+    OFF = "off"
+
+
 class SettingsError(OperatorError):
     """Some variables can't be used. No problem repeats what may be secret."""
 
@@ -77,6 +88,12 @@ class Settings:
     trusted_proxies: TrustedProxies
     services: ServiceSettings
     outbound_allow: OutboundAllow
+    session_idle_hours: int
+    """How long a browser stays signed in that isn't used."""
+    session_days: int
+    """How long at most."""
+    development_issuer: bool
+    """Whether development's built-in identity provider is there, which asks nobody for a password."""
     checks_kept_days: int
     """Each check for so long; what is counted of its day is kept longer."""
     events_kept_days: int
@@ -93,16 +110,21 @@ class Settings:
         environment = _environment(reader)
         production = environment is Environment.PRODUCTION
         allow = reader.optional("TETHER_OUTBOUND_ALLOW", OutboundAllow.parse, "")
+        database_url, encryption_key = _database_url(reader), _encryption_key(reader, production)
+        public_url = _public_url(reader, production)
         settings = cls(
             environment=environment,
-            database_url=_database_url(reader),
-            encryption_key=_encryption_key(reader, production),
-            public_url=_public_url(reader, production),
+            database_url=database_url,
+            encryption_key=encryption_key,
+            public_url=public_url,
             return_to=reader.optional("TETHER_RETURN_TO", lambda text: _return_to(text, production), ""),
             identity=IdentitySettings.read(reader, allow, production=production),
             trusted_proxies=reader.optional("TETHER_TRUSTED_PROXIES", TrustedProxies.parse, ""),
             services=ServiceSettings.read(reader, allow),
             outbound_allow=allow,
+            session_idle_hours=reader.whole_number("TETHER_SESSION_IDLE_HOURS", "hours", 12, _IDLE_HOURS),
+            session_days=reader.whole_number("TETHER_SESSION_DAYS", "days", 7, _SESSION_DAYS),
+            development_issuer=_development_issuer(reader, public_url, production),
             checks_kept_days=reader.days("TETHER_CHECKS_KEPT_DAYS", 7, at_least=_LEAST_CHECKS_KEPT_DAYS),
             events_kept_days=reader.days("TETHER_EVENTS_KEPT_DAYS", 90, at_least=_LEAST_EVENTS_KEPT_DAYS),
             audit_kept_days=reader.days("TETHER_AUDIT_KEPT_DAYS", 400, at_least=_LEAST_AUDIT_KEPT_DAYS),
@@ -171,6 +193,19 @@ def _public_url(reader: SettingsReader, production: bool) -> str:
     return reader.optional("TETHER_PUBLIC_URL", lambda text: _browser_url(text, production), "http://127.0.0.1:8000")
 
 
+def _development_issuer(reader: SettingsReader, public_url: str, production: bool) -> bool:
+    """On by itself on a developer's machine. Nothing switches it on where anybody else could reach it."""
+    name = "TETHER_DEVELOPMENT_ISSUER"
+    url = urlsplit(public_url)
+    possible = not production and url.scheme == "http" and url.hostname in LOOPBACK
+    wanted = _one_of(reader, name, Switch, Switch.ON if possible else Switch.OFF)
+    if wanted is Switch.ON and production:
+        reader.problems.append(f"{name}: It signs in whoever comes, without a password: production refuses it.")
+    elif wanted is Switch.ON and not possible:
+        reader.problems.append(f"{name}: It needs a TETHER_PUBLIC_URL of this machine, such as http://127.0.0.1:8000.")
+    return possible and wanted is Switch.ON
+
+
 def _return_to(text: str, production: bool) -> tuple[str, ...]:
     """Addresses with commas between, each kept as it is written. Raises ValueError."""
     addresses = tuple(each.strip() for each in text.split(",") if each.strip())
@@ -187,6 +222,8 @@ def _browser_url(text: str, production: bool) -> str:
     return url.geturl()
 
 
+_IDLE_HOURS: Final = range(1, 24 * 30 + 1)
+_SESSION_DAYS: Final = range(1, 365 + 1)
 _LEAST_CHECKS_KEPT_DAYS: Final = 2  # a day is counted after its end, from its checks
 _LEAST_EVENTS_KEPT_DAYS: Final = 30  # as long as webhooks: an event says that one has been applied
 _LEAST_AUDIT_KEPT_DAYS: Final = 90  # what is looked into later than that isn't rare

@@ -40,10 +40,14 @@ class SettingsReader:
 
     def days(self, name: str, default: int, *, at_least: int) -> int:
         """A number of days, ten years at most."""
-        words = f"Write a whole number of days from {at_least} to {_MOST_DAYS}."
+        return self.whole_number(name, "days", default, range(at_least, _MOST_DAYS + 1))
+
+    def whole_number(self, name: str, unit: str, default: int, possible: range) -> int:
+        """A number of what the unit says, one of those that are possible."""
+        words = f"Write a whole number of {unit} from {possible[0]} to {possible[-1]}."
 
         def parse(text: str) -> int:
-            if not _NUMBER.fullmatch(text) or not at_least <= int(text) <= _MOST_DAYS:
+            if not _NUMBER.fullmatch(text) or int(text) not in possible:
                 raise ValueError(words)
             return int(text)
 

@@ -18,7 +18,7 @@ from gql.background_work import BackgroundWork
 from gql.bootstrap import Tether, running
 from gql.http.application import create_application
 from gql.operator_error import OperatorError
-from gql.sample import FOUNDER, SLUG, founder_token
+from gql.sample import FOUNDER, SLUG, find_founder
 from gql.settings import Environment, Settings
 
 SHUTDOWN_TIMEOUT_SECONDS = 5
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _serve(settings: Settings, listener: socket.socket, *, without_worker: bool) -> None:
     async with running(settings) as opened:
-        tether = replace(opened, development_token=await founder_token(opened))
+        tether = replace(opened, sample_founder=await find_founder(opened))
         work = BackgroundWork(tether)
         application = create_application(tether, wake_runner=work.hint)
         server = _Server(server_config(application), greeting=_greeting(tether, listener))
@@ -111,10 +111,8 @@ def _greeting(tether: Tether, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     lines = [f"Tether runs at {url}", f"GraphiQL:      {url}/graphql"]
-    if tether.development_token is not None:
-        lines.append(
-            f"Signed in as:  {FOUNDER}, an OWNER of {SLUG}, for a day (development; scripts use `tether token`)"
-        )
+    if tether.sample_founder is not None:
+        lines.append(f"Signed in as:  {FOUNDER}, an OWNER of {SLUG} (development; scripts use `tether token`)")
     elif tether.settings.environment is Environment.DEVELOPMENT:
         lines.append("Signed in as:  nobody, until `tether sample` has created the sample organization")
     return "\n".join(lines) + "\n"

@@ -18,17 +18,21 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.errors import ServiceUnavailable, Unauthenticated
 from domain.log_context import log_context
 from domain.request_origin import RequestOrigin, request_from
 from gql.bootstrap import Tether
 from gql.errors import BAD_USER_INPUT, INTERNAL, masked, request_error
 from gql.http.authorization import authorization_routes
+from gql.http.browser_access import BrowserAccess
 from gql.http.client import place_client
+from gql.http.development_issuer import development_issuer_routes
 from gql.http.graphiql import FRONT_END, GraphiQL
 from gql.http.graphql_view import GraphQLView
 from gql.http.health import health_routes
 from gql.http.metrics import metrics_routes
-from gql.http.sign_in import signed_in_at_callback
+from gql.http.own_pages import CSRF_REFUSED, CsrfRefused
+from gql.http.sign_in import sign_in_routes
 from gql.http.start_page import start_page_routes
 from gql.http.webhooks import webhook_routes
 from gql.schema import build_schema
@@ -38,25 +42,34 @@ from gql.trusted_proxies import TrustedProxies
 def create_application(
     tether: Tether, front_end: Path = FRONT_END, *, wake_runner: Callable[[], None] | None = None
 ) -> ASGIApp:
-    """/, /graphql, /livez, /readyz and /metrics. Every error is JSON, in the form that GraphQL clients know.
+    """/, /graphql, /sign-in, /livez, /readyz and /metrics. Every error is JSON, in the form that GraphQL clients know.
 
     `front_end` is the folder of GraphiQL's. `wake_runner` is told of work that has come; without it, the runner looks
     for itself.
     """
-    schema, graphiql = build_schema(), GraphiQL(tether, front_end)
-    view = GraphQLView(schema, tether, graphiql)
+    schema, access = build_schema(), BrowserAccess.of(tether)
+    graphiql = GraphiQL(tether, access, front_end)
+    view = GraphQLView(schema, tether, access, graphiql)
     application = Starlette(
         routes=[
             Route("/graphql", view),
             WebSocketRoute("/graphql", view),
             *graphiql.routes(),
-            *authorization_routes(tether, lambda request: signed_in_at_callback(request, tether)),
+            *sign_in_routes(tether, access),
+            *development_issuer_routes(tether),
+            *authorization_routes(tether, access),
             *start_page_routes(tether, schema),
             *webhook_routes(tether, wake_runner),
             *health_routes(tether),
             *metrics_routes(tether),
         ],
-        exception_handlers={HTTPException: _refused, Exception: _failed},
+        exception_handlers={
+            HTTPException: _refused,
+            CsrfRefused: _csrf_refused,
+            Unauthenticated: _unauthenticated,
+            ServiceUnavailable: _unavailable,
+            Exception: _failed,
+        },
     )
     application.router.redirect_slashes = False  # a redirected POST would lose its body
     return RequestFrame(application, tether.settings.trusted_proxies)
@@ -128,6 +141,18 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
         405: f"{request.method} isn't answered here.",
     }.get(refused.status_code, refused.detail)
     return _errors(request, refused.status_code, BAD_USER_INPUT, message, refused.headers)
+
+
+async def _csrf_refused(request: Request, error: Exception) -> JSONResponse:
+    return _errors(request, 403, CSRF_REFUSED, cast("CsrfRefused", error).message)
+
+
+async def _unauthenticated(request: Request, error: Exception) -> JSONResponse:
+    return _errors(request, 401, Unauthenticated.code, cast("Unauthenticated", error).message)
+
+
+async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    return _errors(request, 503, ServiceUnavailable.code, cast("ServiceUnavailable", error).message)
 
 
 async def _failed(request: Request, _error: Exception) -> JSONResponse:

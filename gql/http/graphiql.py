@@ -9,14 +9,15 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from gql.bootstrap import Tether
-from gql.http.sign_in import from_own_page, sign_in, sign_out, stays_signed_out
+from gql.http.browser_access import BrowserAccess
+from gql.http.development_sign_in import DevelopmentSignIn
+from gql.http.sign_in import PAGE, SIGN_OUT
 from gql.settings import Environment
 
 FRONT_END: Final = Path(__file__).parent.parent / "graphiql"
@@ -25,8 +26,9 @@ FRONT_END: Final = Path(__file__).parent.parent / "graphiql"
 class GraphiQL:
     """One server's. `front_end` is the folder with page.html, examples/, src/ and, where it was built, dist/."""
 
-    def __init__(self, tether: Tether, front_end: Path) -> None:
-        self._development_token = tether.development_token
+    def __init__(self, tether: Tether, access: BrowserAccess, front_end: Path) -> None:
+        self._development_sign_in = DevelopmentSignIn(tether, access)
+        self._sign_in_page = f"{tether.settings.public_url}{PAGE}" if tether.sign_in.providers else None
         self._strangers_may_introspect = tether.settings.environment is Environment.DEVELOPMENT
         manifest = front_end / "dist/manifest.json"
         if manifest.exists():
@@ -41,35 +43,22 @@ class GraphiQL:
             resources=resources, waiting=waiting, data=self._data(front_end / "examples")
         )
 
-    def page(self, request: Request) -> Response:
+    async def page(self, request: Request) -> Response:
         """The page. In development it also signs the browser in, unless somebody has signed out there."""
         response = HTMLResponse(self._html, headers={"Content-Security-Policy": self._policy})
-        if not stays_signed_out(request):
-            sign_in(request, response, self._development_token)
+        await self._development_sign_in.welcome(request, response)
         return response
 
     def routes(self) -> list[BaseRoute]:
-        """The files that the page loads and, in development, where it signs in and out."""
-        routes: list[BaseRoute] = [Mount("/graphiql", self._files)]
-        if self._development_token is not None:
-            routes.append(Route("/graphql/session", self._session, methods=["PUT", "DELETE"]))
-        return routes
-
-    async def _session(self, request: Request) -> Response:
-        if not from_own_page(request):
-            raise HTTPException(403, "Only a page of this server, opened on this machine, signs in and out here.")
-        response = Response(status_code=204)
-        if request.method == "PUT":
-            sign_in(request, response, self._development_token)
-        else:
-            sign_out(response)
-        return response
+        """The files that the page loads."""
+        return [Mount("/graphiql", self._files)]
 
     def _data(self, examples: Path) -> str:
         """What the page's scripts begin with, as JSON that can't end the element in which it stands."""
         data = {
             "examples": [file.read_text("utf-8") for file in sorted(examples.glob("*.graphql"))],
-            "developmentSignIn": self._development_token is not None,
+            "signIn": self._sign_in_page,
+            "signOut": SIGN_OUT,
             "strangersMayIntrospect": self._strangers_may_introspect,
         }
         return json.dumps(data).replace("<", "\\u003c")

@@ -32,7 +32,7 @@ from domain.log_context import log_context
 from domain.request_origin import request_from, request_origin
 from gql.context import Context
 from gql.errors import BAD_USER_INPUT, public_error, request_error
-from gql.http.sign_in import bearer_token
+from gql.http.callers import Callers
 from gql.metrics import Metrics
 from gql.watched_operations import RunningOperation, WatchedOperations
 
@@ -143,9 +143,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self._run(operation, running)
 
     async def _run(self, operation: Operation[Context, None], running: RunningOperation) -> None:
-        """Sockets outlive keys: an operation runs only while the caller's is good; else the socket is closed."""
+        """Sockets outlive keys and sessions: an operation runs only while the caller's is good; else it is closed."""
         try:
-            await self.context.authenticate(self.context.token)
+            await self.context.authenticate(self.context.proof)
         except Unauthenticated as refused:
             running.outcome = refused.code
             await self.websocket.close(code=4403, reason="Forbidden")
@@ -182,14 +182,25 @@ class GraphQLSockets(GraphQL[Context, None]):
     graphql_transport_ws_handler_class = SocketHandler
     websocket_adapter_class = Socket  # type: ignore[assignment]  # as Strawberry's own, which says the same
 
-    def __init__(self, schema: Any, context: Any, operations: WatchedOperations, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        schema: Any,
+        context: Any,
+        callers: Callers,
+        own_origin: str,
+        operations: WatchedOperations,
+        metrics: Metrics,
+    ) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=INIT_WITHIN,
+            # Only pages of the host that was called get a socket; behind a proxy that may be another name than ours.
+            allowed_origins=(own_origin,),
         )
         self._context = context
+        self._callers = callers
         self.operations = operations
         self.metrics = metrics
 
@@ -198,13 +209,16 @@ class GraphQLSockets(GraphQL[Context, None]):
         return context
 
     async def on_ws_connect(self, context: Context) -> UnsetType:
-        """Take the token of connection_init, which counts more than the handshake's. A wrong one closes with 4403."""
+        """Take the token of connection_init, which counts more than what the handshake carried, a key or a cookie.
+
+        A wrong one closes with 4403, and so does a cookie that another site's page has brought along.
+        """
         params = context.connection_params or {}
         try:
             if "authorization" in params:
-                await context.authenticate(bearer_token(params["authorization"]) or "")
+                await context.authenticate(self._callers.of_token(params["authorization"]))
             else:
-                await context.authenticate(context.token)
+                await context.authenticate(context.proof)
         except Unauthenticated as refused:
             raise ConnectionRejectionError from refused
         return UnsetType()

@@ -18,10 +18,12 @@ from domain.errors import BadUserInput, ServiceUnavailable, Unauthenticated
 from gql.bootstrap import Tether
 from gql.context import Context
 from gql.errors import NO_SUCH_OPERATION, request_error
+from gql.http.browser_access import BrowserAccess
 from gql.http.graphiql import GraphiQL
 from gql.http.graphql_request import GraphQLRequest, Refusal
 from gql.http.graphql_socket import GraphQLSockets
-from gql.http.sign_in import sent_token
+from gql.http.own_pages import CSRF_REFUSED, CsrfRefused
+from gql.proof import Proof
 from gql.schema import TetherSchema
 from gql.settings import Environment
 from gql.watched_operations import WatchedOperations
@@ -37,13 +39,21 @@ _BY_POST: Final = (OperationType.QUERY, OperationType.MUTATION)
 class GraphQLView:
     """Serves one schema with the parts of a running Tether."""
 
-    def __init__(self, schema: TetherSchema, tether: Tether, graphiql: GraphiQL) -> None:
+    def __init__(self, schema: TetherSchema, tether: Tether, access: BrowserAccess, graphiql: GraphiQL) -> None:
         self._schema = schema
+        self._callers = access.callers
         self._tether = tether
         self._graphiql = graphiql
         self._events = EventReader(tether.database)
         self._operations = WatchedOperations(schema.operations, tether.metrics, tether.observation.tracing)
-        self._sockets = GraphQLSockets(schema, self._socket_context, self._operations, tether.metrics)
+        self._sockets = GraphQLSockets(
+            schema,
+            self._socket_context,
+            access.callers,
+            access.own_pages.origin,
+            self._operations,
+            tether.metrics,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -58,7 +68,7 @@ class GraphQLView:
             if request.method == "POST":
                 return await self._post(request)
             if request.method in {"GET", "HEAD"} and _prefers_html(request):
-                return self._graphiql.page(request)
+                return await self._graphiql.page(request)
             raise Refusal(405, "Send operations by POST. A browser gets GraphiQL by GET.")
         except Refusal as refusal:
             return _refused(refusal, request)
@@ -67,9 +77,10 @@ class GraphQLView:
         media_type = _media_type(request)
         asked = await GraphQLRequest.read(request)
         context = self._context(request)
+        proof = self._proof(request)
         try:
             with self._operations.watching(asked.query, asked.operation_name):
-                result = await self._run(request, asked, context)
+                result = await self._run(asked, context, proof)
         except Unauthenticated as refused:
             return _failed(refused.code, refused.message, context, media_type)
         except ServiceUnavailable as unavailable:
@@ -84,10 +95,16 @@ class GraphQLView:
             del body["data"]
         return _json(body, media_type, 400 if never_ran and media_type == RESPONSE_JSON else 200)
 
-    async def _run(self, request: Request, asked: GraphQLRequest, context: Context) -> ExecutionResult:
+    def _proof(self, request: Request) -> Proof | None:
+        try:
+            return self._callers.of_request(request)
+        except CsrfRefused as refused:
+            raise Refusal(403, refused.message, CSRF_REFUSED) from None
+
+    async def _run(self, asked: GraphQLRequest, context: Context, proof: Proof | None) -> ExecutionResult:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                await context.authenticate(sent_token(request, self._tether.development_token))
+                await context.authenticate(proof)
                 context.admit()
                 return await self._schema.execute(
                     asked.query,
@@ -124,7 +141,7 @@ class GraphQLView:
 
     async def _socket_context(self, connection: HTTPConnection) -> Context:
         context = self._context(connection)
-        context.token = sent_token(connection, self._tether.development_token)
+        context.proof = self._callers.of_socket(connection)
         return context
 
 

@@ -4,7 +4,6 @@ With TETHER_METRICS_TOKEN set, for whoever has that token; without it, for this 
 """
 
 import hmac
-from typing import Final
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.exceptions import HTTPException
@@ -16,9 +15,8 @@ from domain.errors import Unauthenticated
 from domain.secret import Secret
 from gql.bootstrap import Tether
 from gql.errors import request_error
-from gql.http.sign_in import bearer_token, is_loopback
-
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+from gql.http.callers import bearer_token
+from gql.http.loopback import is_loopback
 
 
 def metrics_routes(tether: Tether) -> list[Route]:
@@ -26,7 +24,7 @@ def metrics_routes(tether: Tether) -> list[Route]:
     token = tether.settings.metrics_token
 
     async def metrics(request: Request) -> Response:
-        if token is None and not _from_this_machine(request):
+        if token is None and not is_loopback(request):
             raise HTTPException(404)
         if token is not None and not _has(request, token):
             message = "The metrics are read with the token that TETHER_METRICS_TOKEN is set to, as a bearer token."
@@ -41,8 +39,3 @@ def _has(request: Request, token: Secret) -> bool:
     """In constant time."""
     sent = bearer_token(request.headers.get("authorization")) or ""
     return hmac.compare_digest(sent.encode(), token.reveal().encode())
-
-
-def _from_this_machine(request: Request) -> bool:
-    """Not by a proxy on it, which asks for others."""
-    return is_loopback(request) and not any(name in request.headers for name in _FORWARDED)

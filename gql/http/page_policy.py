@@ -1,13 +1,13 @@
 """The Content-Security-Policy of pages that are whole in themselves: nothing is loaded, and only what they hold runs.
 
-Used by the start page and by the pages that end an authorization.
+Used by the start page and by the pages to which people come on their way to a service or an identity provider.
 """
 
 import base64
 import hashlib
 
 
-def page_policy(html: str) -> str:
+def page_policy(html: str, form_action: str = "'none'") -> str:
     """For a page with one `<style>` and at most one `<script>`, which the policy names by their hashes."""
     script = _hash_of(html, "script")
     return "; ".join(
@@ -17,7 +17,7 @@ def page_policy(html: str) -> str:
             f"style-src {_hash_of(html, 'style')}",
             "img-src data:",
             "base-uri 'none'",
-            "form-action 'none'",
+            f"form-action {form_action}",
             "frame-ancestors 'none'",
         ]
     )

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from gql.bootstrap import Tether
 from gql.http.page_policy import page_policy
+from gql.http.sign_in import PAGE
 from gql.sample import FOUNDER, SLUG
 from gql.schema import TetherSchema
 from gql.settings import Environment
@@ -27,12 +28,13 @@ _DATABASES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 def start_page_routes(tether: Tether, schema: TetherSchema) -> list[BaseRoute]:
     """/, and in development /schema.graphql, since only there strangers may read the schema."""
     development = tether.settings.environment is Environment.DEVELOPMENT
+    absent = {*(() if development else (_SCHEMA,)), *(() if tether.sign_in.providers else (PAGE,))}
     html = Template(_TEMPLATE).substitute(
         facts="\n".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in _facts(tether).items()),
         links="\n".join(
             f'<li><a href="{path}">{name}</a><span>{text}</span></li>'
             for path, (name, text) in _LINKS.items()
-            if development or path != _SCHEMA
+            if path not in absent
         ),
     )
     headers = {"Content-Security-Policy": page_policy(html)}
@@ -52,6 +54,7 @@ _LINKS: Final = {
         "GraphiQL",
         "Ask in the browser, with the documentation of every type; programs send their operations here",
     ),
+    PAGE: ("Sign in", "By an identity provider, or as somebody else; sign out"),
     _SCHEMA: ("Schema", "Every type and field, as text"),
     "/livez": ("Liveness", "Whether this process lives"),
     "/readyz": ("Readiness", "Whether it can do its work: database, migrations and key"),
@@ -68,7 +71,7 @@ def _facts(tether: Tether) -> dict[str, str]:
         facts["Migration"] = f"{migrations.head()}, the newest"  # with another one it wouldn't have started
         facts["Signed in"] = (
             f"{FOUNDER}, an owner of {SLUG}, in a browser on this machine"
-            if tether.development_token is not None
+            if tether.sample_founder is not None
             else "nobody, until “tether sample” has created the sample organization"
         )
     return facts

@@ -295,6 +295,7 @@ def test_the_table_names_every_kind_of_work() -> None:
         tell_service_back=work,
         bring_checks_forward=work,
         forget_flows=work,
+        forget_sign_ins=work,
         forget_deliveries=work,
         forget_deleted_connections=work,
         forget_idempotency_keys=work,

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx2
 
+from gql.http.own_pages import CSRF_HEADER
+
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
 
@@ -54,10 +56,13 @@ class Answer:
 class Client:
     """Sends operations to one server as one caller; without a token as nobody."""
 
-    def __init__(self, http: httpx2.AsyncClient, token: str | None = None) -> None:
+    def __init__(self, http: httpx2.AsyncClient, token: str | None = None, *, cookie: str | None = None) -> None:
+        """`cookie`: as a page of the server's sends it."""
         self.http = http
         self.token = token
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        if cookie is not None:
+            self._headers |= {"Cookie": cookie, CSRF_HEADER: "1"}
 
     async def execute(self, query: str, **variables: Any) -> Answer:
         """Run an operation; what comes of it is the test's to judge."""

@@ -22,7 +22,7 @@ from domain.tracing import Tracing
 from gql.bootstrap import Tether, running
 from gql.commands.serve import server_config
 from gql.http.application import create_application
-from gql.sample import founder_token
+from gql.sample import find_founder
 from gql.settings import Settings
 from persistence.tables import metadata
 from tests.gql.client import Client
@@ -149,7 +149,7 @@ async def running_tether(
     )
     with closing(listener):
         async with running(settings, tracing=tracing) as opened:
-            tether = replace(opened, development_token=await founder_token(opened))
+            tether = replace(opened, sample_founder=await find_founder(opened))
             async with (
                 _serving(create_application(tether), listener),
                 httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http,

@@ -1,19 +1,12 @@
-"""A browser that comes back signed in: who began needs no code there, and nobody else's session helps anybody.
-
-The one session that there is so far is GraphiQL's in development.
-"""
+"""A browser that comes back signed in: who began needs no code there, and nobody else's session helps anybody."""
 
 from collections.abc import AsyncIterator
-from http.cookies import SimpleCookie
 
 import httpx2
 import pytest
-from sqlalchemy import update
 
 from domain.entities.user import Role
-from gql.http.sign_in import CALLBACK_COOKIE, COOKIE
 from gql.sample import FOUNDER, SLUG
-from persistence.tables import api_keys
 from tests.gql.authorizing import (
     POPUP_OPENER,
     RETURN_TO,
@@ -24,19 +17,17 @@ from tests.gql.authorizing import (
     begin,
     complete,
     popup_message,
-    query_of,
     waiting_token,
 )
 from tests.gql.client import Client
 from tests.gql.server import TetherServer, running_tether
-from tests.gql.waiting import eventually
+from tests.gql.signing_in import CSRF, SESSION, SigningIn
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
 
 ADA, OTHER = "ada-is-signed-in", "not-ada"
 NODE = "query ($id: ID!) { node(id: $id) { ... on ServiceConnection { name status } } }"
-WHO = {"query": "{ viewer { user { email } } }"}
 
 
 @pytest.fixture
@@ -59,19 +50,17 @@ async def browser(server: TetherServer) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-def founder(server: TetherServer) -> Client:
-    """Calls with the key that GraphiQL is signed in with."""
-    return server.client(key_of(server))
+def founder(server: TetherServer, browser: Browser) -> Client:
+    """Calls as the page in that browser does."""
+    return page_in(browser, server)
 
 
 async def sign_in(browser: Browser, server: TetherServer) -> httpx2.Response:
     return await browser.get(f"{server.url}/graphql", Accept="text/html")
 
 
-def key_of(server: TetherServer) -> str:
-    token = server.tether.development_token
-    assert token is not None
-    return token.reveal()
+def page_in(browser: Browser, server: TetherServer) -> Client:
+    return Client(server.http, cookie=f"{SESSION}={browser.http.cookies.get(SESSION)}")
 
 
 async def test_who_began_and_is_signed_in_is_done_when_the_browser_comes_back(
@@ -134,7 +123,7 @@ async def test_a_link_sent_to_somebody_who_is_signed_in_as_another_completes_not
     server: TetherServer, browser: Browser
 ) -> None:
     """The sender has begun it, the founder goes the whole way, and has a code that neither of the two can use."""
-    sender, founder = await server.member(Role.ADMIN), server.client(key_of(server))
+    sender, founder = await server.member(Role.ADMIN), page_in(browser, server)
     end = await browser.authorize(await begin(server, sender), ADA)
     token = await waiting_token(server, end.code)
 
@@ -156,78 +145,47 @@ async def test_another_persons_session_in_the_browser_of_who_began_changes_nothi
     assert connection["created_by"] == user["id"]
 
 
-async def test_the_same_person_with_another_key_still_needs_the_code(server: TetherServer, browser: Browser) -> None:
-    other_key = server.client(await server.token(SLUG, FOUNDER, Role.ADMIN))
-    end = await browser.authorize(await begin(server, other_key), ADA)
-    assert await complete(other_key, end.code, "status") == {"status": "ACTIVE"}
+async def test_the_same_person_with_a_key_still_needs_the_code(server: TetherServer, browser: Browser) -> None:
+    key = server.client(await server.token(SLUG, FOUNDER, Role.ADMIN))
+    end = await browser.authorize(await begin(server, key), ADA)
+    assert await complete(key, end.code, "status") == {"status": "ACTIVE"}
+
+
+async def test_another_session_of_who_began_is_as_good(server: TetherServer, founder: Client) -> None:
+    async with a_browser() as second:
+        await sign_in(second, server)
+        end = await second.authorize(await begin(server, founder, name="Code"), ADA)
+    assert end.told.keys() == {"connection"}
 
 
 async def test_a_browser_that_has_signed_out_gets_a_code(
     server: TetherServer, founder: Client, browser: Browser
 ) -> None:
-    await browser.http.delete(f"{server.url}/graphql/session")
-    end = await browser.authorize(await begin(server, founder), ADA)
-    assert await complete(founder, end.code, "status") == {"status": "ACTIVE"}
+    link = await begin(server, founder)
+    await browser.http.post(f"{server.url}/sign-out", headers=CSRF)
+    end = await browser.authorize(link, ADA)
+    await sign_in_again(browser, server)
+    assert await complete(page_in(browser, server), end.code, "status") == {"status": "ACTIVE"}
 
 
-async def test_a_session_ends_with_its_key(server: TetherServer, founder: Client, browser: Browser) -> None:
+async def sign_in_again(browser: Browser, server: TetherServer) -> None:
+    """By the built-in provider, since this browser stays signed out."""
+    await SigningIn(browser.http, server).sign_in()
+
+
+async def test_a_session_that_has_ended_is_none(
+    server: TetherServer, founder: Client, browser: Browser, database_url: str
+) -> None:
     callback = await browser.consent(await browser.leave(await begin(server, founder)), ADA)
-    await server.alter(update(api_keys).values(revoked_at=server.tether.clock()))
-    cookie = {"Cookie": f"{COOKIE}={key_of(server)}"}
-
-    async def refused() -> bool:
-        answer = await server.http.post("/graphql", json=WHO, headers=cookie)
-        return "errors" in answer.json()
-
-    await eventually(refused)  # keys are remembered for a moment
+    secret = browser.http.cookies.get(SESSION)
+    assert secret is not None
+    await server.tether.sessions.end(secret)
     assert (await browser.arrive(callback)).code
     assert await server.rows("service_connections") == []
 
 
-@pytest.mark.parametrize("host", ["tether.example", "127.0.0.1.nip.example"])
-async def test_a_session_counts_by_a_name_of_this_machine_only(
-    server: TetherServer, founder: Client, browser: Browser, host: str
-) -> None:
-    callback = await browser.consent(await browser.leave(await begin(server, founder)), ADA)
-    end = query_of((await browser.get(callback, Host=host)).headers["location"])
-    assert end.keys() == {"code"}
-
-
 async def test_a_forged_session_is_none(server: TetherServer, founder: Client) -> None:
-    for forged in ("", "signed-out", "0" * 64, key_of(server)):
+    for forged in ("", "signed-out", "0" * 43, "0" * 64):
         async with a_browser() as stranger:
-            stranger.http.cookies.set(CALLBACK_COOKIE, forged, path="/oauth/callback")
+            stranger.http.cookies.set(SESSION, forged)
             assert (await stranger.authorize(await begin(server, founder), ADA)).code
-
-
-# What the callback's cookie is worth elsewhere
-
-
-async def test_the_callbacks_cookie_holds_no_key_and_goes_to_the_callback_only(server: TetherServer) -> None:
-    async with a_browser() as opened:
-        cookies = [SimpleCookie(each) for each in (await sign_in(opened, server)).headers.get_list("set-cookie")]
-    [kept], [proof] = ([cookie[name] for cookie in cookies if name in cookie] for name in (COOKIE, CALLBACK_COOKIE))
-    assert (kept["path"], kept["samesite"], kept["httponly"]) == ("/graphql", "strict", True)
-    assert (proof["path"], proof["samesite"], proof["httponly"]) == ("/oauth/callback", "lax", True)
-    assert kept.value == key_of(server)
-    assert kept.value not in proof.value
-
-
-async def test_nobody_is_signed_in_at_graphql_by_the_callbacks_cookie(server: TetherServer, browser: Browser) -> None:
-    proof = browser.http.cookies.get(CALLBACK_COOKIE)
-    assert proof
-    for name in (CALLBACK_COOKIE, COOKIE):
-        answer = await server.http.post("/graphql", json=WHO, headers={"Cookie": f"{name}={proof}"})
-        assert answer.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
-
-
-async def test_no_other_site_posts_operations_in_the_name_of_who_is_signed_in(
-    server: TetherServer, browser: Browser
-) -> None:
-    """Even by a browser that would send the strict cookie along."""
-    signed_in = {"Cookie": "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.http.cookies.jar)}
-    own = await server.http.post("/graphql", json=WHO, headers={**signed_in, "Origin": server.url})
-    assert own.json()["data"] == {"viewer": {"user": {"email": FOUNDER}}}
-    for origin in ("https://elsewhere.example", "null", f"{server.url}.elsewhere.example"):
-        answer = await server.http.post("/graphql", json=WHO, headers={**signed_in, "Origin": origin})
-        assert answer.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"

@@ -21,6 +21,7 @@ from gql.schema import build_schema
 from persistence import migrations
 from tests.documented_examples import examples_of
 from tests.gql.server import TetherServer, running_tether
+from tests.gql.signing_in import CSRF, SESSION, WHO, a_browser_at
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -135,39 +136,49 @@ async def test_no_file_but_the_front_ends_is_served(sample: TetherServer, tmp_pa
 
 
 async def test_the_page_signs_in_until_somebody_signs_out(sample: TetherServer) -> None:
-    async def person(client: httpx2.AsyncClient) -> Any:
-        answer = await client.post("/graphql", json={"query": "{ viewer { user { email } } }"}, headers=JSON)
-        return (answer.json()["data"] or {}).get("viewer") if "data" in answer.json() else None
-
     async with browser(sample) as client:
-        founder = {"user": {"email": FOUNDER}}
         await client.get("/graphql")
-        assert await person(client) == founder
+        assert await person(client) == FOUNDER
+        begun = client.cookies.get(SESSION)
+        await client.get("/graphql")
+        assert client.cookies.get(SESSION) == begun  # who is signed in stays so
 
-        assert (await client.delete("/graphql/session")).status_code == 204
+        assert (await client.post("/sign-out", headers=CSRF)).status_code == 204
         assert await person(client) is None
         await client.get("/graphql")
         assert await person(client) is None
 
-        assert (await client.put("/graphql/session")).status_code == 204
-        assert await person(client) == founder
+
+async def test_signing_in_in_so_many_words_ends_being_signed_out(sample: TetherServer) -> None:
+    async with a_browser_at(sample) as visitor:
+        await visitor.get("/graphql")
+        await visitor.sign_out()
+        await visitor.sign_in("ada@acme.example", name="Ada")
+        await visitor.get("/graphql")
+        assert await visitor.who() == "ada@acme.example"
+        visitor.http.cookies.delete(SESSION)  # when it has ended, it is as in the beginning
+        await visitor.get("/graphql")
+        assert await visitor.who() == FOUNDER
 
 
-async def test_no_other_site_signs_in_or_out(sample: TetherServer) -> None:
+async def test_no_other_machine_and_no_other_name_is_signed_in(sample: TetherServer) -> None:
     async with browser(sample) as client:
-        for headers in ({"Origin": "https://elsewhere.example"}, {"Host": "elsewhere.example"}):
-            for method in ("PUT", "DELETE"):
-                answer = await client.request(method, "/graphql/session", headers=headers)
-                assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+        for headers in ({"Host": "elsewhere.example"}, {"X-Forwarded-For": "203.0.113.7"}, {"Sec-Purpose": "prefetch"}):
+            page = await client.get("/graphql", headers=headers)
+            assert (page.status_code, "set-cookie" in page.headers) == (200, False)
 
 
 async def test_production_signs_nobody_in(production: TetherServer) -> None:
     async with browser(production) as client:
         page = await client.get("/graphql")
         assert "set-cookie" not in page.headers
-        [data] = re.findall(r"<script type=\"application/json\" id=\"tether\">(.+)</script>", page.text)
-        assert json.loads(data)["developmentSignIn"] is False
-        assert (await client.put("/graphql/session")).status_code == 404
+        assert _page_data(page)["signIn"] is None
+
+
+async def test_where_browsers_can_sign_in_the_page_knows_where(sample: TetherServer) -> None:
+    async with browser(sample) as client:
+        data = _page_data(await client.get("/graphql"))
+        assert (data["signIn"], data["signOut"]) == (f"{sample.url}/sign-in", "/sign-out")
 
 
 # The start page
@@ -185,9 +196,9 @@ async def test_the_start_page_says_what_runs_and_leads_on(sample: TetherServer) 
             "Signed in": f"{FOUNDER}, an owner of acme, in a browser on this machine",
         }
         links = re.findall(r'href="(/[^"]*)"', page.text)
-        assert links == ["/graphql", "/schema.graphql", "/livez", "/readyz"]
+        assert links == ["/graphql", "/sign-in", "/schema.graphql", "/livez", "/readyz"]
         for link in links:
-            assert (await client.get(link)).status_code == 200
+            assert (await client.get(link)).status_code in {200, 303}
         assert (await client.get("/schema.graphql")).text == build_schema().as_str()
 
 
@@ -211,6 +222,19 @@ async def test_in_production_the_start_page_tells_nothing_of_the_inside(producti
             assert secret not in page.text
         assert "/schema.graphql" not in page.text
         assert (await client.get("/schema.graphql")).status_code == 404
+
+
+async def person(client: httpx2.AsyncClient) -> str | None:
+    """The e-mail address of who is signed in."""
+    answer = await client.post("/graphql", json=WHO, headers={**JSON, **CSRF})
+    body = answer.json()
+    email: str | None = body["data"]["viewer"]["user"]["email"] if body.get("data") else None
+    return email
+
+
+def _page_data(page: httpx2.Response) -> Any:
+    [data] = re.findall(r"<script type=\"application/json\" id=\"tether\">(.+)</script>", page.text)
+    return json.loads(data)
 
 
 def _policy(page: httpx2.Response) -> dict[str, str]:

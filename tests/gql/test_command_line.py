@@ -18,6 +18,7 @@ from persistence.database import Database
 from persistence.tables import metadata
 from tests.gql.command import run_tether, tether_serve
 from tests.gql.server import TetherServer
+from tests.gql.signing_in import CSRF, WHO
 from tests.gql.web_socket import open_socket
 from tests.local_issuer import running_local_issuer
 from tests.sandbox_server import SandboxServer
@@ -382,14 +383,14 @@ async def test_serve_says_where_it_listens_and_signs_graphiql_in(environ: dict[s
             assert serving.greeting.splitlines() == [
                 f"Tether runs at {serving.url}",
                 f"GraphiQL:      {serving.url}/graphql",
-                "Signed in as:  founder@acme.example, an OWNER of acme, for a day "
-                "(development; scripts use `tether token`)",
+                "Signed in as:  founder@acme.example, an OWNER of acme (development; scripts use `tether token`)",
             ]
             page = await http.get(f"{serving.url}/graphql", headers={"Accept": "text/html"})
             assert page.status_code == 200
-            answer = await http.post(f"{serving.url}/graphql", json={"query": "{ viewer { user { email } } }"})
+            answer = await http.post(f"{serving.url}/graphql", json=WHO, headers=CSRF)
             assert answer.json() == {"data": {"viewer": {"user": {"email": "founder@acme.example"}}}}
-    assert await count(environ["TETHER_DATABASE_URL"], "api_keys") == 1  # made anew, not one for each start
+    assert await count(environ["TETHER_DATABASE_URL"], "sessions") == 2  # one for each browser
+    assert await count(environ["TETHER_DATABASE_URL"], "api_keys") == 0
 
 
 async def test_serve_signs_nobody_in_without_the_sample(environ: dict[str, str]) -> None:

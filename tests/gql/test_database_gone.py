@@ -10,8 +10,11 @@ from sqlalchemy import make_url
 
 from domain.api_key import generate_api_key
 from domain.entities.identifiers import new_id
+from domain.entities.user import Role
+from gql.sample import FOUNDER, SLUG
 from tests.gql.client import JSON, RESPONSE_JSON, Client
 from tests.gql.server import TetherServer, running_tether
+from tests.gql.signing_in import SigningIn, a_browser_at
 from tests.gql.waiting import eventually
 from tests.persistence.cable import Cable, cable_to
 from tests.sandbox_server import SandboxServer
@@ -58,6 +61,41 @@ async def test_while_the_server_is_gone_operations_say_so_and_then_work_again(
         assert await eventually(lambda: _data(client, READ)) == _named("Old")
         assert await _data(client, RENAME, **rename) == {"updateConnection": {"connection": {"name": "New"}}}
         await eventually(lambda: _readiness_is(server, 200, {"status": "ready", "checks": CHECKS}))
+
+
+@postgresql_only
+async def test_browsers_are_told_and_signed_in_again_when_it_is_back(
+    cable: Cable, sandbox: SandboxServer, encryption_key: str, database_url: str
+) -> None:
+    async with running_tether(database_url, sandbox, encryption_key) as first:
+        await first.token(SLUG, FOUNDER, Role.OWNER)
+    async with (
+        running_tether(cable.url, sandbox, encryption_key) as server,
+        a_browser_at(server) as known,
+        a_browser_at(server) as new,
+    ):
+        await known.get("/graphql")
+        assert await known.who() == FOUNDER
+        page = await new.leave()
+
+        await cable.cut()
+        answer = await eventually(lambda: _refused(known))  # who is signed in is remembered for a moment
+        assert answer == UNAVAILABLE
+        assert ((await new.get("/graphql")).status_code, new.secret) == (200, None)
+        callback = await new.choose(page)
+        assert (await new.get(callback)).status_code == 503
+        assert (await new.get("/sign-in")).status_code == 303
+        assert (await known.sign_out()).status_code == 503
+
+        await cable.mend()
+        assert await eventually(known.who) == FOUNDER
+        await new.get(callback)  # it wasn't used up
+        assert await new.who() == FOUNDER
+
+
+async def _refused(browser: SigningIn) -> tuple[str, str] | None:
+    answer = await browser.ask()
+    return answer.error if answer.body.get("errors") else None
 
 
 @postgresql_only

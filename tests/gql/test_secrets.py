@@ -223,9 +223,7 @@ async def _keys(server: TetherServer, watch: Watch) -> None:
                 await socket.send({"type": "connection_init", "payload": payload})
                 await socket.close_code()
                 watch.tell("socket", socket.connection.close_reason or "")
-        response = await server.http.get(
-            f"/graphql?token={quote(key)}", headers={"Cookie": f"tether-development={key}"}
-        )
+        response = await server.http.get(f"/graphql?token={quote(key)}", headers={"Cookie": f"tether-session={key}"})
         watch.tell("answer", response.content + repr(response.headers).encode())
 
 

@@ -87,6 +87,46 @@ def test_services_can_be_elsewhere(production: dict[str, str]) -> None:
     assert settings.outbound_allow == OutboundAllow.parse("127.0.0.1, sandbox.internal")
 
 
+def test_how_long_browsers_stay_signed_in(production: dict[str, str]) -> None:
+    settings = Settings.from_environment(production)
+    assert (settings.session_idle_hours, settings.session_days) == (12, 7)
+    settings = Settings.from_environment(production | {"TETHER_SESSION_IDLE_HOURS": "1", "TETHER_SESSION_DAYS": "365"})
+    assert (settings.session_idle_hours, settings.session_days) == (1, 365)
+    for wrong in ("0", "721", "1.5", "-1", "an hour"):
+        assert problems(production | {"TETHER_SESSION_IDLE_HOURS": wrong}) == (
+            "TETHER_SESSION_IDLE_HOURS: Write a whole number of hours from 1 to 720.",
+        )
+    assert problems(production | {"TETHER_SESSION_DAYS": "366"}) == (
+        "TETHER_SESSION_DAYS: Write a whole number of days from 1 to 365.",
+    )
+
+
+@pytest.mark.parametrize("public_url", ["https://tether.example.com", "http://127.0.0.1:8000"])
+def test_nothing_switches_the_built_in_identity_provider_on_in_production(
+    production: dict[str, str], public_url: str
+) -> None:
+    given = production | {"TETHER_PUBLIC_URL": public_url}
+    assert not Settings.from_environment(given).development_issuer
+    assert problems(given | {"TETHER_DEVELOPMENT_ISSUER": "on"}) == (
+        "TETHER_DEVELOPMENT_ISSUER: It signs in whoever comes, without a password: production refuses it.",
+    )
+    assert not Settings.from_environment(given | {"TETHER_DEVELOPMENT_ISSUER": "off"}).development_issuer
+
+
+def test_development_has_it_where_nobody_else_comes_by(development: dict[str, str]) -> None:
+    assert Settings.from_environment(development).development_issuer
+    assert not Settings.from_environment(development | {"TETHER_DEVELOPMENT_ISSUER": "off"}).development_issuer
+    for public_url in ("https://dev.example.com", "http://dev.example.com", "https://127.0.0.1"):
+        elsewhere = development | {"TETHER_PUBLIC_URL": public_url}
+        assert not Settings.from_environment(elsewhere).development_issuer
+        assert problems(elsewhere | {"TETHER_DEVELOPMENT_ISSUER": "on"}) == (
+            "TETHER_DEVELOPMENT_ISSUER: It needs a TETHER_PUBLIC_URL of this machine, such as http://127.0.0.1:8000.",
+        )
+    assert problems(development | {"TETHER_DEVELOPMENT_ISSUER": "yes"}) == (
+        "TETHER_DEVELOPMENT_ISSUER: Write on or off, not 'yes'.",
+    )
+
+
 def test_how_long_checks_and_events_are_kept(production: dict[str, str]) -> None:
     settings = Settings.from_environment(production)
     assert (settings.checks_kept_days, settings.events_kept_days) == (7, 90)

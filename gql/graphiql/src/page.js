@@ -2,7 +2,7 @@
 
 import { theme } from "./theme.js";
 
-/** What the server wrote into the page: { examples: texts of operations, developmentSignIn, strangersMayIntrospect }. */
+/** What the server wrote into the page: { examples: texts of operations, signIn: address or null, signOut, strangersMayIntrospect }. */
 export function pageData() {
   return JSON.parse(element("tether").textContent);
 }
@@ -38,13 +38,16 @@ function setUpDialog(session, data) {
   const dialog = element("sign-in");
   const form = element("sign-in-form");
   const field = element("api-key");
-  const development = element("sign-in-development");
-  development.hidden = !data.developmentSignIn;
+  if (data.signIn !== null) {
+    element("sign-in-account").href = `${data.signIn}?returnTo=/graphql`;
+    element("sign-in-by-account").hidden = false;
+    element("api-key").autofocus = false; // the dialog gives the focus to what is usual here
+    element("sign-in-account").autofocus = true;
+  }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     attempt(dialog, () => session.signInWithKey(field.value.trim()));
   });
-  development.addEventListener("click", () => attempt(dialog, () => session.signInForDevelopment()));
   element("sign-in-cancel").addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => {
     field.value = "";

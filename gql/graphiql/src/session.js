@@ -1,5 +1,8 @@
-// Who asks: the person of the development cookie, or of an API key, which stays in this page's memory and nowhere else.
-// Used by both entries, main.js and cdn.js.
+// Who asks: the person who is signed in in this browser, by a cookie that no script can read, or whoever has an API key,
+// which stays in this page's memory and nowhere else. Used by both entries, main.js and cdn.js.
+
+// Shows the server that it is no form of another site that asks with the cookie.
+const CSRF = { "X-Tether-CSRF": "1" };
 
 const WHO = `query Who {
   viewer {
@@ -19,7 +22,7 @@ export class Session {
 
   /** What a request says about who asks. */
   headers() {
-    return this.#key === null ? {} : { Authorization: `Bearer ${this.#key}` };
+    return this.#key === null ? CSRF : { ...CSRF, Authorization: `Bearer ${this.#key}` };
   }
 
   /** The same for a WebSocket's `connection_init`. */
@@ -32,7 +35,7 @@ export class Session {
     this.#listeners.add(listener);
   }
 
-  /** Sign in whoever the cookie stands for, if anybody. */
+  /** Become whoever the cookie stands for, if anybody. */
   async resume() {
     const answer = await this.#ask({});
     this.#become(answer.data ? personOf(answer.data.viewer) : null, null);
@@ -45,30 +48,20 @@ export class Session {
     this.#become(personOf(answer.data.viewer), key);
   }
 
-  /** By the cookie, which only a server in development gives. */
-  async signInForDevelopment() {
-    await this.#changeCookie("PUT");
-    await this.resume();
-    if (this.person === null) throw new Error("The development key isn't good any more. Restart the server.");
-  }
-
-  async signOut({ developmentSignIn }) {
-    if (developmentSignIn) await this.#changeCookie("DELETE");
+  /** In this browser: the server ends the session, and the key is forgotten. */
+  async signOut({ signOut }) {
+    const response = await fetch(signOut, { method: "POST", headers: CSRF });
+    if (!response.ok) throw new Error((await response.json()).errors[0].message);
     this.#become(null, null);
   }
 
   async #ask(headers) {
     const response = await fetch("/graphql", {
       method: "POST",
-      headers: { "Content-Type": "application/json", ...headers },
+      headers: { "Content-Type": "application/json", ...CSRF, ...headers },
       body: JSON.stringify({ query: WHO }),
     });
     return response.json();
-  }
-
-  async #changeCookie(method) {
-    const response = await fetch("/graphql/session", { method });
-    if (!response.ok) throw new Error((await response.json()).errors[0].message);
   }
 
   #become(person, key) {

@@ -1,0 +1,10 @@
+"""What both sides of development's built-in identity provider know: where it is, and as whom Tether asks it.
+
+The one side is `gql/http/development_issuer.py`, the other the sign-in that `gql/bootstrap.py` sets up.
+"""
+
+from typing import Final
+
+ISSUER_PATH: Final = "/development/identity-provider"
+CLIENT_ID: Final = "tether"
+NAME: Final = "Development (no password)"
