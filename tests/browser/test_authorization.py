@@ -37,7 +37,7 @@ AGREE = """(() => {
 
 BEGIN = """fetch("/graphql", {
   method: "POST",
-  headers: { "Content-Type": "application/json" },
+  headers: { "Content-Type": "application/json", "X-Tether-CSRF": "1" },
   body: JSON.stringify({
     query: "mutation ($input: AuthorizeConnectionInput!) { authorizeConnection(input: $input) { authorizationUrl } }",
     variables: { input: INPUT },

@@ -64,7 +64,11 @@ async def test_signing_out_lasts_until_somebody_signs_in_again(page: Page, sampl
     await page.goto(f"{sample.url}/graphql")
     await page.until(dialog)
 
-    await page.click("#sign-in-development")
+    assert await page.evaluate("document.activeElement.id") == "sign-in-account"
+    await page.press("Enter")
+    await page.until("document.title.startsWith('Who are you today?')")
+    await page.click(f"button[value='{FOUNDER}']")
+    await page.until("location.pathname === '/graphql'")
     await page.until(f"{person}.startsWith('Acme Founder') && !{dialog}")
     await page.goto(f"{sample.url}/graphql")
     await page.until(f"{person}.startsWith('Acme Founder')")
@@ -75,7 +79,7 @@ async def test_in_production_it_asks_for_a_key_and_keeps_it_nowhere(production: 
     await page.goto(f"{production.url}/graphql")
     await page.until("document.getElementById('sign-in').matches(':modal')")
     assert await page.evaluate("document.activeElement.labels[0].textContent") == "API key"
-    assert not await page.evaluate("document.getElementById('sign-in-development').checkVisibility()")
+    assert not await page.evaluate("document.getElementById('sign-in-account').checkVisibility()")
 
     await page.type("tether_nobody")
     await page.press("Enter")
