@@ -16,10 +16,12 @@ from domain.http import HttpFaultKind
 from domain.identity_providers.bearer_tokens import ACCEPTED, UNAVAILABLE
 from domain.identity_providers.issuer import Issuer
 from domain.identity_providers.refusal import Refusal
+from domain.sign_in_failure import SignInFailureCode
 from gql import __main__ as command_line
 from gql import errors, limits, queries
 from gql.commands import serve
 from gql.http import graphql_request, graphql_socket, graphql_view
+from gql.http.own_pages import CSRF_REFUSED
 from gql.identity_settings import ISSUER_ENDINGS, ISSUERS, variable
 from gql.metrics import BREAKER_STATES, Metrics
 from gql.scraped_state import SCRAPED
@@ -57,13 +59,17 @@ def test_the_tables_of_probes_health_and_verdicts_are_the_codes() -> None:
 def test_the_tables_of_errors_have_every_code() -> None:
     user_errors, operation_errors = _tables("docs/concepts.md", "Code")
     assert [row[0] for row in user_errors] == list(UserErrorCode)
-    own = {errors.PARSE_FAILED, errors.VALIDATION_FAILED, errors.BAD_USER_INPUT, errors.INTERNAL}
+    own = {errors.PARSE_FAILED, errors.VALIDATION_FAILED, errors.BAD_USER_INPUT, errors.INTERNAL, CSRF_REFUSED}
     codes = [row[0] for row in operation_errors]
     assert sorted(codes) == sorted(own | {error.code for error in errors._PUBLIC})
 
 
 def test_the_table_of_what_arrives_at_return_to_has_every_code() -> None:
     assert {row[0] for row in _table("docs/authorization.md", "`error`")} == set(FailureCode)
+
+
+def test_the_table_of_sign_ins_that_fail_has_every_code() -> None:
+    assert [row[0] for row in _table("docs/signing-in.md", "`code`")] == list(SignInFailureCode)
 
 
 def test_the_table_of_faults_is_the_codes() -> None:
@@ -160,7 +166,7 @@ def test_the_settings_of_issuers_have_their_defaults_and_all_that_is_needed_is_s
         [read] = Settings.from_environment(least | more).identity.issuers
         return read
 
-    assert len(written) == 5
+    assert len(written) == 6
     assert issuer(written) == issuer({})
 
 
