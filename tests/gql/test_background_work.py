@@ -103,6 +103,7 @@ async def test_tether_serve_works_and_the_short_commands_do_not(linked: Linked) 
         TaskKind.FORGET_DELETED_CONNECTIONS,
         TaskKind.FORGET_CALL_BUDGETS,
         TaskKind.FORGET_IDEMPOTENCY_KEYS,
+        TaskKind.FORGET_SIGN_INS,
         TaskKind.FORGET_INVITATIONS,
         TaskKind.COMPACT_HEALTH,
         TaskKind.FORGET_HEALTH_CHECKS,
