@@ -51,8 +51,8 @@ def slug(organization: int) -> str:
 
 
 async def connect(database_url: str) -> Any:
-    """An asyncpg.Connection to the database that one of Tether's addresses names."""
-    return await asyncpg.connect(dsn(database_url), server_settings={"TimeZone": "UTC"})
+    """An asyncpg.Connection to the database that one of Tether's addresses names. It sees every organization's rows."""
+    return await asyncpg.connect(dsn(database_url), server_settings={"TimeZone": "UTC", "app.org": "*"})
 
 
 def dsn(database_url: str) -> str:
@@ -130,7 +130,7 @@ def copy_for_peers(postgresql: PostgresqlServer, database_url: str) -> str:
     """The address of a copy in which connections are kept as most servers would: in one row, with probes as JSON.
 
     Peers would otherwise pay for records, from which they would have to have JSON made in each request, and for the
-    row beside a connection's own that every check changes.
+    row beside a connection's own that every check changes. Nor are they held to policies that they don't know of.
     """
     copy = postgresql.url(postgresql.create_database(template=make_url(database_url).database))
     asyncio.run(_keep_in_one_row(copy))
@@ -148,6 +148,8 @@ async def _keep_in_one_row(database_url: str) -> None:
         moved = ", ".join(f"{column} = h.{column.removeprefix('health_')}" for column in _IN_ROW_BESIDE)
         same = "h.organization_id = c.organization_id and h.connection_id = c.id"
         await connection.execute(f"update service_connections c set {moved} from connection_health h where {same}")
+        for table in metadata.sorted_tables:
+            await connection.execute(f"alter table {table.name} disable row level security")
         await connection.execute("vacuum full analyze service_connections")
     finally:
         await connection.close()

@@ -38,7 +38,7 @@ class AbandonedGrants:
 
     async def forget_expired(self, now: datetime, limit: int) -> int:
         """End the flows whose time is over; how many it were."""
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             expired = await unit.authorization_flows.expired(now, limit)
         for flow in expired:
             await self.forget(flow)
@@ -47,7 +47,7 @@ class AbandonedGrants:
     async def forget(self, flow: AuthorizationFlow) -> None:
         """Remove the flow, and revoke what waits in it."""
         grant = self._waiting(flow)
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             if not await unit.authorization_flows.remove(flow.id):
                 return
             entrusted = None if grant is None else await self._entrust(unit, flow, grant)
@@ -57,7 +57,7 @@ class AbandonedGrants:
 
     async def revoke(self, flow: AuthorizationFlow, grant: Grant) -> None:
         """For what the flow never came to hold, since it was forgotten meanwhile."""
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             entrusted = await self._entrust(unit, flow, grant)
             await unit.commit()
         await self._revocations.attempt(entrusted)

@@ -65,7 +65,7 @@ class ApiKeyIssue:
             role=role.value,
             expires_at=None if expires_at is None else expires_at.isoformat(),
         )
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing(organization_id) as unit:
             acting = await authorize_alone(unit, viewer, organization_id, Action.MANAGE_OWN_KEYS)
             earlier = await call.earlier_result(unit)
             if earlier is not None:
@@ -99,7 +99,7 @@ class ApiKeyIssue:
 
         Raises NotFound and Forbidden.
         """
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             key = await authorize_api_key(unit, viewer, key_id)
             now = self._clock()
             if await unit.api_keys.revoke(key.organization_id, key.id, now):

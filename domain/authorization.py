@@ -3,12 +3,16 @@
 Who isn't a member gets the answer for an id that doesn't exist; a member whose role is too small learns which would do.
 """
 
+from typing import Final
 from uuid import UUID
 
 from domain.entities.identity import Invitation
 from domain.entities.user import LEAST_ROLE, Action, ApiKey, Role, Viewer
 from domain.errors import Forbidden, NotFound
 from domain.ports import UnitOfWork
+
+_NOBODY: Final = UUID(int=0)
+"""No organization: asked about where nothing is found, so that it takes as long as where that is foreign."""
 
 
 async def role_in(unit: UnitOfWork, viewer: Viewer, organization_id: UUID) -> Role | None:
@@ -36,28 +40,28 @@ async def authorize_alone(unit: UnitOfWork, viewer: Viewer, organization_id: UUI
 
 async def authorize_connection(unit: UnitOfWork, viewer: Viewer, connection_id: UUID, action: Action) -> UUID:
     """The id of the organization that owns the connection. Raises NotFound or Forbidden."""
-    organization_id = await unit.organizations.owning_connection(connection_id)
-    role = None if organization_id is None else await role_in(unit, viewer, organization_id)
-    if organization_id is None or role is None:
+    owner = await unit.organizations.owning_connection(connection_id, viewer.user_id)
+    if owner is None or not viewer.reaches(owner[0]):
         raise NotFound.connection()
-    _require(role, action)
+    organization_id, membership = owner
+    _require(viewer.effective(membership), action)
     return organization_id
 
 
 async def authorize_repository(unit: UnitOfWork, viewer: Viewer, repository_id: UUID, action: Action) -> UUID:
     """The id of the organization whose connection reaches the repository. Raises NotFound or Forbidden."""
-    organization_id = await unit.organizations.owning_repository(repository_id)
-    role = None if organization_id is None else await role_in(unit, viewer, organization_id)
-    if organization_id is None or role is None:
+    owner = await unit.organizations.owning_repository(repository_id, viewer.user_id)
+    if owner is None or not viewer.reaches(owner[0]):
         raise NotFound.repository()
-    _require(role, action)
+    organization_id, membership = owner
+    _require(viewer.effective(membership), action)
     return organization_id
 
 
 async def authorize_invitation(unit: UnitOfWork, viewer: Viewer, invitation_id: UUID) -> Invitation:
     """The invitation, for who may manage people. Raises NotFound: to the others there are no invitations."""
     invitation = await unit.invitations.find(invitation_id)
-    role = None if invitation is None else await role_in(unit, viewer, invitation.organization_id)
+    role = await role_in(unit, viewer, _NOBODY if invitation is None else invitation.organization_id)
     if invitation is None or role is None or not _may(role, Action.MANAGE_PEOPLE):
         raise NotFound.invitation()
     return invitation
@@ -66,7 +70,7 @@ async def authorize_invitation(unit: UnitOfWork, viewer: Viewer, invitation_id: 
 async def authorize_api_key(unit: UnitOfWork, viewer: Viewer, key_id: UUID) -> ApiKey:
     """The key, for who may revoke it. Raises NotFound, also for those who don't see it, or Forbidden."""
     found = await unit.api_keys.find(key_id)
-    role = None if found is None else await role_in(unit, viewer, found[0].organization_id)
+    role = await role_in(unit, viewer, _NOBODY if found is None else found[0].organization_id)
     if found is None or role is None:
         raise NotFound.api_key()
     key, own = found[0], found[0].user_id == viewer.user_id

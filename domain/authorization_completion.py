@@ -66,7 +66,7 @@ class AuthorizationCompletion:
         """Raises InvalidInput for a code that is unknown, used or too old, and alike for one that isn't the viewer's:
         then what the service gave is revoked. Raises what `create_connection` does, and AccountMismatch.
         """
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             flow = await unit.authorization_flows.find(code_hash=one_time_hash(code))
         if flow is None:
             raise _unknown_code()
@@ -76,7 +76,7 @@ class AuthorizationCompletion:
         grant = open_grant(self._vault, flow)
         if grant is None or flow.stage is not FlowStage.EXCHANGED or flow.expires_at <= self._clock():
             raise _unknown_code()
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading(flow.organization_id) as unit:
             await authorize(unit, viewer, flow.organization_id, Action.MANAGE_CONNECTIONS)
         if flow.connection_id is None:
             return await self._create(viewer, flow, grant)

@@ -109,7 +109,7 @@ class AuthorizationJourney:
 
     async def start(self, token: str) -> Departure | Arrival:
         """Take the link that authorizeConnection gave."""
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             flow = await unit.authorization_flows.find(start_hash=one_time_hash(token))
         if flow is None:
             return Arrival(UNKNOWN)
@@ -139,7 +139,7 @@ class AuthorizationJourney:
 
     async def come_back(self, service_id: str, query: Mapping[str, str], proofs: Mapping[str, str]) -> Arrival:
         """Take what the service sent the browser back with. `proofs`: what the browser keeps, by reference."""
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             flow = await unit.authorization_flows.find(state_hash=one_time_hash(query.get("state", "")))
         if flow is None:
             return Arrival(UNKNOWN)
@@ -217,11 +217,11 @@ class AuthorizationJourney:
 
     async def _has_kept(self, flow: AuthorizationFlow) -> bool:
         """Whether it was stored by a commit of whose success we weren't told."""
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             return await unit.authorization_flows.find(code_hash=flow.code_hash) is not None
 
     async def _advance(self, flow: AuthorizationFlow, from_stage: FlowStage) -> bool:
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             advanced = await unit.authorization_flows.advance(flow, from_stage=from_stage)
             await unit.commit()
         return advanced

@@ -89,7 +89,7 @@ class CallBudgets:
             key: (self._catalogue.get_connected(key.service).allowance, count - 1 + BLOCK)
             for key, count in wanted.items()
         }
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             blocks = await unit.call_budgets.take(asked, now)
             await unit.commit()
         for key, block in blocks.items():

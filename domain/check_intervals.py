@@ -29,7 +29,7 @@ class CheckIntervals:
 
     async def bring_forward(self, task: Task) -> TaskOutcome:
         """For tasks of the kind BRING_CHECKS_FORWARD."""
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading(task.subject_id) as unit:
             organization = await unit.organizations.get(task.subject_id)
         now = self._clock()
         await in_batches(lambda limit: self._bring_forward(organization, now, limit), BATCH)
@@ -38,7 +38,7 @@ class CheckIntervals:
 
     async def _bring_forward(self, organization: Organization, now: datetime, limit: int) -> int:
         interval = organization.check_interval
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing(organization.id) as unit:
             brought = await unit.due_checks.bring_within(
                 organization.id,
                 now,

@@ -79,14 +79,14 @@ class ChecksOnDemand:
             return await self._ask(viewer, connection_id)
         except BaseException:  # recording it would have ended the lease
             with suppress(ServiceUnavailable):  # then it ends by itself; what went wrong is what is to be told
-                async with self._units_of_work.writing() as unit:
+                async with self._units_of_work.writing(organization_id) as unit:
                     await unit.due_checks.release(organization_id, connection_id, lease)
                     await unit.commit()
             raise
 
     async def _take(self, organization_id: UUID, connection_id: UUID, lease: UUID) -> bool:
         now = self._clock()
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing(organization_id) as unit:
             taken = await unit.due_checks.take(organization_id, connection_id, lease, now, now + LEASE)
             await unit.commit()
         return taken

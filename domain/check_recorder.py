@@ -77,7 +77,7 @@ class CheckRecorder:
         if not dues:
             return
         try:
-            async with self._units_of_work.writing() as unit:
+            async with self._units_of_work.writing_everywhere() as unit:
                 await unit.due_checks.put_off([(due, due.due_at) for due in dues])
                 await unit.commit()
         except ServiceUnavailable:

@@ -53,7 +53,7 @@ class ConnectionUnits:
             yield unit, connection
 
     async def _owner(self, viewer: Viewer, connection_id: UUID, action: Action) -> UUID:
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_for(viewer) as unit:
             return await authorize_connection(unit, viewer, connection_id, action)
 
 

@@ -149,6 +149,8 @@ class CredentialRefresher:
 
     async def refresh_due(self, task: Task) -> TaskOutcome:
         """For tasks of the kind REFRESH_CREDENTIAL. Storing the new credential puts the next one."""
+        if task.organization_id is None:
+            raise AssertionError("a credential is an organization's")
         async with self._units_of_work.reading(task.organization_id) as unit:
             connection, credential = await _stored(unit, task.subject_id)
         now, due_from = self._clock(), refreshable_from(credential)

@@ -107,7 +107,7 @@ class CredentialRevocations:
         if not isinstance(answer, Revocation) and answer is not CredentialUse.LIVING:
             _log.warning("%s hasn't revoked what held %s yet.", entrusted.service_id, entrusted.subject_id)
             return None
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             await unit.tasks.remove(entrusted.subject_id)
             await unit.commit()
         return answer
@@ -143,7 +143,7 @@ class CredentialRevocations:
         key = await _spreads_to(service, entrusted)
         if isinstance(key, ServiceFault):
             return key
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             use = await use_of(unit, service.id, entrusted.secret.fingerprint, key)
         return await service.revoke(entrusted.secret) if use is CredentialUse.NONE else use
 

@@ -38,7 +38,7 @@ class EventRetention:
         walked: Sequence[OldestEvent] = ()
         while not walked or len(walked) == ORGANIZATIONS_AT_ONCE:
             after = walked[-1].organization_id if walked else None
-            async with self._units_of_work.reading() as unit:
+            async with self._units_of_work.reading_everywhere() as unit:
                 walked = await unit.event_retention.oldest(after, ORGANIZATIONS_AT_ONCE)
             if not walked:
                 return
@@ -47,7 +47,7 @@ class EventRetention:
                     yield oldest.organization_id
 
     async def _prune(self, organization_id: UUID, before: datetime) -> int:
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             pruned = await unit.event_retention.prune(organization_id, before, BATCH)
             await unit.commit()
         return pruned

@@ -27,6 +27,8 @@ class ExpiryWarnings:
 
     async def warn(self, task: Task) -> TaskOutcome:
         """For tasks of the kind WARN_OF_EXPIRY."""
+        if task.organization_id is None:
+            raise AssertionError("a credential is an organization's")
         async with self._units_of_work.writing(task.organization_id) as unit:
             connection = await unit.connections.get(task.subject_id)
             credential = await unit.credentials.find(connection.id)

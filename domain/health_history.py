@@ -57,7 +57,7 @@ class HealthHistory:
     async def _walk(self) -> AsyncIterator[Sequence[KeptHistory]]:
         walked: Sequence[KeptHistory] = ()
         while not walked or len(walked) == WALKED_AT_ONCE:
-            async with self._units_of_work.reading() as unit:
+            async with self._units_of_work.reading_everywhere() as unit:
                 walked = await unit.health_history.kept(walked[-1].key if walked else None, WALKED_AT_ONCE)
             if not walked:
                 return
@@ -70,7 +70,7 @@ class HealthHistory:
         """
         counted: list[tuple[ConnectionKey, Sequence[HealthDay]]] = []
         left: list[KeptHistory] = []
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             for kept in behind:
                 end = min(until, day_of(kept.uncounted_from or until) + DAYS_AT_ONCE)
                 days = [day async for day in _days(unit, kept, end)]
@@ -80,7 +80,7 @@ class HealthHistory:
                     kept = replace(kept, counted_until=days[-1].ended_at, ended_as=days[-1].ended_as)
                 if end < until:
                     left.append(replace(kept, uncounted_from=end))
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             for key, kept_days in counted:
                 await unit.health_history.add_days(key, kept_days)
             await unit.commit()
@@ -95,7 +95,7 @@ class HealthHistory:
         has_old_days = kept.oldest_day_ended_at < days_before
         has_old_checks = kept.oldest_check_at is not None and kept.oldest_check_at < checks_before - REFERRED_TO
         while has_old_days or has_old_checks:
-            async with self._units_of_work.writing() as unit:
+            async with self._units_of_work.writing_everywhere() as unit:
                 forgotten = await unit.health_history.forget_checks(
                     kept.key, checks_before, CHECKS_AT_ONCE, diagnoses_before=checks_before - REFERRED_TO
                 )

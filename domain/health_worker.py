@@ -136,7 +136,7 @@ class HealthWorker:
         if look_first and not await self._is_due(now):
             return 0
         claimed: list[DueCheck] = []
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             left = self._limits.at_once - len(self._running)
             for service, free in self._room().items():
                 limit = min(free, left - len(claimed))
@@ -153,7 +153,7 @@ class HealthWorker:
         return len(claimed)
 
     async def _is_due(self, now: datetime) -> bool:
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             next_due = await unit.due_checks.next_due(list(self._room()))
         return next_due is not None and next_due <= now
 

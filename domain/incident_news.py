@@ -38,7 +38,7 @@ class IncidentNews:
                 await self._tell(incident, ServiceStatus.DOWN, organization_id, connection_id, connections)
         ended = await self._find(task.subject_id)
         if ended is not None and ended.ended_at is not None:  # those that heard of it last may have been left out
-            async with self._units_of_work.writing() as unit:
+            async with self._units_of_work.writing_everywhere() as unit:
                 await unit.tasks.put(Task(new_id(), TaskKind.TELL_SERVICE_BACK, ended.id, None, self._clock()))
                 await unit.commit()
         return Ended()
@@ -53,13 +53,13 @@ class IncidentNews:
         return Ended()
 
     async def _find(self, incident_id: UUID) -> ServiceIncident | None:
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             return await unit.service_incidents.find(incident_id)
 
     async def _affected(self, incident: ServiceIncident) -> AsyncIterator[tuple[UUID, UUID, int]]:
         after: UUID | None = None
         while True:
-            async with self._units_of_work.reading() as unit:
+            async with self._units_of_work.reading_everywhere() as unit:
                 page = await unit.service_incidents.affected(incident.service, after=after, limit=ORGANIZATIONS_AT_ONCE)
             for affected in page:
                 yield affected

@@ -50,7 +50,7 @@ class Invitations:
         call = IdempotentCall.of(
             viewer, "addMember", idempotency_key, organization=str(organization_id), email=email, role=role.value
         )
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             await authorize(unit, viewer, organization_id, Action.MANAGE_PEOPLE)
             address = clean_email(email, _EMAIL)
             earlier = await call.earlier_result(unit)
@@ -72,7 +72,7 @@ class Invitations:
 
     async def remove_invitation(self, viewer: Viewer, invitation_id: UUID) -> UUID:
         """Withdraw it; the organization whose it was. Raises NotFound, also for those who may not manage people."""
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             invitation = await authorize_invitation(unit, viewer, invitation_id)
             if await unit.invitations.remove(invitation.organization_id, invitation.id):
                 await unit.audit.add(self._record(AuditAction.INVITATION_WITHDRAWN, viewer, invitation))

@@ -34,7 +34,7 @@ class Members:
 
     async def update_member(self, viewer: Viewer, organization_id: UUID, user_id: UUID, role: Role) -> None:
         """Give a member this role. Raises NotFound, Forbidden and LastOwner."""
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing(organization_id) as unit:
             await authorize_alone(unit, viewer, organization_id, Action.MANAGE_PEOPLE)
             membership, user = await _member(unit, organization_id, user_id)
             if membership.role is role:
@@ -53,7 +53,7 @@ class Members:
         Raises NotFound, Forbidden and LastOwner.
         """
         leaving = user_id == viewer.user_id
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing(organization_id) as unit:
             action = Action.LEAVE if leaving else Action.MANAGE_PEOPLE
             acting = await authorize_alone(unit, viewer, organization_id, action)
             membership, user = await _member(unit, organization_id, user_id)

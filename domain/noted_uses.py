@@ -56,7 +56,7 @@ class NotedUses:
             # In one order, so that two processes don't deadlock.
             uses, self._waiting = sorted(self._waiting.items()), {}
             try:
-                async with self._units_of_work.writing() as unit:
+                async with self._units_of_work.writing_everywhere() as unit:
                     for subject_id, at in uses:
                         await self._mark(unit, subject_id, at)
                     await unit.commit()

@@ -19,6 +19,7 @@ from domain.entities.health import HealthCheck
 from domain.entities.repository import Repository, RepositoryCounts
 from domain.entities.repository_sync import RepositorySyncState
 from domain.entities.service_connection import ServiceConnection
+from domain.entities.user import Viewer
 from domain.key_ring import DataKey
 from domain.people_ports import (
     ApiKeyRepository,
@@ -192,7 +193,8 @@ class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit` undoes everything.
 
     The properties of a tenant's rows (connections, credentials, repositories, repository_syncs, health_checks, events)
-    raise RuntimeError in a unit that isn't bound to an organization.
+    raise RuntimeError in a unit that isn't bound to an organization; those of no one tenant's (users, identities,
+    data_keys, deleted_connections, health_history, event_retention, webhook_deliveries) in one that isn't for all.
     """
 
     @property
@@ -255,10 +257,22 @@ class UnitOfWork(Protocol):
 
 
 class UnitsOfWork(Protocol):
-    """Begins units of work. Both raise ServiceUnavailable when the database can't be reached."""
+    """Begins units of work. All raise ServiceUnavailable when the database can't be reached.
 
-    def writing(self, organization_id: UUID | None = None) -> AbstractAsyncContextManager[UnitOfWork]:
-        """A unit that will commit; rows that it gets are locked."""
+    A unit sees what it is begun for: there is none that was bound to nothing by leaving something out.
+    """
 
-    def reading(self, organization_id: UUID | None = None) -> AbstractAsyncContextManager[UnitOfWork]:
-        """A unit that only looks: it locks nothing and never commits."""
+    def writing(self, organization_id: UUID) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit of one organization that will commit; rows that it gets are locked."""
+
+    def reading(self, organization_id: UUID) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit of one organization that only looks: it locks nothing and never commits."""
+
+    def reading_for(self, viewer: Viewer) -> AbstractAsyncContextManager[UnitOfWork]:
+        """One that looks where the viewer may, to find out of which organization something is."""
+
+    def writing_everywhere(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A unit that is meant for all organizations: background work, people, the server's own."""
+
+    def reading_everywhere(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """The same, only to look."""

@@ -34,12 +34,12 @@ class Recognition:
 
     async def recognize(self, identity: VerifiedIdentity) -> User:
         """The user. Raises Unauthenticated where the e-mail address is that of a person of another provider."""
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             known = await unit.identities.find(identity.issuer, identity.subject)
             if known is not None and not await self._has_news(unit, identity, known.user, known.seen_at):
                 return known.user
         while True:
-            async with self._units_of_work.writing() as unit:
+            async with self._units_of_work.writing_everywhere() as unit:
                 user = await self._find_or_add(unit, identity)
                 if user is not None:
                     await self._let_join(unit, identity, user)

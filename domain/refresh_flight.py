@@ -255,7 +255,7 @@ class RefreshFlight:
     async def _revoke(self, leased: _Leased, grant: Grant) -> None:
         """The connection was deleted, reconnected or ended meanwhile: so what came of its old tokens is given back."""
         revocations = CredentialRevocations(self._units_of_work, self._catalogue, self._vault, self._clock)
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing(self._organization_id) as unit:
             entrusted = await revocations.entrust(
                 unit,
                 self._organization_id,

@@ -72,7 +72,7 @@ class RepositoryManager:
         self, viewer: Viewer, repository_id: UUID, *, selected: bool, expected_version: int | None = None
     ) -> Repository:
         """Choose a repository to be used, or not to be. `expected_version` is its connection's: VersionConflict."""
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_for(viewer) as unit:
             organization_id = await authorize_repository(unit, viewer, repository_id, Action.MANAGE_CONNECTIONS)
         async with self._units_of_work.reading(organization_id) as unit:
             connection_id = (await unit.repositories.get(repository_id)).connection_id

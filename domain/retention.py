@@ -58,38 +58,38 @@ class Retention:
         return None
 
     async def _forget_deliveries(self, limit: int) -> int:
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             forgotten = await unit.webhook_deliveries.forget(self._clock() - DELIVERIES_KEPT, limit)
             await unit.commit()
         return forgotten
 
     async def _forget_deleted_connections(self, limit: int) -> int:
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             before = self._clock() - DELETED_CONNECTIONS_KEPT
             forgotten = await unit.deleted_connections.forget(before, limit)
             await unit.commit()
         return forgotten
 
     async def _forget_audit_records(self, limit: int) -> int:
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             forgotten = await unit.audit.forget(self._clock() - self._audit_kept, limit)
             await unit.commit()
         return forgotten
 
     async def _forget_call_budgets(self, limit: int) -> int:
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             forgotten = await unit.call_budgets.forget(self._clock() - CALL_BUDGETS_KEPT, limit)
             await unit.commit()
         return forgotten
 
     async def _forget_invitations(self, limit: int) -> int:
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             forgotten = await unit.invitations.forget(self._clock() - INVITATIONS_KEPT, limit)
             await unit.commit()
         return forgotten
 
     async def _forget_idempotency_keys(self, limit: int) -> int:
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             forgotten = await unit.idempotency_keys.forget(self._clock() - IDEMPOTENCY_KEYS_KEPT, limit)
             await unit.commit()
         return forgotten

@@ -131,7 +131,7 @@ class Runner:
 
     async def _put_tasks_of_the_server(self) -> None:
         now = self._clock()
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             for kind, planned in self._plan.items():
                 if planned.whole_server:
                     spread = (planned.every or timedelta()) * self._chance()
@@ -145,7 +145,7 @@ class Runner:
             return 0
         now = self._clock()
         claimed: list[Task] = []
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             for kind, limit in room.items():
                 planned = self._plan[kind]
                 until, furthest = now + planned.lease, planned.furthest(now)
@@ -228,7 +228,7 @@ class Runner:
         if isinstance(outcome, Settled):
             return True
         at, attempts = self._next_turn(task, outcome), task.attempts if isinstance(outcome, Failed) else 0
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             tasks = unit.tasks
             kept = await (tasks.finish(task) if at is None else tasks.repeat(task, at, attempts=attempts))
             await unit.commit()
@@ -269,7 +269,7 @@ class Runner:
         if not half_over:
             return
         for running, task, lease in half_over:  # a unit each: whoever locks several could wait for us, and we for them
-            async with self._units_of_work.writing() as unit:
+            async with self._units_of_work.writing_everywhere() as unit:
                 extended = await unit.tasks.extend(task, now + lease)
                 await unit.commit()
             if extended and running in self._running:
@@ -289,7 +289,7 @@ class Runner:
     async def _give_back(self, tasks: Sequence[Task]) -> None:
         """Let other processes have them at once. One that has been finished meanwhile is none of this lease's."""
         try:
-            async with self._units_of_work.writing() as unit:
+            async with self._units_of_work.writing_everywhere() as unit:
                 for task in tasks:
                     await unit.tasks.repeat(task, self._clock(), attempts=task.attempts - 1)
                 await unit.commit()

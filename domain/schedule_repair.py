@@ -63,7 +63,7 @@ class ScheduleRepair:
 
     async def _bring_forward(self, due_after: timedelta) -> int:
         now = self._clock()
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             brought = await unit.due_checks.bring_forward(
                 now,
                 checked_after=now + CLOCK_SET_BACK,

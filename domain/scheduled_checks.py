@@ -85,7 +85,7 @@ class ScheduledChecks:
                 waiting.append((due, refused[key].again_at + due.interval * JITTER * self._chance()))
             else:
                 affordable.append(due)
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             await unit.due_checks.put_off(waiting)
             await unit.commit()
         return affordable
@@ -151,7 +151,7 @@ class ScheduledChecks:
 
     async def note_unchanged(self, checks: Sequence[UnchangedCheck]) -> int:
         """Keep them all; how many were still ours to keep. Raises ServiceUnavailable."""
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             kept = await unit.due_checks.note_unchanged(checks)
             await unit.commit()
         return kept

@@ -47,7 +47,7 @@ class ServiceBoard:
 
     async def refresh(self) -> None:
         """Learn of incidents that others have begun or ended. Raises ServiceUnavailable."""
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             self._incidents = {incident.service: incident for incident in await unit.service_incidents.open()}
 
     async def keep_current(self) -> None:

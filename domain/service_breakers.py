@@ -136,7 +136,7 @@ class ServiceBreakers:
         latest = now + 2 * PROBE_EVERY  # further ahead it is by the mistake of a clock
         if incident is None or now < incident.next_probe_at <= latest:
             return None
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             if not await unit.service_incidents.take_probe(
                 incident.id, now, now + PROBE_EVERY * (1 + self._chance()), latest=latest
             ):
@@ -162,7 +162,7 @@ class ServiceBreakers:
             return False
         while await self._resume(incident.service) == RESUMED_AT_ONCE:
             pass
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             await self._end(unit, incident)
             await unit.commit()
         await self._refresh()
@@ -211,7 +211,7 @@ class ServiceBreakers:
             started_at=now,
             next_probe_at=now + FIRST_PROBE_AFTER,
         )
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             if await unit.service_incidents.begin(incident):
                 await _put_task(unit, TaskKind.TELL_SERVICE_DOWN, incident.id, now)
                 await unit.commit()
@@ -225,13 +225,13 @@ class ServiceBreakers:
 
     async def _put_off(self, dues: Sequence[DueCheck]) -> None:
         now = self._clock()
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             await unit.due_checks.put_off([(due, now + RESUME_OVER * self._chance()) for due in dues])
             await unit.commit()
 
     async def _resume(self, service_id: str) -> int:
         now = self._clock()
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             resumed = await unit.due_checks.spread(
                 service_id, now, at=lambda: now + RESUME_OVER * self._chance(), limit=RESUMED_AT_ONCE
             )

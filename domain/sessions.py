@@ -78,7 +78,7 @@ class Sessions:
             expires_at=now + self._lifetimes.longest,
         )
         replaced_hash = None if replaces is None else one_time_hash(replaces)
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             replaced = None if replaced_hash is None else await unit.sessions.take(replaced_hash)
             if replaced is not None and replaced.user_id != user.id:
                 await self._record_end(unit, replaced.user_id, {"issuer": replaced.issuer})
@@ -109,7 +109,7 @@ class Sessions:
     async def end(self, secret: str) -> None:
         """Sign out in the browser that keeps this secret. Where it has ended already, nothing is to be done."""
         secret_hash = one_time_hash(secret)
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             session = await unit.sessions.take(secret_hash)
             if session is not None:
                 await self._record_end(unit, session.user_id, {"issuer": session.issuer})
@@ -122,7 +122,7 @@ class Sessions:
         An expired one counts as nobody: it must not end what was begun after it.
         """
         viewer = await self.authenticate(secret, counts_as_use=False)
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             sessions = await unit.sessions.take_all_of(viewer.user_id)
             if sessions:
                 await self._record_end(unit, viewer.user_id, {"everywhere": True, "sessions": len(sessions)})
@@ -131,14 +131,14 @@ class Sessions:
 
     async def forget_ended(self, now: datetime, limit: int) -> int:
         """Forget at most `limit` of those that have run out; how many."""
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             forgotten = await unit.sessions.forget(expired=now, unused_since=now - self._lifetimes.idle, limit=limit)
             await unit.commit()
         return forgotten
 
     async def _look_up(self, secret_hash: bytes) -> SignedIn:
         now, ends = self._clock(), self._cache.ends
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             found = await unit.sessions.find(secret_hash)
         if found is None or not found[0].usable_at(now, self._lifetimes.idle):
             raise Unauthenticated(SIGNED_OUT)

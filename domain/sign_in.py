@@ -156,7 +156,7 @@ class SignIn:
             created_at=now,
             expires_at=now + FLOW_LIFETIME,
         )
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             await unit.sign_in_flows.add(flow)
             await unit.commit()
         return SignInDeparture(address, _reference(state_hash), proof, flow.expires_at)
@@ -184,7 +184,7 @@ class SignIn:
 
     async def forget_expired(self, now: datetime, limit: int) -> int:
         """Forget at most `limit` sign-ins that nobody has come back from in time; how many."""
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             forgotten = await unit.sign_in_flows.forget(now, limit)
             await unit.commit()
         return forgotten
@@ -193,7 +193,7 @@ class SignIn:
         """For another browser it stays, without a trace: the one that left can still come back."""
         if proof is None:
             return None
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             flow = await unit.sign_in_flows.take(state_hash, one_time_hash(proof))
             await unit.commit()
         return flow

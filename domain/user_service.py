@@ -102,7 +102,7 @@ class UserService:
             return await self._add(viewer, call, organization)
         except NameTaken:
             # Perhaps by an equal call at the same time, whose organization is then the answer.
-            async with self._units_of_work.reading() as unit:
+            async with self._units_of_work.reading_everywhere() as unit:
                 earlier = await call.earlier_result(unit)
                 if earlier is None:
                     raise
@@ -121,7 +121,7 @@ class UserService:
 
         Raises NotFound, Forbidden, VersionConflict and InvalidInput.
         """
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing(organization_id) as unit:
             await authorize(unit, viewer, organization_id, Action.MANAGE_ORGANIZATION)
             organization = await unit.organizations.get(organization_id)
             organization.expect(expected_version)
@@ -156,7 +156,7 @@ class UserService:
         email = clean_email(user_email, ("input", "email"))
         now = self._clock()
         key_name = clean_name(name, ("input", "name"))
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             new = Organization.create(id=new_id(), slug=organization_slug, name=organization_slug, now=now)
             organization = await unit.organizations.find_or_add(new)
             if organization.id == new.id:
@@ -186,7 +186,7 @@ class UserService:
 
     async def _look_up(self, parsed: ParsedApiKey) -> Viewer:
         now = self._clock()
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             found = await unit.api_keys.find(parsed.id)
         if found is None:
             raise Unauthenticated(UNAUTHENTICATED)
@@ -201,7 +201,7 @@ class UserService:
 
     async def _add(self, viewer: Viewer, call: IdempotentCall, organization: Organization) -> Organization:
         """Store it with its owner; or, where an equal call has done that before, give that one's."""
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             earlier = await call.earlier_result(unit)
             if earlier is not None:
                 return await _created_before(unit, earlier)

@@ -55,7 +55,7 @@ class WebhookProcessing:
         Raises ServiceUnavailable.
         """
         kept = WebhookDelivery(new_id(), service_id, delivery.id, delivery.event, delivery.body, self._clock())
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             if not await unit.webhook_deliveries.add(kept):
                 return False
             await self._put_task(unit, kept)
@@ -67,7 +67,7 @@ class WebhookProcessing:
         if task.attempts <= MOST_TRIES:
             await self.process(task.subject_id)
             return None
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             kept = await unit.webhook_deliveries.find(task.subject_id)
         if kept is not None:
             _log.error("Webhook %s of %s was given up after %d tries", kept.delivery_id, kept.service, MOST_TRIES)
@@ -79,7 +79,7 @@ class WebhookProcessing:
 
         Raises ServiceUnavailable; what has been applied by then stays, and is left out the next time.
         """
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             kept = await unit.webhook_deliveries.find(delivery_id)
         if kept is None:
             return  # forgotten since
@@ -89,7 +89,7 @@ class WebhookProcessing:
             await self._close(kept, DeliveryState.FAILED)
             return
         message = service.webhooks.read(Delivery(kept.delivery_id, kept.event, kept.body))
-        async with self._units_of_work.reading() as unit:
+        async with self._units_of_work.reading_everywhere() as unit:
             reached = await unit.organizations.connections_reached(service.id, message.keys)
         failures = 0
         for organization_id, connection_id in reached:
@@ -106,7 +106,7 @@ class WebhookProcessing:
 
     async def replay(self, service_id: str, delivery_id: str) -> WebhookDelivery | None:
         """Have the stored delivery processed again that the service knows by this id. Raises ServiceUnavailable."""
-        async with self._units_of_work.writing() as unit:
+        async with self._units_of_work.writing_everywhere() as unit:
             kept = await unit.webhook_deliveries.find_delivered(service_id, delivery_id)
             if kept is not None:
                 await self._put_task(unit, kept)
@@ -117,7 +117,7 @@ class WebhookProcessing:
         """Have everything processed again that the service has sent since then. Raises ServiceUnavailable."""
         after: UUID | None = None
         while True:
-            async with self._units_of_work.writing() as unit:
+            async with self._units_of_work.writing_everywhere() as unit:
                 page = await unit.webhook_deliveries.received(service_id, since, after=after)
                 for kept in page:
                     await self._put_task(unit, kept)
@@ -172,7 +172,7 @@ class WebhookProcessing:
     async def _close(self, kept: WebhookDelivery, state: DeliveryState) -> None:
         kept.state, kept.processed_at = state, self._clock()
         with suppress(NotFound):  # forgotten meanwhile
-            async with self._units_of_work.writing() as unit:
+            async with self._units_of_work.writing_everywhere() as unit:
                 await unit.webhook_deliveries.save(kept)
                 await unit.commit()
 

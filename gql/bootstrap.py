@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from domain.authorization_flows import AuthorizationFlows
 from domain.call_budgets import CallBudgets
@@ -43,7 +44,7 @@ from domain.webhook_processing import WebhookProcessing
 from gql.metrics import Metrics
 from gql.operator_error import OperatorError
 from gql.scraped_state import ScrapedState
-from gql.settings import Settings
+from gql.settings import Environment, Settings
 from gql.sign_in_clients import sign_in_clients
 from gql.tracing import tracing_to
 from gql.types.service import ServiceDocuments
@@ -55,6 +56,12 @@ from persistence.unit_of_work import SqlUnitsOfWork
 
 _log = logging.getLogger(__name__)
 _FEED_RESTART_SECONDS = 1.0
+
+
+BYPASSES_ROW_SECURITY: Final = (
+    "The database's role is a superuser or has BYPASSRLS, so PostgreSQL doesn't keep organizations apart for it. Use a "
+    "role without either that owns the database."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +107,8 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
     """Everything, open and informed by the feed for as long as the block lasts; closed in reverse order after it.
 
     Spans go to `tracing`, or else to where the settings say. The first start on an empty database stores a data key.
-    Raises NotMigrated, EncryptionKeyMismatch, ServiceUnavailable, and OperatorError: the data keys can't be used, or
-    OpenTelemetry is missing.
+    Raises NotMigrated, EncryptionKeyMismatch, ServiceUnavailable, and OperatorError: the data keys can't be used,
+    production's role in the database bypasses row security, or OpenTelemetry is missing.
     """
     metrics = Metrics()
     async with (
@@ -109,6 +116,7 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
         Database(settings.database_url, observation=observation) as database,
     ):
         await require_migrated(database)
+        await _require_row_security(database, settings.environment)
         feed = EventFeed(database)
         units_of_work = SqlUnitsOfWork(database, feed.hint)
         key_provider = LocalKeyProvider(settings.encryption_key.key)
@@ -215,9 +223,18 @@ async def require_migrated(database: Database) -> str:
     return revision
 
 
+async def _require_row_security(database: Database, environment: Environment) -> None:
+    """Production doesn't start without PostgreSQL's net below each statement; development is told."""
+    if not await database.bypasses_row_security():
+        return
+    if environment is Environment.PRODUCTION:
+        raise OperatorError(BYPASSES_ROW_SECURITY)
+    _log.warning(BYPASSES_ROW_SECURITY)
+
+
 async def read_key_ring(units_of_work: UnitsOfWork, provider: KeyProvider) -> KeyRing | None:
     """The stored data keys, opened; None where there are none. Raises EncryptionKeyMismatch and OperatorError."""
-    async with units_of_work.reading() as unit:
+    async with units_of_work.reading_everywhere() as unit:
         data_keys = await unit.data_keys.list()
     if not data_keys:
         return None
@@ -231,7 +248,7 @@ async def _open_key_ring(units_of_work: UnitsOfWork, provider: KeyProvider) -> K
     """The stored data keys, opened; on an empty table the first one is made."""
     key_ring = await read_key_ring(units_of_work, provider)
     while key_ring is None:
-        async with units_of_work.writing() as unit:
+        async with units_of_work.writing_everywhere() as unit:
             # Where another process was first, its key stays and this one is forgotten.
             await unit.data_keys.add(KeyRing.generate(provider))
             await unit.commit()

@@ -38,7 +38,7 @@ async def find_founder(tether: Tether) -> User | None:
     """
     if tether.settings.environment is not Environment.DEVELOPMENT:
         return None
-    async with tether.units_of_work.reading() as unit:
+    async with tether.units_of_work.reading_everywhere() as unit:
         organization = await unit.organizations.find_by_slug(SLUG)
         founder = await unit.users.find_by_email(FOUNDER)
         if organization is None or founder is None:
@@ -64,7 +64,7 @@ _CONNECTIONS: Final = (
 
 async def _organization(tether: Tether) -> tuple[Organization, User]:
     now = tether.clock()
-    async with tether.units_of_work.writing() as unit:
+    async with tether.units_of_work.writing_everywhere() as unit:
         organization = await unit.organizations.find_or_add(
             Organization.create(id=new_id(), slug=SLUG, name="Acme Inc.", now=now)
         )

@@ -28,9 +28,9 @@ async def read_backlog(
 ) -> Mapping[str, Waiting]:
     """Of each of these kinds. Raises ServiceUnavailable."""
     if database.dialect_name == "postgresql":
-        rows = await database.fetch(_POSTGRESQL, [list(kinds), now, count_to])
+        rows = await database.fetch_everywhere(_POSTGRESQL, [list(kinds), now, count_to])
     else:
-        rows = await database.fetch(_SQLITE, [json_text(list(kinds)), timestamp_text(now), count_to])
+        rows = await database.fetch_everywhere(_SQLITE, [json_text(list(kinds)), timestamp_text(now), count_to])
     return {kind: Waiting(count, _moment(since)) for kind, count, since in rows}
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+import orjson
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.entities.user import Viewer
 from domain.observation import UNOBSERVED, Observation
-from persistence import postgresql, sqlite
+from persistence import postgresql, row_security, sqlite
 from persistence.database_url import parse_database_url
 from persistence.driver_errors import translating_errors
 from persistence.driver_pool import Driver, DriverPool
@@ -95,7 +97,7 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def transaction(self, *, writes: bool) -> AsyncIterator[Transaction]:
+    async def transaction(self, reach: row_security.Reach, *, writes: bool) -> AsyncIterator[Transaction]:
         """A transaction that is undone unless it was committed; for units of work alone.
 
         Raises ServiceUnavailable if it can't begin.
@@ -104,15 +106,36 @@ class Database:
         with translating_errors():
             await connection.start()
         try:
+            transaction = Transaction(connection, reach, writes=writes, watch=self._watch)
             with translating_errors():
-                await uninterrupted(_begin(connection))
-            yield Transaction(connection, writes=writes, watch=self._watch)
+                await uninterrupted(transaction.begin())
+            yield transaction
         finally:
             with translating_errors():
                 await uninterrupted(connection.close())
 
+    async def fetch_everywhere(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
+        """The rows of one statement that reads, whichever organizations they are of. Raises ServiceUnavailable.
+
+        On PostgreSQL they come as JSON does: ids and moments are texts.
+        """
+        if self.dialect_name == "sqlite":
+            return await self.fetch(sql, values)
+        return _rows(await self.fetch(row_security.everywhere(row_security.rows_as_json(sql)), values))
+
+    async def fetch_for(self, viewer: Viewer, sql: str, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """The same of the organizations that the viewer may see."""
+        if self.dialect_name == "sqlite":
+            return await self.fetch(sql, values)
+        own = row_security.own_organizations(*(f"${len(values) + number}::uuid" for number in (1, 2)))
+        bound = row_security.within(own, row_security.rows_as_json(sql))
+        return _rows(await self.fetch(bound, [*values, viewer.user_id, viewer.confined_to]))
+
     async def fetch(self, sql: str, values: Sequence[Any] = ()) -> Sequence[Sequence[Any]]:
-        """The rows of one statement that reads, in the driver's own words and values. Raises ServiceUnavailable."""
+        """The rows of one statement that reads, in the driver's own words and values. Raises ServiceUnavailable.
+
+        On PostgreSQL it sees no tenant's rows unless it says itself whose, as documents do.
+        """
         async with self.driver_connection() as connection:
             with self._watch.watching(READ) as watched:
                 watched.is_sql(sql)
@@ -141,17 +164,23 @@ class Database:
             server = connection.get_server_version()
             return server.major, server.minor
 
+    async def bypasses_row_security(self) -> bool:
+        """Whether PostgreSQL holds this role to no policy. Raises ServiceUnavailable."""
+        if self.dialect_name == "sqlite":
+            return False
+        return bool((await self.fetch(row_security.BYPASSED))[0][0])
+
     async def migration_revision(self) -> str | None:
         """The revision to which the database has been migrated; None: never, or there is no file of SQLite's yet."""
         if self._file is not None and not await asyncio.to_thread(self._file.exists):
             return None
-        async with self.transaction(writes=False) as transaction:
+        async with self.transaction(row_security.NOWHERE, writes=False) as transaction:
             with translating_errors():
                 return await uninterrupted(transaction.connection.run_sync(_revision))
 
 
-async def _begin(connection: AsyncConnection) -> None:
-    await connection.begin()
+def _rows(answer: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+    return [tuple(row.values()) for row in orjson.loads(answer[0][0])]
 
 
 def _revision(connection: Connection) -> str | None:

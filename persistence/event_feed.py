@@ -151,9 +151,9 @@ class _Feed:
 
 async def _read_positions(database: Database, organization_ids: Sequence[UUID]) -> dict[UUID, FeedPosition]:
     if database.dialect_name == "postgresql":
-        rows = await database.fetch(_POSTGRESQL, [organization_ids])
+        rows = await database.fetch_everywhere(_POSTGRESQL, [organization_ids])
     else:
-        rows = await database.fetch(_SQLITE, [json_text(organization_ids)])
+        rows = await database.fetch_everywhere(_SQLITE, [json_text(organization_ids)])
     return {UUID(str(id_)): FeedPosition(*position) for id_, *position in rows}
 
 

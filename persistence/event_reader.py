@@ -80,7 +80,7 @@ class EventReader:
             f"on e.organization_id = m.organization_id and e.sequence > {first} and e.sequence <= {last}{filters} "
             f"where {member} and m.organization_id = {organization} order by e.sequence limit {BATCH}"
         )
-        rows = await self._database.fetch(sql, [dialect.value(value) for value in values])
+        rows = await self._database.fetch_for(viewer, sql, [dialect.value(value) for value in values])
         if not rows:
             return None
         if rows[0][1] > after and up_to > after:

@@ -3,24 +3,52 @@
 Made by Database for a unit of work, which gives it to its repositories.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import CursorResult, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from persistence.driver_errors import translating_errors
+from persistence.row_security import EVERYWHERE, Reach
 from persistence.statement_watch import StatementWatch, kind_of
 from persistence.uninterrupted import uninterrupted
 
 
 class Transaction:
-    """An open transaction. `writes`: it may change rows, and locks those that it gets in order to change them."""
+    """An open transaction, which sees the rows in its reach.
 
-    def __init__(self, connection: AsyncConnection, *, writes: bool, watch: StatementWatch) -> None:
+    `writes`: it may change rows, and locks those that it gets in order to change them.
+    """
+
+    def __init__(self, connection: AsyncConnection, reach: Reach, *, writes: bool, watch: StatementWatch) -> None:
         self.connection = connection
+        self.reach = reach
         self.writes = writes
         self.watch = watch
+
+    async def begin(self) -> None:
+        await self.connection.begin()
+        await self._set(self.reach)
+
+    @asynccontextmanager
+    async def everywhere(self) -> AsyncIterator[None]:
+        """For a statement that has to look beyond the organization that the unit of work is bound to, and says why.
+
+        Should it fail, the transaction is of no more use, and is left as it is.
+        """
+        if self.reach is EVERYWHERE:
+            yield
+            return
+        await self._set(EVERYWHERE)
+        yield
+        await self._set(self.reach)
+
+    async def _set(self, reach: Reach) -> None:
+        if self.connection.dialect.name == "postgresql":
+            with translating_errors():
+                await uninterrupted(self.connection.exec_driver_sql(reach.select, reach.values))
 
     async def execute(
         self, statement: Executable, parameters: Sequence[dict[str, Any]] | None = None

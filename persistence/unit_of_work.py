@@ -4,10 +4,11 @@ Given by the composition root to ServiceConnectionManager, UserService and whate
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 from uuid import UUID
 
+from domain.entities.user import Viewer
 from domain.ports import UnitOfWork
 from persistence.database import Database
 from persistence.driver_errors import translating_errors
@@ -38,6 +39,7 @@ from persistence.repositories.tenant import Tenant
 from persistence.repositories.user_identities import SqlIdentityRepository
 from persistence.repositories.users import SqlUserRepository
 from persistence.repositories.webhook_deliveries import SqlWebhookDeliveryRepository
+from persistence.row_security import EVERYWHERE, Reach, of_viewer, one_organization
 from persistence.statement_watch import COMMIT
 from persistence.transaction import Transaction
 from persistence.uninterrupted import uninterrupted
@@ -47,22 +49,41 @@ class SqlUnitsOfWork:
     """Begins units of work on a database. `feed_hint` is told, after a commit, whose feed has grown."""
 
     def __init__(self, database: Database, feed_hint: Callable[[UUID], None]) -> None:
-        self._database = database
+        self.database = database
         self._feed_hint = feed_hint
 
-    @asynccontextmanager
-    async def writing(self, organization_id: UUID | None = None) -> AsyncIterator[UnitOfWork]:
-        async with self._database.transaction(writes=True) as transaction:
-            yield SqlUnitOfWork(transaction, organization_id, self._feed_hint)
+    def writing(self, organization_id: UUID) -> AbstractAsyncContextManager[UnitOfWork]:
+        return self.begin(one_organization(organization_id), organization_id, writes=True)
+
+    def reading(self, organization_id: UUID) -> AbstractAsyncContextManager[UnitOfWork]:
+        return self.begin(one_organization(organization_id), organization_id, writes=False)
+
+    def reading_for(self, viewer: Viewer) -> AbstractAsyncContextManager[UnitOfWork]:
+        return self.begin(of_viewer(viewer), None, writes=False)
+
+    def writing_everywhere(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        return self.begin(EVERYWHERE, None, writes=True)
+
+    def reading_everywhere(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        return self.begin(EVERYWHERE, None, writes=False)
+
+    def begin(
+        self, reach: Reach, organization_id: UUID | None, *, writes: bool
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Where all of these begin. Without an organization there are no repositories of a tenant's rows."""
+        return self._unit(reach, organization_id, writes=writes)
 
     @asynccontextmanager
-    async def reading(self, organization_id: UUID | None = None) -> AsyncIterator[UnitOfWork]:
-        async with self._database.transaction(writes=False) as transaction:
+    async def _unit(self, reach: Reach, organization_id: UUID | None, *, writes: bool) -> AsyncIterator[UnitOfWork]:
+        async with self.database.transaction(reach, writes=writes) as transaction:
             yield SqlUnitOfWork(transaction, organization_id, self._feed_hint)
 
 
 class SqlUnitOfWork:
-    """One transaction. The tenant to whom its repositories are bound is decided in `_tenant` and nowhere else."""
+    """One transaction. The tenant to whom its repositories are bound is decided in `_tenant` and nowhere else.
+
+    What is kept of no single tenant is reached through `_server`, which only a unit gives that is meant for all.
+    """
 
     def __init__(
         self, transaction: Transaction, organization_id: UUID | None, feed_hint: Callable[[UUID], None]
@@ -80,6 +101,12 @@ class SqlUnitOfWork:
         if self._organization_id is None:
             raise RuntimeError("this unit of work isn't bound to an organization")
         return Tenant(self._transaction, self._organization_id)
+
+    @cached_property
+    def _server(self) -> Transaction:
+        if self._transaction.reach is not EVERYWHERE:
+            raise RuntimeError("this unit of work isn't meant for all organizations")
+        return self._transaction
 
     @cached_property
     def connections(self) -> SqlServiceConnectionRepository:
@@ -111,7 +138,7 @@ class SqlUnitOfWork:
 
     @cached_property
     def users(self) -> SqlUserRepository:
-        return SqlUserRepository(self._transaction)
+        return SqlUserRepository(self._server)
 
     @cached_property
     def memberships(self) -> SqlMembershipRepository:
@@ -123,7 +150,7 @@ class SqlUnitOfWork:
 
     @cached_property
     def identities(self) -> SqlIdentityRepository:
-        return SqlIdentityRepository(self._transaction)
+        return SqlIdentityRepository(self._server)
 
     @cached_property
     def invitations(self) -> SqlInvitationRepository:
@@ -135,11 +162,11 @@ class SqlUnitOfWork:
 
     @cached_property
     def sessions(self) -> SqlSessionRepository:
-        return SqlSessionRepository(self._transaction)
+        return SqlSessionRepository(self._server)
 
     @cached_property
     def sign_in_flows(self) -> SqlSignInFlowRepository:
-        return SqlSignInFlowRepository(self._transaction)
+        return SqlSignInFlowRepository(self._server)
 
     @cached_property
     def idempotency_keys(self) -> SqlIdempotencyKeyRepository:
@@ -167,23 +194,23 @@ class SqlUnitOfWork:
 
     @cached_property
     def deleted_connections(self) -> SqlDeletedConnectionRepository:
-        return SqlDeletedConnectionRepository(self._transaction)
+        return SqlDeletedConnectionRepository(self._server)
 
     @cached_property
     def health_history(self) -> SqlHealthHistoryRepository:
-        return SqlHealthHistoryRepository(self._transaction)
+        return SqlHealthHistoryRepository(self._server)
 
     @cached_property
     def event_retention(self) -> SqlEventRetentionRepository:
-        return SqlEventRetentionRepository(self._transaction)
+        return SqlEventRetentionRepository(self._server)
 
     @cached_property
     def webhook_deliveries(self) -> SqlWebhookDeliveryRepository:
-        return SqlWebhookDeliveryRepository(self._transaction)
+        return SqlWebhookDeliveryRepository(self._server)
 
     @cached_property
     def data_keys(self) -> SqlDataKeyRepository:
-        return SqlDataKeyRepository(self._transaction)
+        return SqlDataKeyRepository(self._server)
 
     async def commit(self) -> None:
         """Make it all true at once, then wake the feed of this process. The unit has ended with that.

@@ -2,7 +2,7 @@
 
 Called by tests/conftest.py, by the benchmarks, and by `make postgresql` (`python -m tests.postgresql`), which prints an
 address for `make serve`. With TETHER_TEST_POSTGRESQL_URL set, that server is used and none is started; its user must be
-allowed to create databases.
+allowed to create databases, and be no superuser, whom no policy of rows would hold.
 """
 
 import asyncio
@@ -32,9 +32,16 @@ class PostgresqlServer:
     """
 
     maintenance_url: URL
+    superuser: str | None = None
 
     def url(self, database: str) -> str:
         return self.maintenance_url.set(database=database).render_as_string(hide_password=False)
+
+    def as_superuser(self, database_url: str) -> str:
+        """The same address for a role that may do everything. Raises RuntimeError where there is none to be had."""
+        if self.superuser is None:
+            raise RuntimeError("only a server that the tests have started has a superuser")
+        return make_url(database_url).set(username=self.superuser).render_as_string(hide_password=False)
 
     def create_database(self, template: str | None = None) -> str:
         """Returns the name of the new database: empty, or a copy of `template`, to which nobody may be connected."""
@@ -43,11 +50,12 @@ class PostgresqlServer:
         return database
 
     def drop_database(self, database: str) -> None:
-        """Ends the connections to it as well."""
-        self._execute(f"DROP DATABASE {database} WITH (FORCE)")
+        """Ends the connections to it as well; those of PostgreSQL's own workers, too, where there is a superuser."""
+        self._execute(f"DROP DATABASE {database} WITH (FORCE)", user=self.superuser)
 
-    def _execute(self, statement: str) -> None:
-        asyncio.run(_execute(self.maintenance_url, statement))
+    def _execute(self, statement: str, *, user: str | None = None) -> None:
+        url = self.maintenance_url if user is None else self.maintenance_url.set(username=user)
+        asyncio.run(_execute(url, statement))
 
 
 async def _execute(url: URL, statement: str) -> None:
@@ -74,9 +82,18 @@ def running_postgresql(*, durable: bool = False, settings: Sequence[str] = ()) -
         assert supervisor.stdout is not None
         if supervisor.stdout.readline() != "ready\n":
             raise RuntimeError("PostgreSQL doesn't start:\n" + supervisor.stdout.read())
-        yield PostgresqlServer(
-            URL.create("postgresql+asyncpg", "postgres", database="postgres", query={"host": directory})
-        )
+        superuser = URL.create("postgresql+asyncpg", "postgres", database="postgres", query={"host": directory})
+        for statement in _ORDINARY_ROLE:
+            asyncio.run(_execute(superuser, statement))
+        yield PostgresqlServer(superuser.set(username="tether"), superuser.username)
+
+
+_ORDINARY_ROLE = (
+    "CREATE ROLE tether LOGIN CREATEDB",
+    # what the benchmarks need to load their data
+    "GRANT pg_checkpoint TO tether",
+    "GRANT SET ON PARAMETER session_replication_role TO tether",
+)
 
 
 def _memory() -> str | None:

@@ -42,14 +42,14 @@ async def keep_books(database_url: str, services: list[str], seconds: float) -> 
 
 async def _batch(units_of_work: SqlUnitsOfWork, service: str) -> int:
     now = datetime.now(UTC)
-    async with units_of_work.writing() as unit:
+    async with units_of_work.writing_everywhere() as unit:
         dues = await unit.due_checks.claim(service, now, now + timedelta(seconds=60), BATCH)
         await unit.commit()
     if not dues:
         raise RuntimeError("All that was due has been claimed before the time was over.")
     again_at = now + timedelta(hours=1)
     unchanged = [UnchangedCheck(due, new_id(), now, 7, due.rate_limit, again_at) for due in dues]
-    async with units_of_work.writing() as unit:
+    async with units_of_work.writing_everywhere() as unit:
         recorded = await unit.due_checks.note_unchanged(unchanged)
         await unit.commit()
     return recorded

@@ -14,7 +14,7 @@ from domain.http import HttpClient, HttpFault, HttpFaultKind
 from domain.identity_providers.documents import FetchFailure, fetch_keys, fetch_metadata
 from domain.identity_providers.issuer import Issuer
 from domain.key_ring import LocalKeyProvider
-from gql.bootstrap import read_key_ring, require_migrated
+from gql.bootstrap import BYPASSES_ROW_SECURITY, read_key_ring, require_migrated
 from gql.identity_settings import variable
 from gql.operator_error import OperatorError, describe_outage
 from gql.settings import Settings, SettingsError
@@ -71,7 +71,21 @@ class Doctor:
                 self._fail("database", f"{found} is too old: Tether needs {_dotted(oldest)} or newer.")
                 return
             self._ok("database", f"{found}, {url.render_as_string(hide_password=True)}")
+            await self._examine_role(database)
             await self._examine_tables(database, provider)
+
+    async def _examine_role(self, database: Database) -> None:
+        if database.dialect_name == "sqlite":
+            return
+        try:
+            bypasses = await database.bypasses_row_security()
+        except ServiceUnavailable as outage:
+            self._fail("role", describe_outage(outage))
+            return
+        if bypasses:
+            self._fail("role", BYPASSES_ROW_SECURITY)
+        else:
+            self._ok("role", "held to the row security that keeps organizations apart")
 
     async def _examine_tables(self, database: Database, provider: LocalKeyProvider) -> None:
         try:

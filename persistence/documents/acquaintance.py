@@ -10,7 +10,8 @@ from persistence.documents.selection import Selected
 
 
 def knows(compiler: Compiler, user: str) -> str:
-    """Whether the viewer knows the user in a row of this alias."""
+    """Whether the viewer knows the user in a row of this alias, from whichever organization."""
+    compiler.reach_all()
     me = compiler.viewer_id()
     return (
         f"({user}.id = {me} or exists (select 1 from memberships mine join memberships theirs "

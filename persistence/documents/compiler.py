@@ -16,6 +16,7 @@ from domain.entities.user import Viewer
 from persistence.documents.cost import Cost
 from persistence.documents.dialects.dialect import Dialect, Literal, Type, json_object
 from persistence.documents.selection import Arguments, Selected, Selection
+from persistence.row_security import own_organization_of, own_organizations, within
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +147,19 @@ class Compiler:
         self._checks: list[Binder] = []
         self._named: dict[str, str] = {}
         self._aliases = 0
+        self._reach = ""
+        self._reaches_all = False
 
     def plan(self, statement: str) -> Plan:
-        """The finished statement."""
+        """The finished statement, which answers with what the viewer may see, by itself and by its reach.
+
+        This is where each document is bound. Raises RuntimeError for one that doesn't ask who the viewer is.
+        """
+        if "viewer" not in self._named:
+            raise RuntimeError("this document isn't bound to a viewer")
+        if self.dialect.has_row_security:
+            everywhere = own_organizations(self.viewer_id(), self.confined_to())
+            statement = within(everywhere if self._reaches_all else self._reach or everywhere, statement)
         return Plan(
             statement,
             tuple(self._arguments),
@@ -159,6 +170,18 @@ class Compiler:
             self.checks_cursors,
             self.may_refuse,
         )
+
+    def reach(self, table: str, organization: str, condition: str) -> None:
+        """Have the document see that one organization only which a row of a table is of, in the column `organization`.
+
+        Without it, all of the viewer's. `{row}` stands for the row in its condition.
+        """
+        if self.dialect.has_row_security:
+            self._reach = own_organization_of(table, organization, condition, self.viewer_id(), self.confined_to())
+
+    def reach_all(self) -> None:
+        """Have it see all of the viewer's organizations, whatever its root is: for what depends on the others, too."""
+        self._reaches_all = True
 
     def alias(self, letter: str) -> str:
         """A table alias that the statement doesn't have yet."""

@@ -51,7 +51,10 @@ def node(kind: Kind, id_: UUID) -> Reference:
     """An object by its id; null where it is missing or not the viewer's to see."""
 
     def write(compiler: Compiler, selection: Selection) -> str:
-        return NODES[kind].written(compiler, selection, compiler.root("id", Type.UUID))
+        id_, found_as = compiler.root("id", Type.UUID), NODES[kind]
+        if isinstance(found_as, _NodeKind):
+            compiler.reach(found_as.table, found_as.organization, f"{{row}}.id = {id_}")
+        return found_as.written(compiler, selection, id_)
 
     return Reference(("node", kind), write, {"id": id_})
 
@@ -129,6 +132,7 @@ NODES: dict[Kind, _NodeKind | _Person] = {
 
 def _organization(column: str, type_: Type) -> Writer:
     def write(compiler: Compiler, selection: Selection) -> str:
+        compiler.reach("organizations", "id", f"{{row}}.{column} = {compiler.root('organization', type_)}")
         row, member = compiler.alias("o"), compiler.alias("m")
         written = compiler.object(shapes.ORGANIZATION, selection, Scope(row, f"{row}.id", f"{member}.role"))
         return (
@@ -161,6 +165,7 @@ def _nodes(compiler: Compiler, selection: Selection) -> str:
 
 
 def _event(compiler: Compiler, selection: Selection) -> str:
+    compiler.reach("organizations", "id", f"{{row}}.id = {compiler.root('organization', Type.UUID)}")
     row, member = compiler.alias("o"), compiler.alias("m")
     scope = Scope(row, f"{row}.organization_id", f"{member}.role")
     written = compiler.object(shapes.EVENT, selection, scope)

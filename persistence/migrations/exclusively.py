@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from persistence import sqlite
+from persistence.row_security import EVERYWHERE
 
 _WAIT_SECONDS: Final = 60.0  # for another process that migrates a SQLite database; PostgreSQL's lock waits for ever
 
@@ -32,6 +33,7 @@ async def exclusively(url: URL) -> AsyncIterator[AsyncConnection]:
         async with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 await connection.execute(text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
+                await connection.exec_driver_sql(EVERYWHERE.select, EVERYWHERE.values)  # what it moves is everyone's
             yield connection
             if engine.dialect.name == "sqlite":
                 await _check_foreign_keys(connection)

@@ -52,7 +52,8 @@ class SqlAuthorizationFlowRepository:
         if webhook_key is not None:
             same = or_(same, _c.grant_webhook_key == webhook_key, _c.grant_webhook_key.is_(None))
         waiting = exists().where(_c.service == service, _c.grant_fingerprint.is_not(None), same)
-        return bool((await self._transaction.execute(select(waiting))).scalar_one())
+        async with self._transaction.everywhere():  # whose grant it is doesn't matter to the service
+            return bool((await self._transaction.execute(select(waiting))).scalar_one())
 
     async def expired(self, now: datetime, limit: int) -> Sequence[AuthorizationFlow]:
         """The longest expired first. A completed flow is removed, so that each one here was given up."""

@@ -22,9 +22,11 @@ class SqlIdempotencyKeyRepository:
         self._transaction = transaction
 
     async def find(self, user_id: UUID, operation: str, key: str) -> tuple[bytes, UUID] | None:
-        found = await self._transaction.execute(
-            select(_c.input_hash, _c.result_id).where(_c.user_id == user_id, _c.operation == operation, _c.key == key)
+        statement = select(_c.input_hash, _c.result_id).where(
+            _c.user_id == user_id, _c.operation == operation, _c.key == key
         )
+        async with self._transaction.everywhere():  # it may have been used for another organization
+            found = await self._transaction.execute(statement)
         row = found.one_or_none()
         return None if row is None else (row.input_hash, row.result_id)
 

@@ -8,12 +8,20 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, insert, select, update
+from sqlalchemy import ColumnElement, FromClause, and_, exists, insert, join, select, update
 
 from domain.entities.organization import Organization
+from domain.entities.user import Role
 from domain.errors import NameTaken, NotFound, VersionConflict
 from persistence.repositories.insert_if_new import insert_if_new
-from persistence.tables import event_counters, organizations, repositories, service_connections, service_credentials
+from persistence.tables import (
+    event_counters,
+    memberships,
+    organizations,
+    repositories,
+    service_connections,
+    service_credentials,
+)
 from persistence.transaction import Transaction
 
 _c = organizations.c
@@ -48,25 +56,16 @@ class SqlOrganizationRepository:
             raise VersionConflict((await self.get(organization.id)).version)
         organization.version = version
 
-    async def owning_connection(self, connection_id: UUID) -> UUID | None:
-        found = await self._transaction.execute(
-            select(service_connections.c.organization_id).where(
-                service_connections.c.id == connection_id, service_connections.c.deleted_at.is_(None)
-            )
-        )
-        return found.scalar_one_or_none()
+    async def owning_connection(self, connection_id: UUID, user_id: UUID) -> tuple[UUID, Role] | None:
+        return await self._owner(service_connections.c.id == connection_id, service_connections, user_id)
 
-    async def owning_repository(self, repository_id: UUID) -> UUID | None:
+    async def owning_repository(self, repository_id: UUID, user_id: UUID) -> tuple[UUID, Role] | None:
         of_its_connection = and_(
             service_connections.c.organization_id == repositories.c.organization_id,
             service_connections.c.id == repositories.c.connection_id,
         )
-        found = await self._transaction.execute(
-            select(repositories.c.organization_id)
-            .join_from(repositories, service_connections, of_its_connection)
-            .where(repositories.c.id == repository_id, service_connections.c.deleted_at.is_(None))
-        )
-        return found.scalar_one_or_none()
+        reached = join(service_connections, repositories, of_its_connection)
+        return await self._owner(repositories.c.id == repository_id, reached, user_id)
 
     async def credential_held(self, service: str, fingerprint: str, *, besides: UUID | None = None) -> bool:
         of_its_connection = and_(
@@ -80,11 +79,12 @@ class SqlOrganizationRepository:
         )
         if besides is not None:
             held = held.where(service_connections.c.id != besides)
-        return bool((await self._transaction.execute(select(held.exists()))).scalar_one())
+        async with self._transaction.everywhere():  # to revoke it would end all of them
+            return bool((await self._transaction.execute(select(held.exists()))).scalar_one())
 
     async def connections_reached(self, service: str, webhook_keys: Sequence[str]) -> Sequence[tuple[UUID, UUID]]:
         """In the order of their ids."""
-        found = await self._transaction.execute(
+        statement = (
             select(service_connections.c.organization_id, service_connections.c.id)
             .where(
                 service_connections.c.service == service,
@@ -93,6 +93,8 @@ class SqlOrganizationRepository:
             )
             .order_by(service_connections.c.id)
         )
+        async with self._transaction.everywhere():  # a service knows nothing of organizations
+            found = await self._transaction.execute(statement)
         return [(row.organization_id, row.id) for row in found]
 
     async def any(self) -> bool:
@@ -120,6 +122,19 @@ class SqlOrganizationRepository:
             insert(event_counters).values(organization_id=organization.id, epoch=1, sequence=0, pruned_sequence=0)
         )
         return True
+
+    async def _owner(
+        self, condition: ColumnElement[bool], source: FromClause, user_id: UUID
+    ) -> tuple[UUID, Role] | None:
+        organization_id = service_connections.c.organization_id
+        member = and_(memberships.c.organization_id == organization_id, memberships.c.user_id == user_id)
+        found = await self._transaction.execute(
+            select(organization_id, memberships.c.role)
+            .join_from(source, memberships, member)
+            .where(condition, service_connections.c.deleted_at.is_(None))
+        )
+        row = found.one_or_none()
+        return None if row is None else (row.organization_id, Role(row.role))
 
     async def _one(self, condition: ColumnElement[bool], *, lock: bool = False) -> Organization | None:
         statement = select(organizations).where(condition)

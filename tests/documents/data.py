@@ -14,6 +14,7 @@ from persistence.database import Database
 from persistence.repositories.health_probes import probes_to_json
 from persistence.tables import metadata
 from tests.documents.world_maker import Row, make_rows
+from tests.every_row import every_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def make_world() -> World:
 
 async def store(world: World, database_url: str) -> None:
     """Write the world into a migrated, empty database."""
-    async with Database(database_url) as database, database.engine.begin() as connection:
+    async with Database(database_url) as database, every_row(database) as connection:
         for table in metadata.sorted_tables:
             rows = [_stored(row) for row in world.rows.get(table.name, [])]
             if rows:

@@ -26,9 +26,11 @@ from domain.service_board import ServiceBoard
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.github import GitHub
+from domain.services.oauth_client import OAuthClient
 from domain.services.slack import Slack
 from domain.user_service import UserService
 from gql.context import Context
+from gql.proof import Proof
 from gql.schema import TetherSchema, build_schema
 from gql.types.service import ServiceDocuments
 from persistence.database import Database
@@ -70,8 +72,12 @@ class Reading:
     statements: list[str]
     _parts: dict[str, Any]
 
+    def context(self, viewer: Viewer, proof: Proof | None = None) -> Context:
+        """What an operation of that viewer runs with."""
+        return Context(**self._parts, known_viewer=viewer, proof=proof)
+
     async def answer(self, text: str, viewer: Viewer, variables: Mapping[str, Any] | None = None) -> Answer:
-        context = Context(**self._parts, known_viewer=viewer)
+        context = self.context(viewer)
         result = await self.schema.execute(text, variable_values=dict(variables or {}), context_value=context)
         return Answer(orjson.dumps(result.data), [dict(error.formatted) for error in result.errors or ()])
 
@@ -83,13 +89,15 @@ class Reading:
 
 
 @asynccontextmanager
-async def reading(database_url: str) -> AsyncIterator[Reading]:
+async def reading(
+    database_url: str, *, github_url: str = "https://api.github.example", github_client: OAuthClient | None = None
+) -> AsyncIterator[Reading]:
     """The read path of a database, which has one connection."""
     http = HttpClient(allow=OutboundAllow())
     async with _ObservedDatabase(database_url, read_connections=1) as database:
         catalogue = ServiceCatalogue(
             [
-                GitHub(http, "https://api.github.example", "https://github.example", _clock),
+                GitHub(http, github_url, "https://github.example", _clock, client=github_client),
                 Slack(http, "https://slack.example/api", "https://slack.example", _clock),
             ]
         )

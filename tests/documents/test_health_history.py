@@ -25,6 +25,7 @@ from tests.documents.reading import Reading, reading
 from tests.documents.slow_evaluator import SlowEvaluator
 from tests.documents.values import Values
 from tests.documents.world_maker import NOW
+from tests.every_row import every_row
 
 pytestmark = pytest.mark.anyio
 
@@ -139,7 +140,7 @@ async def test_a_day_whose_checks_are_forgotten_counts_in_proportion(watched: Re
     [id_, *_] = await _connection_ids(watched, viewer)
     connection = UUID(id_.removeprefix("conn_"))
     day = TODAY - 20 * DAY
-    async with watched.database.engine.begin() as writing:
+    async with every_row(watched.database) as writing:
         await writing.execute(delete(health_checks).where(health_checks.c.connection_id == connection))
         (row,) = await writing.execute(
             service_connections.select()

@@ -10,6 +10,7 @@ from persistence.tables import repositories
 from tests.documents.data import World
 from tests.documents.reading import Reading
 from tests.documents.values import Values
+from tests.every_row import every_row
 
 pytestmark = pytest.mark.anyio
 
@@ -135,13 +136,13 @@ async def test_a_cursor_stays_good_when_its_item_is_gone(read_path: Reading, vie
     whole = (await _page(read_path, viewer, first=12))["edges"]
     gone = whole[5]
     row = next(row for row in world.table("repositories") if f"repo_{row['id']}" == gone["node"]["id"])
-    async with read_path.database.engine.begin() as connection:
+    async with every_row(read_path.database) as connection:
         await connection.execute(delete(repositories).where(repositories.c.id == row["id"]))
     try:
         after = await _page(read_path, viewer, first=6, after=gone["cursor"])
         before = await _page(read_path, viewer, last=100, before=gone["cursor"])
     finally:
-        async with read_path.database.engine.begin() as connection:
+        async with every_row(read_path.database) as connection:
             await connection.execute(repositories.insert(), [row])
     assert [edge["node"] for edge in after["edges"]] == [edge["node"] for edge in whole[6:]]
     assert [edge["node"] for edge in before["edges"]] == [edge["node"] for edge in whole[:5]]

@@ -18,6 +18,7 @@ from persistence.tables import audit_records, connection_health, service_connect
 from tests.documents.data import World, make_world, store
 from tests.documents.reading import Reading, reading
 from tests.documents.values import Values
+from tests.every_row import every_row
 from tests.postgresql import PostgresqlServer
 
 pytestmark = pytest.mark.anyio
@@ -179,7 +180,7 @@ async def large_reading(large_url: str) -> AsyncIterator[Reading]:
         for number in range(4_000)
     ]
     async with Database(url) as database:
-        async with database.engine.begin() as connection:
+        async with every_row(database) as connection:
             await connection.execute(insert(service_connections), rows)
             health = [
                 {"organization_id": row["organization_id"], "connection_id": row["id"], "service": row["service"]}

@@ -1,8 +1,10 @@
 """What generated queries give as ids, search texts, labels and moments: such as hit the world, and such as don't."""
 
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from domain.entities.user import Role, Viewer
 from tests.documents.data import World
@@ -87,21 +89,28 @@ class Values:
     def viewers(self) -> list[Viewer]:
         """Each user, the one who is everywhere a member first, by keys of every role; as an owner by none.
 
-        Those with the role ADMIN act by a key that is confined to one of the organizations, in turn.
+        Those with the role ADMIN act by a key that is confined to one of the organizations, in turn. The keys are of
+        organizations that they belong to, since whoever leaves one loses those that it issued.
         """
-        keys = [row["id"] for row in self._world.table("api_keys")]
         places = [row["id"] for row in self._world.table("organizations")]
         return [
             Viewer(
                 user["id"],
                 user["name"],
                 Role(role),
-                None if role == "OWNER" else keys[number % len(keys)],
-                confined_to=places[number % len(places)] if role == "ADMIN" else None,
+                None if role == "OWNER" else self._key(user["id"], number, places if role != "ADMIN" else [place]),
+                confined_to=place if role == "ADMIN" else None,
             )
             for number, user in enumerate(self._world.table("users"))
+            for place in [places[number % len(places)]]
             for role in ROLES
         ]
+
+    def _key(self, user_id: UUID, number: int, places: Sequence[UUID]) -> UUID | None:
+        memberships = self._world.table("memberships")
+        own = {row["organization_id"] for row in memberships if row["user_id"] == user_id} & set(places)
+        keys: list[UUID] = [row["id"] for row in self._world.table("api_keys") if row["organization_id"] in own]
+        return keys[number % len(keys)] if keys else None
 
     def _wrong_id(self, chance: random.Random) -> str:
         right: str = chance.choice(self._ids["conn"])

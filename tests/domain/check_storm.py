@@ -33,6 +33,7 @@ from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.check_worker import Order
 from tests.domain.many_connections import store_many
 from tests.domain.world import Clock
+from tests.every_row import every_row
 from tests.gql.waiting import eventually
 from tests.postgresql import running_postgresql
 from tests.sandbox_server import SandboxServer, running_sandbox
@@ -157,7 +158,7 @@ class Storm:
 
     async def _rows(self, which: str) -> list[dict[str, Any]]:
         table = {"health": connection_health, "checks": health_checks}[which]
-        async with self._database.engine.connect() as connection:
+        async with every_row(self._database) as connection:
             return [dict(row) for row in (await connection.execute(select(table))).mappings()]
 
     async def _look(self, stale_leases: int) -> Aftermath:
@@ -201,7 +202,7 @@ async def storm(database_url: str, *, connections: int, processes: int, kills: i
         units = SqlUnitsOfWork(database, lambda organization_id: None)
         organization = Organization.create(id=new_id(), slug="acme", name="Acme", now=clock())
         organization.check_interval = INTERVAL
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             await unit.data_keys.add(data_key)
             await unit.organizations.add(organization)
             await unit.commit()
@@ -218,7 +219,7 @@ async def storm(database_url: str, *, connections: int, processes: int, kills: i
             tokens.append((token, account))
         vault = CredentialVault(CredentialEncryption(KeyRing([data_key], provider)))
         await store_many(database, vault, organization.id, tokens, clock())
-        async with units.writing() as unit:  # not in waves, between which kills would meet nothing
+        async with units.writing_everywhere() as unit:  # not in waves, between which kills would meet nothing
             moments = (clock() + INTERVAL * number / connections for number in range(connections))
             await unit.due_checks.spread("github", clock(), at=lambda: next(moments), limit=connections)
             await unit.commit()

@@ -55,7 +55,7 @@ async def work(order: Order) -> None:
     clock, http = Clock(), HttpClient(allow=OutboundAllow.parse("127.0.0.1"))
     async with aclosing(http), Database(order.database_url) as database:
         units = SqlUnitsOfWork(database, lambda organization_id: None)
-        async with units.reading() as unit:
+        async with units.reading_everywhere() as unit:
             key_ring = KeyRing(await unit.data_keys.list(), LocalKeyProvider(bytes.fromhex(order.encryption_key)))
         catalogue = ServiceCatalogue([GitHub(http, order.github_api_url, order.github_url, clock)])
         vault = CredentialVault(CredentialEncryption(key_ring))

@@ -21,6 +21,7 @@ from persistence.repositories.service_connection_rows import health_values, valu
 from persistence.repositories.service_credentials import credential_values
 from persistence.tables import connection_health, service_connections, service_credentials
 from tests.domain.world import World
+from tests.every_row import every_row
 
 
 async def connect_many(world: World, token: Secret, count: int, *, service: str = "github") -> list[UUID]:
@@ -60,7 +61,7 @@ async def store_many(
         connection.health.next_check_at = now
         connections.append(connection)
         credentials.append(vault.create(connection, Grant(TokenSecret(token)), Identity(account), now))
-    async with database.engine.begin() as transaction:
+    async with every_row(database) as transaction:
         await transaction.execute(insert(service_connections), [values(each) for each in connections])
         await transaction.execute(insert(connection_health), [health_values(each) for each in connections])
         await transaction.execute(insert(service_credentials), [credential_values(each) for each in credentials])

@@ -41,6 +41,7 @@ from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.oauth_links import OAuthLinks
 from tests.domain.refresh_worker import Order
 from tests.domain.world import Clock
+from tests.every_row import every_row
 from tests.postgresql import running_postgresql
 from tests.sandbox_server import SandboxServer, running_sandbox
 
@@ -158,7 +159,7 @@ class Storm:
             service_connections, service_connections.c.id == service_credentials.c.connection_id
         )
         waiting = (service_credentials.c.generation == 1, service_connections.c.status == ConnectionStatus.ACTIVE.value)
-        async with self._database.engine.connect() as connection:
+        async with every_row(self._database) as connection:
             return (await connection.execute(select(func.count()).select_from(rows).where(*waiting))).scalar_one()
 
     async def _look(self, seconds: float) -> Aftermath:
@@ -210,7 +211,7 @@ async def storm(
     async with aclosing(http), Database(database_url) as database, running_sandbox() as sandbox:
         units = SqlUnitsOfWork(database, lambda organization_id: None)
         organization = Organization.create(id=new_id(), slug="acme", name="Acme", now=clock())
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             await unit.data_keys.add(data_key)
             await unit.organizations.add(organization)
             await unit.commit()

@@ -71,7 +71,7 @@ async def tools(order: Order) -> AsyncIterator[Tools]:
     clock, lease = Clock(), timedelta(seconds=order.lease_seconds)
     async with Database(order.database_url) as database:
         units = SqlUnitsOfWork(database, lambda organization_id: None)
-        async with units.reading() as unit:
+        async with units.reading_everywhere() as unit:
             key_ring = KeyRing(await unit.data_keys.list(), LocalKeyProvider(bytes.fromhex(order.encryption_key)))
         http = HttpClient(allow=OutboundAllow.parse("127.0.0.1"))
         client = OAuthClient(order.client_id, Secret(order.client_secret))

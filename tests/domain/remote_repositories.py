@@ -205,7 +205,7 @@ class Syncing:
 async def an_organization(units: SqlUnitsOfWork) -> UUID:
     now = datetime.now(UTC)
     organization = Organization.create(id=new_id(), slug=f"acme-{new_id().hex}", name="Acme", now=now)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.organizations.add(organization)
         await unit.commit()
     return organization.id

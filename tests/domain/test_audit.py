@@ -20,6 +20,7 @@ from domain.retention import BATCH, Retention
 from persistence.tables import audit_records
 from tests.domain.test_connection_checks import asked
 from tests.domain.world import World
+from tests.every_row import every_row
 
 pytestmark = pytest.mark.anyio
 
@@ -150,12 +151,12 @@ async def test_the_log_is_kept_for_its_time(world: World) -> None:
         }
         for at in [*old, *young]
     ]
-    async with world.database.engine.begin() as connection:
+    async with every_row(world.database) as connection:
         await connection.execute(insert(audit_records), rows)
     task = Task(uuid4(), TaskKind.FORGET_AUDIT_RECORDS, WHOLE_SERVER, None, now)
 
     await Retention(world.units, world.clock, kept).forget_audit_records(task)
 
-    async with world.database.engine.connect() as connection:
+    async with every_row(world.database) as connection:
         left = (await connection.execute(select(audit_records.c.id).where(audit_records.c.actor_name == "Ada"))).all()
     assert {row.id for row in left} == {row["id"] for row in rows[-2:]}

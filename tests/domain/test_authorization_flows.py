@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -41,6 +41,7 @@ from domain.services.oauth_client import OAuthClient
 from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.slack import Slack
 from domain.task_outcome import Ended, TaskOutcome
+from persistence.row_security import Reach
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.world import Clock, World
 
@@ -53,25 +54,31 @@ APP_ID, APP_SLUG = "9004", "tether-in-domain-tests"
 UNKNOWN_CODE = "This code isn't known"
 
 
-class Shaky:
+class Shaky(SqlUnitsOfWork):
     """Units of work on a database that can't be reached for some time; `tried` is called each time that it can't."""
 
     def __init__(self, real: SqlUnitsOfWork, tried: Callable[[], object] = lambda: None) -> None:
-        self.reading = real.reading
+        super().__init__(real.database, lambda organization_id: None)
         self.failures = 0
-        self._real, self._tried = real, tried
+        self._tried = tried
         self._good, self._committed = 0, False
 
     def fails_after(self, good: int, *, times: int, committed: bool = False) -> None:
         """`committed`: what fails is only the answer to the commit."""
         self._good, self.failures, self._committed = good, times, committed
 
+    def begin(
+        self, reach: Reach, organization_id: UUID | None, *, writes: bool
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
+        unit = super().begin(reach, organization_id, writes=writes)
+        return self._shaky(unit) if writes else unit
+
     @asynccontextmanager
-    async def writing(self, organization_id: UUID | None = None) -> AsyncIterator[UnitOfWork]:
+    async def _shaky(self, begun: AbstractAsyncContextManager[UnitOfWork]) -> AsyncIterator[UnitOfWork]:
         fails = self._good == 0 and self.failures > 0
         if fails and not self._committed:
             self._fail()
-        async with self._real.writing(organization_id) as unit:
+        async with begun as unit:
             yield unit
         self._good -= self._good > 0
         if fails:
@@ -126,19 +133,19 @@ class Authorizing:
         """Do the revocations that are put down for later: what came of each."""
         self.world.clock.advance(minutes=2)
         now, kinds = self.world.clock(), [TaskKind.REVOKE_CREDENTIAL]
-        async with self.world.units.writing() as unit:
+        async with self.world.units.writing_everywhere() as unit:
             tasks = await unit.tasks.claim(now, now + timedelta(minutes=1), 10, kinds)
             await unit.commit()
         revocations = CredentialRevocations(self.world.units, self.catalogue, self.vault, self.world.clock)
         outcomes = [await revocations.revoke(task) for task in tasks]
-        async with self.world.units.writing() as unit:
+        async with self.world.units.writing_everywhere() as unit:
             for task in tasks:
                 await unit.tasks.finish(task)
             await unit.commit()
         return outcomes
 
     async def waiting(self, code: str) -> CredentialSecret:
-        async with self.world.units.reading() as unit:
+        async with self.world.units.reading_everywhere() as unit:
             flow = await unit.authorization_flows.find(code_hash=one_time_hash(code))
         assert flow is not None
         grant = open_grant(self.vault, flow)

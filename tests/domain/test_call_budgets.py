@@ -64,7 +64,7 @@ async def test_what_a_process_holds_is_good_for_a_while_only(world: World) -> No
     seconds, now = 0.0, world.clock()
     budgets = CallBudgets(world.units, world.catalogue, lambda: now, lambda: seconds)
     assert await budgets.take(SLACK) is None
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         await unit.call_budgets.block("slack", SLACK.holder, now + timedelta(minutes=5))
         await unit.commit()
     seconds = GOOD_FOR_SECONDS - 1

@@ -25,7 +25,7 @@ async def _set(world: World, seconds: int) -> None:
 
 
 async def _task(world: World) -> Task | None:
-    async with world.units.reading() as unit:
+    async with world.units.reading_everywhere() as unit:
         return await unit.tasks.find(TaskKind.BRING_CHECKS_FORWARD, world.organization_id)
 
 
@@ -52,7 +52,7 @@ async def test_a_shorter_interval_holds_for_all_connections_at_once(world: World
     count = BATCH + 50
     await connect_many(world, await world.token(), count)
     await _set(world, DAY_SECONDS)
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         latest = world.clock() + timedelta(days=1)
         await unit.due_checks.spread("github", world.clock() + timedelta(days=2), at=lambda: latest, limit=count)
         await unit.commit()
@@ -75,7 +75,7 @@ async def test_a_check_that_began_before_the_change_is_brought_forward_after_it(
     created = await world.connect()
     await _set(world, DAY_SECONDS)
     world.clock.advance(hours=2)
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         [due] = await unit.due_checks.claim("github", world.clock(), world.clock() + timedelta(minutes=1), 1)
         await unit.commit()
     await _set(world, 300)
@@ -123,7 +123,7 @@ async def test_who_may_change_an_organization_and_to_what(world: World) -> None:
         with pytest.raises(Forbidden):
             await world.users.update_organization(viewer, world.organization_id, name="Other")
     await world.users.issue_api_key("globex", "eve@example.com", Role.OWNER)
-    async with world.units.reading() as unit:
+    async with world.units.reading_everywhere() as unit:
         other = await unit.organizations.find_by_slug("globex")
     assert other is not None
     with pytest.raises(NotFound):

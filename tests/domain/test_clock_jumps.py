@@ -99,7 +99,7 @@ async def test_a_clock_that_is_found_set_back_at_the_start_starves_nobody(world:
 async def test_what_was_put_off_by_the_wrong_time_is_brought_forward(world: World) -> None:
     await world.connect()
     async with world.worker(poll_seconds=0.02).working():
-        async with world.units.writing() as unit:
+        async with world.units.writing_everywhere() as unit:
             wrong = world.clock() + timedelta(hours=5)
             [due] = await unit.due_checks.claim("github", world.clock(), wrong, 1, due_by=wrong)
             await unit.due_checks.put_off([(due, wrong)])
@@ -111,7 +111,7 @@ async def test_what_was_put_off_by_the_wrong_time_is_brought_forward(world: Worl
 async def test_a_lease_that_a_worker_left_behind_in_the_wrong_time_ends(world: World) -> None:
     created = await world.connect()
     world.clock.advance(hours=5)
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         assert await unit.due_checks.claim("github", world.clock(), world.clock() + timedelta(seconds=90), 1)
         await unit.commit()
     world.clock.ahead = timedelta()
@@ -147,7 +147,7 @@ async def test_a_wait_that_was_told_in_the_wrong_time_is_forgotten(world: World)
 async def test_a_budget_that_was_used_up_in_the_wrong_time_fills_from_now_on(world: World) -> None:
     key, allowance = BudgetKey("github", "api.github.com", "1"), CallAllowance(per_hour=3_600, at_once=10)
     now = world.clock()
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         await unit.call_budgets.take({key: (allowance, 10)}, now + timedelta(hours=5))
         [block] = (await unit.call_budgets.take({key: (allowance, 10)}, now)).values()
         assert (block.calls, block.again_at) == (0, now + timedelta(seconds=1))

@@ -56,7 +56,7 @@ class Linked:
     async def task(self) -> Task:
         """The one revocation that is to be done, claimed when it is due."""
         self.world.clock.advance(minutes=2)
-        async with self.world.units.writing() as unit:
+        async with self.world.units.writing_everywhere() as unit:
             now = self.world.clock()
             [task] = await unit.tasks.claim(now, now + timedelta(minutes=1), 10, [TaskKind.REVOKE_CREDENTIAL])
             await unit.commit()
@@ -120,7 +120,7 @@ async def test_what_came_to_be_used_by_its_turn_is_left_alone(linked: Linked) ->
 async def test_a_task_of_an_earlier_version_asks_whose_the_secret_is(linked: Linked) -> None:
     world, secret = linked.world, await linked.links.secret(linked.connection)
     linked.service.revocation_spreads = True
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         await linked.revocations.entrust(
             unit, world.organization_id, linked.connection.id, "github", secret, webhook_key=None
         )

@@ -40,6 +40,7 @@ from domain.services.github.authorization import GitHubAuthorization
 from domain.services.oauth_client import OAuthClient
 from domain.services.service_fault import FaultKind, ServiceFault
 from domain.task_outcome import Again, Ended, Failed
+from persistence.row_security import Reach
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.oauth_links import OAuthLinks
 from tests.domain.world import World
@@ -78,19 +79,20 @@ class _Interposed(GitHubAuthorization):
         return answer
 
 
-class Shaky:
+class Shaky(SqlUnitsOfWork):
     """Units of work on a database that can't be reached the next so many times."""
 
     def __init__(self, real: SqlUnitsOfWork) -> None:
-        self.reading = real.reading
+        super().__init__(real.database, lambda organization_id: None)
         self.failures = 0
-        self._real = real
 
-    def writing(self, organization_id: UUID | None = None) -> AbstractAsyncContextManager[UnitOfWork]:
-        if self.failures:
+    def begin(
+        self, reach: Reach, organization_id: UUID | None, *, writes: bool
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
+        if self.failures and writes:
             self.failures -= 1
             raise ServiceUnavailable
-        return self._real.writing(organization_id)
+        return super().begin(reach, organization_id, writes=writes)
 
 
 @dataclass
@@ -134,11 +136,11 @@ class Refreshing:
         return await self.service.identify(await self.links.secret(connection))
 
     async def task(self, connection: ServiceConnection) -> Task | None:
-        async with self.world.units.reading() as unit:
+        async with self.world.units.reading_everywhere() as unit:
             return await unit.tasks.find(TaskKind.REFRESH_CREDENTIAL, connection.id)
 
     async def claimed(self, connection: ServiceConnection) -> Task:
-        async with self.world.units.writing() as unit:
+        async with self.world.units.writing_everywhere() as unit:
             now = self.world.clock()
             kinds = [TaskKind.REFRESH_CREDENTIAL]
             [task] = await unit.tasks.claim(now, now + timedelta(minutes=1), 10, kinds)
@@ -193,7 +195,7 @@ async def test_a_refresh_puts_the_next_one_ahead_of_the_new_end(refreshing: Refr
     connection = await refreshing.link()
     task = await refreshing.claimed(connection)
     assert await refreshing.process().refresh_due(task) == Ended()
-    async with refreshing.world.units.writing() as unit:
+    async with refreshing.world.units.writing_everywhere() as unit:
         await unit.tasks.finish(task)
         await unit.commit()
     following, credential = await refreshing.task(connection), await refreshing.links.credential(connection)
@@ -204,13 +206,13 @@ async def test_a_refresh_puts_the_next_one_ahead_of_the_new_end(refreshing: Refr
 
 async def test_a_refresh_that_brings_a_new_end_puts_its_warning_off(refreshing: Refreshing) -> None:
     connection, world = await refreshing.link(), refreshing.world
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         kind, now = TaskKind.WARN_OF_EXPIRY, world.clock()
         await unit.tasks.put(Task(new_id(), kind, connection.id, connection.organization_id, now))
         await unit.commit()
     await refreshing.refresh(connection)
     credential = await refreshing.links.credential(connection)
-    async with world.units.reading() as unit:
+    async with world.units.reading_everywhere() as unit:
         warning = await unit.tasks.find(TaskKind.WARN_OF_EXPIRY, connection.id)
     assert warning is not None
     assert credential.refresh_expires_at is not None
@@ -636,7 +638,7 @@ async def test_what_ended_while_its_connection_was_paused_shows_when_it_is_resum
     await world.manager.update_connection_status(world.admin, connection.id, ConnectionStatus.INACTIVE)
     await refreshing.withdraw(connection)
     assert await refreshing.process().refresh_due(await refreshing.claimed(connection)) == Ended()
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         await unit.tasks.remove(connection.id)
         await unit.commit()
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,8 +26,10 @@ from domain.latency_marks import latency_mark
 from domain.ports import UnitOfWork
 from domain.retention import BATCH
 from persistence.database import Database
+from persistence.row_security import Reach
 from persistence.tables import health_checks, metadata
 from persistence.unit_of_work import SqlUnitsOfWork
+from tests.every_row import every_row
 from tests.persistence.entities import draft, service_connection
 
 pytestmark = pytest.mark.anyio
@@ -48,9 +50,15 @@ class Units(SqlUnitsOfWork):
     left = 1_000_000
     began = 0
 
+    def begin(
+        self, reach: Reach, organization_id: UUID | None, *, writes: bool
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
+        unit = super().begin(reach, organization_id, writes=writes)
+        return self._killed_within(unit) if writes else unit
+
     @asynccontextmanager
-    async def writing(self, organization_id: UUID | None = None) -> AsyncIterator[UnitOfWork]:
-        async with super().writing(organization_id) as unit:
+    async def _killed_within(self, begun: AbstractAsyncContextManager[UnitOfWork]) -> AsyncIterator[UnitOfWork]:
+        async with begun as unit:
             self.began += 1
             if self.began > self.left:
                 raise Killed
@@ -98,12 +106,12 @@ class History:
             for check in checks
         ]
         if rows:
-            async with self.database.engine.begin() as connection:
+            async with every_row(self.database) as connection:
                 await connection.execute(insert(health_checks), rows)
 
     async def rows(self, table: str, connection_id: UUID | None = None) -> list[dict[str, Any]]:
         of = metadata.tables[table]
-        async with self.database.engine.connect() as connection:
+        async with every_row(self.database) as connection:
             rows = [dict(row) for row in (await connection.execute(select(of))).mappings()]
         return [row for row in rows if connection_id is None or row["connection_id"] == connection_id]
 
@@ -116,7 +124,7 @@ async def history(database_url: str) -> AsyncIterator[History]:
     async with Database(database_url) as database:
         organization = Organization.create(id=new_id(), slug="acme", name="Acme", now=MORNING)
         units = SqlUnitsOfWork(database, lambda organization_id: None)
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             await unit.organizations.add(organization)
             await unit.commit()
         yield History(database, organization.id)

@@ -42,7 +42,7 @@ async def test_of_owners_who_all_give_up_or_end_each_other_at_one_moment_one_is_
             return_exceptions=True,
         )
 
-        async with world.units.reading() as unit:
+        async with world.units.reading_everywhere() as unit:
             left = await unit.memberships.owners(organization.id)
         refused = [outcome for outcome in outcomes if outcome is not None]
         assert all(isinstance(outcome, LastOwner | Forbidden | NotFound) for outcome in refused), outcomes

@@ -56,7 +56,7 @@ class Revoking:
     async def put(self) -> tuple[Grant, Task]:
         grant = await self.links.grant(self.service)
         credential_id = new_id()
-        async with self.world.units.writing() as unit:
+        async with self.world.units.writing_everywhere() as unit:
             await self.revocations.entrust(
                 unit, self.world.organization_id, credential_id, "github", grant.secret, webhook_key=None
             )
@@ -68,7 +68,7 @@ class Revoking:
 
     async def turn(self) -> TaskOutcome:
         """The task is claimed and done."""
-        async with self.world.units.writing() as unit:
+        async with self.world.units.writing_everywhere() as unit:
             now = self.world.clock()
             [task] = await unit.tasks.claim(now, now + _DAY, 1, [TaskKind.REVOKE_CREDENTIAL])
             await unit.tasks.repeat(task, now, attempts=task.attempts)
@@ -153,7 +153,7 @@ async def test_the_end_of_a_refresh_token_is_warned_of_alike(world: World) -> No
 
 async def test_a_warning_put_for_an_earlier_credential_waits_for_the_end_of_the_new_one(world: World) -> None:
     connection = await ending(world, world.clock() + 30 * _DAY)
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         kind, now = TaskKind.WARN_OF_EXPIRY, world.clock()
         await unit.tasks.put(Task(new_id(), kind, connection.id, connection.organization_id, now))
         await unit.commit()
@@ -236,7 +236,7 @@ async def test_what_is_no_longer_needed_is_forgotten_and_nothing_else(world: Wor
     now = world.clock()
     processed = WebhookDelivery(new_id(), "github", "old", "push", b"{}", now, DeliveryState.PROCESSED, now)
     waiting = WebhookDelivery(new_id(), "github", "waiting", "push", b"{}", now)
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         await unit.webhook_deliveries.add(processed)
         await unit.webhook_deliveries.save(processed)
         await unit.webhook_deliveries.add(waiting)
@@ -329,12 +329,12 @@ async def ending(
 async def warning_turn(world: World) -> None:
     """What is due is done, as the runner does it."""
     now = world.clock()
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         due = await unit.tasks.claim(now, now + timedelta(minutes=1), 10, [TaskKind.WARN_OF_EXPIRY])
         await unit.commit()
     for task in due:
         outcome = await ExpiryWarnings(world.units, world.clock).warn(task)
-        async with world.units.writing() as unit:
+        async with world.units.writing_everywhere() as unit:
             match outcome:
                 case Ended():
                     assert await unit.tasks.finish(task)
@@ -346,7 +346,7 @@ async def warning_turn(world: World) -> None:
 
 
 async def warning_task(world: World, connection: ServiceConnection) -> Task | None:
-    async with world.units.reading() as unit:
+    async with world.units.reading_everywhere() as unit:
         return await unit.tasks.find(TaskKind.WARN_OF_EXPIRY, connection.id)
 
 

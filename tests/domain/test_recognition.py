@@ -18,6 +18,7 @@ from domain.recognition import SEEN_AGAIN_AFTER, Recognition
 from domain.request_origin import RequestOrigin, request_from
 from persistence.tables import invitations
 from tests.domain.world import World
+from tests.every_row import every_row
 
 pytestmark = pytest.mark.anyio
 
@@ -112,7 +113,7 @@ async def test_an_invitation_that_comes_later_is_claimed_too_and_an_old_one_is_n
     await _invite(world, "ada@example.com", Role.MEMBER, lasts=timedelta(days=-1))
     await recognition.recognize(ADA)
     assert await _role(world, user) is None
-    async with world.database.engine.begin() as connection:
+    async with every_row(world.database) as connection:
         await connection.execute(invitations.delete())
     await _invite(world, "ada@example.com", Role.MEMBER)
     await recognition.recognize(ADA)
@@ -156,7 +157,7 @@ async def test_what_claims_say_of_membership_holds_but_for_the_last_owner(
     assert await _role(world, user) is Role.VIEWER  # the world's owner is left
     assert [row["action"] for row in await _told_of_people(world)] == ["MEMBER_JOINED", "MEMBER_UPDATED"]
     await recognition.recognize(replace(claimed, organization="nowhere"))
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         unit_owners = await unit.memberships.owners(world.organization_id)
     assert user.id not in unit_owners
 
@@ -170,7 +171,7 @@ async def test_the_last_owner_stays_one(world: World, recognition: Recognition) 
 
 async def _invite(world: World, email: str, role: Role, *, lasts: timedelta = timedelta(days=7)) -> None:
     now = world.clock()
-    async with world.database.engine.begin() as connection:
+    async with every_row(world.database) as connection:
         await connection.execute(
             insert(invitations).values(
                 organization_id=world.organization_id,
@@ -192,5 +193,5 @@ async def _told_of_people(world: World) -> list[dict[str, Any]]:
 
 async def _role(world: World, user: User) -> Role | None:
     organization_id: UUID = world.organization_id
-    async with world.units.reading() as unit:
+    async with world.units.reading_everywhere() as unit:
         return await unit.memberships.role_of(user.id, organization_id)

@@ -35,7 +35,7 @@ def manager(world: World, sync: RepositorySync, patience_seconds: float = math.i
 
 async def claimed(world: World) -> list[Task]:
     """The syncs that are due now."""
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         now = world.clock()
         tasks = await unit.tasks.claim(now, now + timedelta(hours=1), 10, [TaskKind.SYNC_REPOSITORIES])
         await unit.commit()
@@ -46,7 +46,7 @@ async def connected(world: World) -> ServiceConnection:
     """A new connection, of which no sync is due any more."""
     connection = await world.connect(await world.token(repositories=REPOSITORIES))
     for task in await claimed(world):
-        async with world.units.writing() as unit:
+        async with world.units.writing_everywhere() as unit:
             await unit.tasks.finish(task)
             await unit.commit()
     return connection

@@ -31,6 +31,7 @@ from tests.domain.remote_repositories import (
     an_organization,
     syncing,
 )
+from tests.every_row import every_row
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +58,7 @@ def killed() -> None:
 
 async def events(database: Database) -> list[tuple[str, dict[str, int]]]:
     statement = select(connection_events.c.type, connection_events.c.data).order_by(connection_events.c.sequence)
-    async with database.engine.connect() as connection:
+    async with every_row(database) as connection:
         return [(row.type, row.data) for row in await connection.execute(statement)]
 
 

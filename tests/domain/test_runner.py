@@ -21,6 +21,7 @@ from domain.ports import UnitOfWork
 from domain.runner import FIRST_BACK_OFF, LONGEST_BACK_OFF, SHORTEST_BACK_OFF, PlannedWork, Runner, back_off
 from domain.task_outcome import Again, Ended, Failed, TaskOutcome
 from persistence.database import Database
+from persistence.row_security import Reach
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.world import Clock
 from tests.gql.waiting import eventually
@@ -87,7 +88,7 @@ class Office:
 
     async def put(self, count: int = 1, *, due_in: timedelta = timedelta(), **payload: str) -> list[UUID]:
         subjects = [new_id() for _ in range(count)]
-        async with self.units.writing() as unit:
+        async with self.units.writing_everywhere() as unit:
             for subject in subjects:
                 due_at = self.clock() + due_in
                 await unit.tasks.put(Task(new_id(), KIND, subject, None, due_at, payload={**payload}))
@@ -95,7 +96,7 @@ class Office:
         return subjects
 
     async def find(self, subject: UUID) -> Task | None:
-        async with self.units.reading() as unit:
+        async with self.units.reading_everywhere() as unit:
             return await unit.tasks.find(KIND, subject)
 
     async def gone(self, subjects: list[UUID]) -> bool:
@@ -123,20 +124,21 @@ class Told(NoMeasurements):
         self.lost.append(kind)
 
 
-class Away:
+class Away(SqlUnitsOfWork):
     """Units of work on a database that can't be reached until it is back."""
 
     def __init__(self, real: SqlUnitsOfWork) -> None:
-        self.reading = real.reading
+        super().__init__(real.database, lambda organization_id: None)
         self.away = True
         self.refused = 0
-        self._real = real
 
-    def writing(self, organization_id: UUID | None = None) -> AbstractAsyncContextManager[UnitOfWork]:
-        if self.away:
+    def begin(
+        self, reach: Reach, organization_id: UUID | None, *, writes: bool
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
+        if self.away and writes:
             self.refused += 1
             raise ServiceUnavailable
-        return self._real.writing(organization_id)
+        return super().begin(reach, organization_id, writes=writes)
 
 
 @pytest.fixture
@@ -158,7 +160,7 @@ async def test_turns_are_told_with_their_outcome_and_so_is_a_lost_lease(office: 
     [subject] = await office.put()
     async with office.runner(observation=Observation(told)).working():
         await eventually(lambda: _is(office.job.running == 1))
-        async with office.units.writing() as unit:  # as another process does, once the lease has ended
+        async with office.units.writing_everywhere() as unit:  # as another process does, once the lease has ended
             [taken] = await unit.tasks.claim(office.clock() + 2 * LEASE, office.clock() + 4 * LEASE, 1, [KIND])
             await unit.commit()
         office.job.go_on.set()
@@ -277,7 +279,7 @@ async def test_long_work_keeps_its_lease(office: Office) -> None:
 
 async def test_what_a_killed_process_had_claimed_is_done_when_its_lease_ends(office: Office) -> None:
     [subject] = await office.put()
-    async with office.units.writing() as unit:
+    async with office.units.writing_everywhere() as unit:
         now = office.clock()
         [claimed] = await unit.tasks.claim(now, now + LEASE, 1, [KIND])
         await unit.commit()
@@ -287,7 +289,7 @@ async def test_what_a_killed_process_had_claimed_is_done_when_its_lease_ends(off
         assert office.job.done[subject] == 0
         office.clock.advance(seconds=LEASE.total_seconds())
         await eventually(lambda: office.gone([subject]))
-    async with office.units.writing() as unit:
+    async with office.units.writing_everywhere() as unit:
         assert not await unit.tasks.finish(claimed)  # what the killed one might still say counts for nothing
 
 
@@ -360,7 +362,7 @@ async def test_its_own_tasks_dont_wait_for_a_moment_that_a_clock_has_made_up_whi
 async def test_a_lease_by_a_clock_that_was_ahead_is_over(office: Office) -> None:
     [subject] = await office.put()
     tomorrow = office.clock() + timedelta(days=1)
-    async with office.units.writing() as unit:
+    async with office.units.writing_everywhere() as unit:
         [_] = await unit.tasks.claim(tomorrow, tomorrow + LEASE, 1, [KIND])
         await unit.commit()
     async with office.runner().working():

@@ -134,7 +134,7 @@ async def test_what_is_paused_meanwhile_is_not_recorded(world: World) -> None:
     token = await world.token()
     created = await world.connect(token)
     world.clock.advance(minutes=6)
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         [due] = await unit.due_checks.claim("github", world.clock(), world.clock() + timedelta(minutes=1), 10)
         await unit.commit()
     checked = await world.scheduled.check(due)
@@ -163,10 +163,10 @@ async def test_several_workers_check_each_connection_once(world: World) -> None:
 async def test_what_a_killed_worker_had_claimed_is_checked_when_its_lease_is_over(world: World) -> None:
     created = await world.connect()
     world.clock.advance(minutes=6)
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         [due] = await unit.due_checks.claim("github", world.clock(), world.clock() + timedelta(minutes=1), 10)
         await unit.commit()
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         assert await unit.due_checks.claim("github", world.clock(), world.clock(), 10) == []
     world.clock.advance(minutes=1)
     await _scheduled(world, created.id)
@@ -180,7 +180,7 @@ async def test_a_check_on_demand_takes_what_the_running_one_finds(world: World) 
     token = await world.token()
     created = await world.connect(token)
     world.clock.advance(minutes=6)
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         [due] = await unit.due_checks.claim("github", world.clock(), world.clock() + timedelta(minutes=1), 10)
         await unit.commit()
     await world.change(token, behaviour="slow", delay_seconds=0.5)
@@ -212,7 +212,7 @@ async def test_a_check_that_a_webhook_asked_for_says_so(world: World) -> None:
 async def test_a_lease_by_a_clock_that_was_ahead_is_over(world: World) -> None:
     created = await world.connect()
     tomorrow = world.clock() + timedelta(days=1)
-    async with world.units.writing() as unit:
+    async with world.units.writing_everywhere() as unit:
         await unit.due_checks.claim("github", tomorrow, tomorrow + timedelta(minutes=1), 10)
         await unit.commit()
     world.clock.advance(minutes=6)

@@ -25,6 +25,7 @@ from domain.services.service_fault import FaultKind
 from persistence.tables import service_credentials
 from tests.domain.many_connections import connect_many
 from tests.domain.world import World
+from tests.every_row import every_row
 from tests.gql.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -93,7 +94,7 @@ async def test_a_service_is_not_back_because_somebody_else_has_all_its_connectio
     async with _outage(world, 30):
         world.clock.advance(minutes=10)
         until = world.clock() + timedelta(minutes=30)  # as of a worker that was killed
-        async with world.units.writing() as unit:
+        async with world.units.writing_everywhere() as unit:
             await unit.due_checks.claim("github", world.clock(), until, 100, due_by=until)
             await unit.commit()
         for _ in range(3):
@@ -144,7 +145,7 @@ async def test_each_organization_hears_of_it_once(world: World) -> None:
     await world.connect()
     async with _outage(world, 40):
         [incident] = await world.rows("service_incidents")
-        async with world.units.reading() as unit:
+        async with world.units.reading_everywhere() as unit:
             task = await unit.tasks.find(TaskKind.TELL_SERVICE_DOWN, incident["id"])
         assert task is not None
         news = IncidentNews(world.units, world.catalogue, world.clock)
@@ -160,13 +161,13 @@ async def test_each_organization_hears_of_it_once(world: World) -> None:
 async def test_who_heard_that_it_is_down_hears_of_the_end_last(world: World) -> None:
     async with _outage(world, 40):
         [incident] = await world.rows("service_incidents")
-        async with world.units.reading() as unit:
+        async with world.units.reading_everywhere() as unit:
             down = await unit.tasks.find(TaskKind.TELL_SERVICE_DOWN, incident["id"])
         assert down is not None
         news = IncidentNews(world.units, world.catalogue, world.clock)
         await news.tell_back(down)  # to nobody: nobody has heard of it
         await news.tell_down(down)
-        async with world.units.writing() as unit:
+        async with world.units.writing_everywhere() as unit:
             assert await unit.service_incidents.end(incident["id"], world.clock())
             await unit.commit()
         await news.tell_back(down)
@@ -177,7 +178,7 @@ async def test_who_heard_that_it_is_down_hears_of_the_end_last(world: World) -> 
 
 async def test_a_probe_that_calls_nobody_ends_nothing(world: World) -> None:
     async with _outage(world, 40):
-        async with world.database.engine.begin() as database:
+        async with every_row(world.database) as database:
             await database.execute(update(service_credentials).values(sealed="v1.nobody.opens-this"))
         for _ in range(3):
             world.clock.advance(seconds=40)
@@ -200,7 +201,7 @@ async def test_an_incident_that_was_begun_by_a_clock_ahead_is_probed_all_the_sam
 async def test_what_was_asked_before_an_incident_ended_begins_no_other(world: World) -> None:
     async with _outage(world, 40):
         late = ServiceBreakers(world.units, world.catalogue, ServiceBoard(world.units), world.clock, lambda: 0.5)
-        async with world.units.writing() as unit:
+        async with world.units.writing_everywhere() as unit:
             dues = await unit.due_checks.claim("github", world.clock(), world.clock() + timedelta(minutes=1), 12)
             await unit.commit()
         failed = [await world.scheduled.check(due) for due in dues]
@@ -209,7 +210,7 @@ async def test_what_was_asked_before_an_incident_ended_begins_no_other(world: Wo
             late.observe(each)
         await world.sandbox.set_down("github", False)
         [incident] = await world.rows("service_incidents")
-        async with world.units.writing() as unit:
+        async with world.units.writing_everywhere() as unit:
             await unit.service_incidents.end(incident["id"], world.clock())
             await unit.commit()
     passed = await world.scheduled.check(dues[0])

@@ -26,6 +26,7 @@ from domain.secret import Secret, fingerprint
 from domain.unset import UNSET
 from persistence.tables import service_connections
 from tests.domain.world import World
+from tests.every_row import every_row
 
 pytestmark = pytest.mark.anyio
 
@@ -411,7 +412,7 @@ async def test_what_is_nested_without_end_is_refused_with_its_place(world: World
 
 async def test_a_connection_outlives_its_service(world: World) -> None:
     created = await world.connect()
-    async with world.database.engine.begin() as connection:
+    async with every_row(world.database) as connection:
         await connection.execute(update(service_connections).values(service="gitlab"))
 
     renamed = await world.manager.update_connection(world.admin, created.id, name="Old", labels={"a": "b"})

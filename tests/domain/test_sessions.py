@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import timedelta
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from domain.entities.user import Role, User
 from domain.errors import Unauthenticated
 from domain.noted_uses import NOTED_EVERY
+from domain.ports import UnitOfWork
 from domain.session_cache import LIFETIME
 from domain.sessions import SIGNED_OUT, SessionLifetimes, Sessions
 from tests.domain.world import World
@@ -29,7 +30,7 @@ async def sessions(world: World) -> AsyncIterator[Sessions]:
 
 @pytest.fixture
 async def user(world: World) -> User:
-    async with world.units.reading() as unit:
+    async with world.units.reading_everywhere() as unit:
         user = await unit.users.find(world.viewers[Role.ADMIN].user_id)
     assert user is not None
     return user
@@ -102,14 +103,14 @@ async def test_that_it_was_used_is_written_at_most_once_a_minute(world: World, s
 async def test_many_requests_at_once_ask_the_database_once(world: World, sessions: Sessions, user: User) -> None:
     secret = (await sessions.begin(user, ISSUER)).secret.reveal()
     reads = 0
-    reading = world.units.reading
+    reading = world.units.reading_everywhere
 
-    def counted(organization_id: object = None) -> object:
+    def counted() -> AbstractAsyncContextManager[UnitOfWork]:
         nonlocal reads
         reads += 1
         return reading()
 
-    world.units.reading = counted  # type: ignore[method-assign, assignment]
+    world.units.reading_everywhere = counted  # type: ignore[method-assign]
     await asyncio.gather(*(sessions.authenticate(secret) for _ in range(20)))
     assert reads == 1
     later(world, LIFETIME)

@@ -22,6 +22,7 @@ from persistence.database import Database
 from persistence.tables import api_keys, memberships
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.world import Clock, World
+from tests.every_row import every_row
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +43,7 @@ def statements() -> Iterator[list[str]]:
 
 
 async def revoke(world: World, viewer: Viewer) -> None:
-    async with world.database.engine.begin() as connection:
+    async with every_row(world.database) as connection:
         await connection.execute(
             update(api_keys).where(api_keys.c.id == viewer.api_key_id).values(revoked_at=world.clock())
         )
@@ -61,7 +62,7 @@ async def test_a_first_key_makes_all_that_is_missing_and_opens_as_its_user(world
     viewer = await world.users.authenticate(token.reveal())
 
     assert (viewer.user_name, viewer.role_cap, viewer.api_key_name) == ("ada", Role.ADMIN, "Laptop")
-    async with world.units.reading() as unit:
+    async with world.units.reading_everywhere() as unit:
         organization = await unit.organizations.find_by_slug("new-team")
         assert organization is not None
         assert organization.name == "new-team"
@@ -77,7 +78,7 @@ async def test_a_further_key_is_the_same_users_and_raises_their_role_but_never_l
             (await world.users.issue_api_key("acme", "Ada@Example.com".swapcase(), role)).reveal()
         )
         users.add(viewer.user_id)
-        async with world.units.reading() as unit:
+        async with world.units.reading_everywhere() as unit:
             membership = await unit.memberships.role_of(viewer.user_id, world.organization_id)
         assert membership is not None
         roles.append((viewer.role_cap, membership, viewer.effective(membership)))
@@ -119,12 +120,12 @@ async def test_keys_issued_at_once_share_what_they_make_and_the_highest_role_sta
             )
             viewers = [await world.users.authenticate(token.reveal()) for token in tokens]
             assert [viewer.role_cap for viewer in viewers] == roles
-            async with world.units.reading() as unit:
+            async with world.units.reading_everywhere() as unit:
                 organization = await unit.organizations.find_by_slug(slug)
                 assert organization is not None
                 [user_id] = {viewer.user_id for viewer in viewers}
                 assert await unit.memberships.role_of(user_id, organization.id) is Role.OWNER
-            async with world.database.engine.begin() as connection:
+            async with every_row(world.database) as connection:
                 await connection.execute(update(memberships).values(role=Role.VIEWER))
 
 
@@ -232,7 +233,7 @@ async def test_where_the_use_cannot_be_noted_nobody_waits_or_is_turned_away(
     tokens = [(await world.users.issue_api_key("acme", "ada@example.com", Role.ADMIN)).reveal() for _ in range(2)]
     keys = [parse_api_key(token) for token in tokens]
 
-    async with Database(database_url, wait_seconds=1) as database, world.units.writing() as unit:
+    async with Database(database_url, wait_seconds=1) as database, world.units.writing_everywhere() as unit:
         for key in keys:
             assert key is not None
             await unit.api_keys.mark_used(key.id, world.clock())  # and holds the row, so that nobody else can
@@ -281,7 +282,7 @@ async def test_who_creates_an_organization_owns_it(world: World) -> None:
     created = await world.users.create_organization(viewer, "globex", "  Globex ")
 
     assert (created.slug, created.name, created.version) == ("globex", "Globex", 1)
-    async with world.units.reading() as unit:
+    async with world.units.reading_everywhere() as unit:
         assert await unit.organizations.find(created.id) == created
         assert await unit.memberships.role_of(viewer.user_id, created.id) is Role.OWNER
 

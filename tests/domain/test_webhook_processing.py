@@ -26,7 +26,7 @@ from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
 from domain.entities.webhook_delivery import DeliveryState
 from domain.errors import ServiceUnavailable
-from domain.ports import UnitOfWork, UnitsOfWork
+from domain.ports import UnitOfWork
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.repository_listing import RemoteRepository
 from domain.services.webhooks import (
@@ -41,10 +41,12 @@ from domain.services.webhooks import (
 from domain.task_outcome import Ended
 from domain.webhook_processing import BETWEEN_UNPROVEN_SYNCS, MOST_TRIES, WebhookProcessing
 from persistence.database import Database
+from persistence.row_security import Reach
 from persistence.tables import metadata
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.doorbell import Doorbell, delivery
 from tests.domain.world import Clock
+from tests.every_row import every_row
 
 pytestmark = pytest.mark.anyio
 Status = ConnectionStatus
@@ -97,7 +99,7 @@ class Hall:
     async def keep(self, sent: Delivery) -> UUID:
         """Store it if it isn't yet; our id of it."""
         await self.processing.keep("doorbell", sent)
-        async with self.units.reading() as unit:
+        async with self.units.reading_everywhere() as unit:
             kept = await unit.webhook_deliveries.find_delivered("doorbell", sent.id)
         assert kept is not None
         return kept.id
@@ -111,7 +113,7 @@ class Hall:
         return kept
 
     async def state(self, delivery_id: UUID) -> DeliveryState:
-        async with self.units.reading() as unit:
+        async with self.units.reading_everywhere() as unit:
             kept = await unit.webhook_deliveries.find(delivery_id)
         assert kept is not None
         return kept.state
@@ -122,7 +124,7 @@ class Hall:
 
     async def claim(self) -> Sequence[Task]:
         now = self.clock()
-        async with self.units.writing() as unit:
+        async with self.units.writing_everywhere() as unit:
             claimed = await unit.tasks.claim(now, now + timedelta(minutes=1), 10, [TaskKind.PROCESS_WEBHOOK])
             await unit.commit()
         return claimed
@@ -136,7 +138,7 @@ class Hall:
             return {each.external_id: each for each in await unit.repositories.list(connection.id)}
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
-        async with self.database.engine.connect() as connection:
+        async with every_row(self.database) as connection:
             return [dict(row) for row in (await connection.execute(select(metadata.tables[table]))).mappings()]
 
 
@@ -147,7 +149,7 @@ async def a_hall(database_url: str) -> AsyncIterator[Hall]:
         owners = [
             Organization.create(id=new_id(), slug=slug, name=slug.title(), now=START) for slug in ("acme", "globex")
         ]
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             for owner in owners:
                 await unit.organizations.add(owner)
             await unit.commit()
@@ -443,7 +445,7 @@ async def test_a_replay_puts_the_tasks_of_those_that_are_meant(hall: Hall) -> No
     hall.clock.advance(minutes=10)
     since = hall.clock()
     late = [await hall.ring() for _ in range(25)]  # more than a page
-    async with hall.units.writing() as unit:
+    async with hall.units.writing_everywhere() as unit:
         for each in (early, *late):
             await unit.tasks.remove(each)
         await unit.commit()
@@ -504,18 +506,18 @@ async def test_whatever_comes_in_whatever_order_and_again_each_connection_hears_
             assert (await hall.again(connection)).status is status
 
 
-class EndsAfter:
+class EndsAfter(SqlUnitsOfWork):
     """Units of work of a process that is killed after so many commits: its database is gone from then on."""
 
-    def __init__(self, units: UnitsOfWork, commits: int) -> None:
-        self._units = units
+    def __init__(self, units: SqlUnitsOfWork, commits: int) -> None:
+        super().__init__(units.database, lambda organization_id: None)
         self._left = commits
 
-    def reading(self, organization_id: UUID | None = None) -> AbstractAsyncContextManager[UnitOfWork]:
-        return self._units.reading(organization_id)
-
-    def writing(self, organization_id: UUID | None = None) -> AbstractAsyncContextManager[UnitOfWork]:
-        if self._left == 0:
-            raise ServiceUnavailable
-        self._left -= 1
-        return self._units.writing(organization_id)
+    def begin(
+        self, reach: Reach, organization_id: UUID | None, *, writes: bool
+    ) -> AbstractAsyncContextManager[UnitOfWork]:
+        if writes:
+            if self._left == 0:
+                raise ServiceUnavailable
+            self._left -= 1
+        return super().begin(reach, organization_id, writes=writes)

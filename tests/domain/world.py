@@ -39,6 +39,7 @@ from domain.user_service import UserService
 from persistence.database import Database
 from persistence.tables import connection_events, metadata
 from persistence.unit_of_work import SqlUnitsOfWork
+from tests.every_row import every_row
 from tests.sandbox_server import SandboxServer
 
 
@@ -78,7 +79,7 @@ class World:
     async def join(self, organization_id: UUID, role: Role) -> Viewer:
         """A new user, a member of the organization with that role."""
         user = User(uuid.uuid4(), f"{role.title()} of {organization_id}", None, None, self.clock())
-        async with self.units.writing() as unit:
+        async with self.units.writing_everywhere() as unit:
             await unit.users.add(user)
             await unit.memberships.add(Membership(organization_id, user.id, role, self.clock()))
             await unit.commit()
@@ -126,12 +127,12 @@ class World:
     async def events(self, connection_id: UUID) -> list[ConnectionEventType]:
         """The types of a connection's events, in their order."""
         statement = select(connection_events.c.type).where(connection_events.c.connection_id == connection_id)
-        async with self.database.engine.connect() as connection:
+        async with every_row(self.database) as connection:
             rows = await connection.execute(statement.order_by(connection_events.c.sequence))
             return [ConnectionEventType(row.type) for row in rows]
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
-        async with self.database.engine.connect() as connection:
+        async with every_row(self.database) as connection:
             return [dict(row) for row in (await connection.execute(select(metadata.tables[table]))).mappings()]
 
 
@@ -165,7 +166,7 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
             database, units, sandbox, catalogue, encryption, manager, refresher, scheduled, users, clock, board
         )
         await users.issue_api_key("acme", "owner@example.com", Role.OWNER)
-        async with units.reading() as unit:
+        async with units.reading_everywhere() as unit:
             organization = await unit.organizations.find_by_slug("acme")
         assert organization is not None
         world.organization_id = organization.id

@@ -75,7 +75,7 @@ async def complete(client: Client, code: str, selection: str = "id") -> Any:
 
 async def waiting_token(server: TetherServer, code: str) -> str:
     """The access token that waits, sealed, for a completion code."""
-    async with server.tether.units_of_work.reading() as unit:
+    async with server.tether.units_of_work.reading_everywhere() as unit:
         flow = await unit.authorization_flows.find(code_hash=one_time_hash(code))
     assert flow is not None
     grant = open_grant(CredentialVault(server.tether.encryption), flow)

@@ -25,6 +25,7 @@ from gql.http.application import create_application
 from gql.sample import find_founder
 from gql.settings import Settings
 from persistence.tables import metadata
+from tests.every_row import every_row
 from tests.gql.client import Client
 from tests.gql.web_socket import Followed, Socket, open_socket
 from tests.sandbox_server import SandboxServer
@@ -61,7 +62,7 @@ class TetherServer:
         return self.client(await self.token(organization, f"{role.lower()}@{organization}.example", role))
 
     async def organization_id(self, slug: str = "acme") -> str:
-        async with self.tether.units_of_work.reading() as unit:
+        async with self.tether.units_of_work.reading_everywhere() as unit:
             organization = await unit.organizations.find_by_slug(slug)
         assert organization is not None
         return f"org_{organization.id}"
@@ -110,12 +111,12 @@ class TetherServer:
 
     async def rows(self, table: str) -> list[dict[str, Any]]:
         """All rows of a table, as they are stored."""
-        async with self.tether.database.engine.connect() as connection:
+        async with every_row(self.tether.database) as connection:
             return [dict(row) for row in (await connection.execute(select(metadata.tables[table]))).mappings()]
 
     async def alter(self, *statements: Executable) -> None:
         """Change what is stored, as nobody but a test would."""
-        async with self.tether.database.engine.begin() as connection:
+        async with every_row(self.tether.database) as connection:
             for statement in statements:
                 await connection.execute(statement)
 

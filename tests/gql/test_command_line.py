@@ -16,11 +16,13 @@ from gql.schema import build_schema
 from persistence import migrations
 from persistence.database import Database
 from persistence.tables import metadata
+from tests.every_row import every_row
 from tests.gql.command import run_tether, tether_serve
 from tests.gql.server import TetherServer
 from tests.gql.signing_in import CSRF, WHO
 from tests.gql.web_socket import open_socket
 from tests.local_issuer import running_local_issuer
+from tests.postgresql import PostgresqlServer
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -55,12 +57,12 @@ def production(environ: dict[str, str]) -> dict[str, str]:
 
 async def contents(environ: dict[str, str]) -> dict[str, list[object]]:
     """Every row of every table."""
-    async with Database(environ["TETHER_DATABASE_URL"]) as database, database.engine.connect() as connection:
+    async with Database(environ["TETHER_DATABASE_URL"]) as database, every_row(database) as connection:
         return {table.name: [*await connection.execute(select(table))] for table in metadata.sorted_tables}
 
 
 async def count(database_url: str, table: str) -> int:
-    async with Database(database_url) as database, database.engine.connect() as connection:
+    async with Database(database_url) as database, every_row(database) as connection:
         number: int = (await connection.execute(select(func.count()).select_from(metadata.tables[table]))).scalar_one()
         return number
 
@@ -322,7 +324,8 @@ async def test_the_doctor_finds_nothing_wrong_where_nothing_is(database_url: str
     assert (finished.exit_code, finished.errors) == (0, "")
     lines = [line.split(maxsplit=2) for line in finished.output.splitlines()]
     assert {line[0] for line in lines} == {"ok"}
-    assert [line[1] for line in lines] == ["settings", "key", "database", "migrations", "data", *SERVICES]
+    role = [] if database_url.startswith("sqlite") else ["role"]
+    assert [line[1] for line in lines] == ["settings", "key", "database", *role, "migrations", "data", *SERVICES]
     assert "none yet" in finished.output
     assert await contents(environ) == before
 
@@ -363,6 +366,31 @@ async def test_the_doctor_asks_each_issuer_for_what_its_tokens_are_verified_with
         f"FAIL  issuer      other, {issuer.url}/other: its metadata: it answered with 404. "
         "Check TETHER_OIDC_OTHER_ISSUER, and TETHER_OUTBOUND_ALLOW.",
     ]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_role_that_bypasses_row_security_is_told_and_refused_by_production(
+    database_url: str, postgresql_server: PostgresqlServer, environ: dict[str, str]
+) -> None:
+    if postgresql_server.superuser is None:
+        pytest.skip("the server that is given has none for us")
+    environ["TETHER_DATABASE_URL"] = postgresql_server.as_superuser(database_url)
+    told = (
+        "The database's role is a superuser or has BYPASSRLS, so PostgreSQL doesn't keep organizations apart for it. "
+        "Use a role without either that owns the database."
+    )
+    finished = await run_tether("doctor", environ=environ)
+    assert finished.exit_code == 1
+    assert [line.split(maxsplit=2) for line in finished.output.splitlines() if line.startswith("FAIL")] == [
+        ["FAIL", "role", told]
+    ]
+
+    finished = await run_tether("serve", "--port", "0", environ=production(environ))
+    assert (finished.exit_code, finished.output, finished.errors) == (1, "", f"tether: {told}\n")
+
+    finished = await run_tether(*TOKEN, environ=environ)
+    assert finished.exit_code == 0
+    assert told in finished.errors
 
 
 async def test_the_doctor_names_a_database_without_its_password(environ: dict[str, str]) -> None:

@@ -200,7 +200,7 @@ async def test_every_line_of_a_task_has_its_kind_and_id(server: TetherServer, lo
 
     units = server.tether.units_of_work
     task = Task(new_id(), TaskKind.FORGET_FLOWS, WHOLE_SERVER, None, server.tether.clock())
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.tasks.put(task)
         await unit.commit()
     plan = {TaskKind.FORGET_FLOWS: PlannedWork(tell, lease=_MINUTE, at_once=1)}

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from domain.entities.user import Role
+from tests.every_row import every_row
 from tests.gql.client import Client
 from tests.gql.server import TetherServer
 from tests.gql.web_socket import Followed, open_socket
@@ -235,7 +236,7 @@ async def _database(server: TetherServer, database_url: str) -> list[tuple[str, 
         file = Path(url.database)
         return [(each.name, each.read_bytes()) for each in file.parent.glob(f"{file.name}*")]
     found = []
-    async with server.tether.database.engine.connect() as session:
+    async with every_row(server.tether.database) as session:
         tables = await session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
         for table in tables.all():
             rows = await session.scalars(text(f'SELECT t::text FROM "{table}" t'))  # noqa: S608 - a name of ours

@@ -150,7 +150,7 @@ async def test_behind_a_proxy_that_names_us_otherwise_our_pages_are_those_of_the
     origin = "https://tether.example.com"
     async with running_tether(sqlite_url, sandbox, encryption_key, TETHER_PUBLIC_URL=origin) as server:
         await server.token(SLUG, FOUNDER)
-        async with server.tether.units_of_work.reading() as unit:
+        async with server.tether.units_of_work.reading_everywhere() as unit:
             founder = await unit.users.find_by_email(FOUNDER)
         assert founder is not None
         begun = await server.tether.sessions.begin(founder, "https://id.example.com")

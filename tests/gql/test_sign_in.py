@@ -251,7 +251,7 @@ async def test_by_https_no_other_host_can_set_it(sqlite_url: str, sandbox: Sandb
         sqlite_url, sandbox, encryption_key, TETHER_PUBLIC_URL="https://tether.example.com"
     ) as server:
         await server.token()
-        async with server.tether.units_of_work.reading() as unit:
+        async with server.tether.units_of_work.reading_everywhere() as unit:
             user = await unit.users.find_by_email(ADA)
         assert user is not None
         begun = await server.tether.sessions.begin(user, "https://id.example.com")

@@ -43,7 +43,7 @@ async def globex(units: SqlUnitsOfWork) -> UUID:
 @pytest.fixture
 async def ada(units: SqlUnitsOfWork) -> UUID:
     user = User(new_id(), "Ada", "Ada@Example.org", None, NOW)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.users.add(user)
         await unit.commit()
     return user.id
@@ -51,7 +51,7 @@ async def ada(units: SqlUnitsOfWork) -> UUID:
 
 async def add_organization(units: SqlUnitsOfWork, slug: str) -> UUID:
     organization = Organization.create(id=new_id(), slug=slug, name=slug.title(), now=NOW)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.organizations.add(organization)
         await unit.commit()
     return organization.id

@@ -37,7 +37,7 @@ async def test_a_flow_is_found_by_each_of_its_hashes_with_everything_in_it(
         grant_webhook_key="team:T1",
     )
     await _add(units, kept, _flow(acme, ada))
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         assert await unit.authorization_flows.find(start_hash=kept.start_hash) == kept
         assert await unit.authorization_flows.find(state_hash=kept.state_hash) == kept
         assert await unit.authorization_flows.find(code_hash=kept.code_hash) == kept
@@ -47,7 +47,7 @@ async def test_a_flow_is_found_by_each_of_its_hashes_with_everything_in_it(
 async def test_a_flow_without_anything_optional_comes_back(units: SqlUnitsOfWork, acme: UUID, ada: UUID) -> None:
     kept = _flow(acme, ada)
     await _add(units, kept)
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         assert await unit.authorization_flows.find(start_hash=kept.start_hash) == kept
 
 
@@ -73,7 +73,7 @@ async def test_a_grant_that_waits_is_known_by_its_fingerprint_and_key(
 ) -> None:
     holding = replace(_flow(acme, ada), grant_fingerprint="ab12", grant_webhook_key=key)
     await _add(units, holding, _flow(acme, ada))
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         flows = unit.authorization_flows
         assert await flows.grant_waits(holding.service, fingerprint, webhook_key) is waits
         assert not await flows.grant_waits("another", fingerprint, webhook_key)
@@ -81,7 +81,7 @@ async def test_a_grant_that_waits_is_known_by_its_fingerprint_and_key(
 
 @pytest.mark.parametrize("hashes", [{}, {"start_hash": b"1", "code_hash": b"2"}])
 async def test_a_flow_is_looked_for_by_exactly_one_hash(units: SqlUnitsOfWork, hashes: dict[str, bytes]) -> None:
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         with pytest.raises(ValueError, match="exactly one"):
             await unit.authorization_flows.find(**hashes)
 
@@ -97,7 +97,7 @@ async def test_of_many_who_take_the_same_step_at_once_one_takes_it(
     ]
 
     async def take(step: AuthorizationFlow) -> bool:
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             taken = await unit.authorization_flows.advance(step, from_stage=FlowStage.BEGUN)
             await asyncio.sleep(0)
             await unit.commit()
@@ -105,7 +105,7 @@ async def test_of_many_who_take_the_same_step_at_once_one_takes_it(
 
     taken = await asyncio.gather(*map(take, steps))
     assert sorted(taken) == [False] * 4 + [True]
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         assert await unit.authorization_flows.find(start_hash=flow.start_hash) == steps[taken.index(True)]
 
 
@@ -114,13 +114,13 @@ async def test_a_flow_is_removed_once(units: SqlUnitsOfWork, acme: UUID, ada: UU
     await _add(units, gone, stays)
 
     async def remove() -> bool:
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             removed = await unit.authorization_flows.remove(gone.id)
             await unit.commit()
             return removed
 
     assert sorted(await asyncio.gather(remove(), remove())) == [False, True]
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.authorization_flows.find(start_hash=gone.start_hash) is None
         assert await unit.authorization_flows.find(start_hash=stays.start_hash) == stays
         assert await unit.authorization_flows.advance(gone, from_stage=FlowStage.BEGUN) is False
@@ -129,7 +129,7 @@ async def test_a_flow_is_removed_once(units: SqlUnitsOfWork, acme: UUID, ada: UU
 async def test_expired_flows_are_told_the_longest_expired_first(units: SqlUnitsOfWork, acme: UUID, ada: UUID) -> None:
     flows = [replace(_flow(acme, ada), expires_at=NOW + timedelta(minutes=minutes)) for minutes in (0, -2, 1, -1)]
     await _add(units, *flows)
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         assert await unit.authorization_flows.expired(NOW, 2) == [flows[1], flows[3]]
         assert await unit.authorization_flows.expired(NOW, 10) == [flows[1], flows[3], flows[0]]
 
@@ -159,7 +159,7 @@ def _flow(organization_id: UUID, user_id: UUID) -> AuthorizationFlow:
 
 
 async def _add(units: SqlUnitsOfWork, *flows: AuthorizationFlow) -> None:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         for flow in flows:
             await unit.authorization_flows.add(flow)
         await unit.commit()

@@ -38,7 +38,7 @@ async def test_what_somebody_does_just_now_waits_for_nobody_until_its_lease_ends
 ) -> None:
     until = NOW + timedelta(minutes=1)
     await _put(units, (SYNC, NOW))
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert len(await unit.tasks.claim(NOW, until, 1, [SYNC])) == 1
         await unit.commit()
     before = (await read_backlog(database, [SYNC], until - timedelta(microseconds=1)))[SYNC]
@@ -47,7 +47,7 @@ async def test_what_somebody_does_just_now_waits_for_nobody_until_its_lease_ends
 
 
 async def _put(units: SqlUnitsOfWork, *due: tuple[TaskKind, datetime]) -> None:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         for kind, at in due:
             await unit.tasks.put(Task(new_id(), kind, uuid4(), None, at))
         await unit.commit()

@@ -23,7 +23,7 @@ TEN = CallAllowance(per_hour=3_600, at_once=10)
 
 
 async def _take(units: SqlUnitsOfWork, most: int, now: datetime = NOW, key: BudgetKey = KEY) -> Block:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         blocks = await unit.call_budgets.take({key: (TEN, most)}, now)
         await unit.commit()
     return blocks[key]
@@ -39,7 +39,7 @@ async def test_a_budget_is_emptied_and_fills_with_time(units: SqlUnitsOfWork) ->
 
 
 async def test_one_account_takes_nothing_from_another(units: SqlUnitsOfWork) -> None:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         blocks = await unit.call_budgets.take({KEY: (TEN, 10), OTHER: (TEN, 3)}, NOW)
         await unit.commit()
     assert {key: block.calls for key, block in blocks.items()} == {KEY: 10, OTHER: 3}
@@ -48,7 +48,7 @@ async def test_one_account_takes_nothing_from_another(units: SqlUnitsOfWork) -> 
 async def test_a_wait_holds_for_all_and_ends(units: SqlUnitsOfWork) -> None:
     await _take(units, 1)
     until = NOW + timedelta(seconds=30)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.call_budgets.block("github", KEY.holder, until)
         await unit.commit()
     assert await _take(units, 1) == Block(0, until)
@@ -58,7 +58,7 @@ async def test_a_wait_holds_for_all_and_ends(units: SqlUnitsOfWork) -> None:
 
 async def test_a_longer_wait_is_not_shortened(units: SqlUnitsOfWork) -> None:
     await _take(units, 1)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         for seconds in (3_600, 30, -3_600):
             await unit.call_budgets.block("github", KEY.holder, NOW + timedelta(seconds=seconds))
         await unit.commit()
@@ -79,7 +79,7 @@ async def test_those_who_take_at_once_get_no_more_than_there_is(units: SqlUnitsO
 async def test_what_has_been_full_for_long_is_forgotten(units: SqlUnitsOfWork, database: Database) -> None:
     await _take(units, 1)
     await _take(units, 1, NOW + timedelta(hours=2), OTHER)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.call_budgets.forget(NOW + timedelta(hours=1), 10) == 1
         await unit.commit()
     assert (await _take(units, 10)).calls == 10
@@ -88,7 +88,7 @@ async def test_what_has_been_full_for_long_is_forgotten(units: SqlUnitsOfWork, d
 async def test_a_clock_that_was_set_back_finds_all_of_them_full(units: SqlUnitsOfWork) -> None:
     await _take(units, 10, NOW + timedelta(hours=5))
     await _take(units, 1, NOW - timedelta(hours=5), OTHER)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.call_budgets.block("github", OTHER.holder, NOW + timedelta(hours=5))
         await unit.call_budgets.fill(NOW)
         await unit.commit()

@@ -111,4 +111,4 @@ async def test_a_reader_never_sees_a_number_before_an_earlier_one(database_url: 
 
 
 async def _fetch(database: Database, sql: str) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in await database.fetch(sql)]
+    return [tuple(row) for row in await database.fetch_everywhere(sql)]

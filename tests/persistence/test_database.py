@@ -12,6 +12,7 @@ import pytest
 
 from domain.errors import ServiceUnavailable
 from persistence.database import Database
+from persistence.row_security import NOWHERE
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.persistence.cable import cable_to
 from tests.persistence.entities import stored_connection
@@ -52,7 +53,7 @@ async def test_a_read_has_a_driver_connection_outside_of_any_transaction(databas
         else:
             await connection.fetch("SELECT slug FROM organizations")
             assert not connection.is_in_transaction()
-    assert [tuple(row) for row in await database.fetch("SELECT slug FROM organizations")] == [("acme",)]
+    assert [tuple(row) for row in await database.fetch_everywhere("SELECT slug FROM organizations")] == [("acme",)]
 
 
 @pytest.fixture
@@ -90,11 +91,11 @@ async def test_postgresql_is_configured_on_every_connection(database: Database) 
 
 async def test_a_full_pool_is_unavailable_and_then_not_any_more(database_url: str) -> None:
     async with Database(database_url, write_connections=1, read_connections=1, wait_seconds=0.05) as database:
-        async with database.transaction(writes=True):
+        async with database.transaction(NOWHERE, writes=True):
             with pytest.raises(ServiceUnavailable, match="all its database connections are in use"):
-                async with database.transaction(writes=True):
+                async with database.transaction(NOWHERE, writes=True):
                     pass
-        async with database.transaction(writes=True):
+        async with database.transaction(NOWHERE, writes=True):
             pass
         async with database.driver_connection():
             with pytest.raises(ServiceUnavailable, match="all its database connections are in use"):
@@ -157,7 +158,7 @@ async def _assert_unavailable(database: Database) -> None:
     units = SqlUnitsOfWork(database, lambda _: None)
     with pytest.raises(ServiceUnavailable):
         await database.fetch("SELECT * FROM organizations")
-    for begin in (units.reading, units.writing):
+    for begin in (units.reading_everywhere, units.writing_everywhere):
         with pytest.raises(ServiceUnavailable):
             async with begin() as unit:
                 await unit.organizations.any()
@@ -169,12 +170,12 @@ async def test_a_lock_of_another_process_on_sqlite_is_unavailable(file: Path) ->
         other = sqlite3.connect(file, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ServiceUnavailable, match="took too long"):
-            async with database.transaction(writes=True):
+            async with database.transaction(NOWHERE, writes=True):
                 pass
         await database.ping()
         other.execute("ROLLBACK")
         other.close()
-        async with database.transaction(writes=True):
+        async with database.transaction(NOWHERE, writes=True):
             pass
 
 
@@ -183,7 +184,7 @@ async def test_a_cut_cable_is_unavailable_and_a_mended_one_works_at_once(databas
     async with cable_to(database_url, tmp_path) as cable, Database(cable.url) as database:
         units = SqlUnitsOfWork(database, lambda _: None)
         await database.ping()
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             assert await unit.organizations.any() is False
             await cable.cut()
             with pytest.raises(ServiceUnavailable) as lost:
@@ -192,11 +193,11 @@ async def test_a_cut_cable_is_unavailable_and_a_mended_one_works_at_once(databas
         with pytest.raises(ServiceUnavailable):
             await database.ping()
         with pytest.raises(ServiceUnavailable):
-            async with units.reading() as unit:
+            async with units.reading_everywhere() as unit:
                 await unit.organizations.any()
         await cable.mend()
         await database.ping()
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             assert await unit.organizations.any() is False
 
 

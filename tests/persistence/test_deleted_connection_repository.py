@@ -26,8 +26,10 @@ async def stored(units: SqlUnitsOfWork, organization_id: UUID, name: str) -> Ser
         await unit.connections.add(connection)
         await unit.repositories.add_all([repository(connection, "octo/one")])
         await unit.health_checks.add(health_check(connection))
-        await unit.health_history.add_days(ConnectionKey(organization_id, connection.id), [HealthDay(NOW)])
         await unit.events.append([connection.created()], SCHEDULER)
+        await unit.commit()
+    async with units.writing_everywhere() as unit:
+        await unit.health_history.add_days(ConnectionKey(organization_id, connection.id), [HealthDay(NOW)])
         await unit.commit()
     return connection
 
@@ -41,7 +43,7 @@ async def delete(units: SqlUnitsOfWork, connection: ServiceConnection) -> None:
 
 
 async def forget(units: SqlUnitsOfWork, limit: int = 10) -> int:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         forgotten = await unit.deleted_connections.forget(LATER, limit)
         await unit.commit()
     return forgotten
@@ -55,7 +57,7 @@ async def left(units: SqlUnitsOfWork, connection: ServiceConnection) -> int:
 async def test_only_what_was_deleted_long_enough_ago_is_forgotten(units: SqlUnitsOfWork, acme: UUID) -> None:
     gone, living = await stored(units, acme, "Gone"), await stored(units, acme, "Living")
     await delete(units, gone)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.deleted_connections.forget(NOW - timedelta(seconds=1), 10) == 0
     assert await left(units, gone) == 1
 

@@ -18,6 +18,7 @@ from domain.entities.service_connection import ServiceConnection
 from persistence.database import Database
 from persistence.tables import connection_health, health_checks, service_credentials
 from persistence.unit_of_work import SqlUnitsOfWork
+from tests.every_row import every_row
 from tests.persistence.entities import NOW, PROBES, credential, health_check, service_connection
 
 pytestmark = pytest.mark.anyio
@@ -108,7 +109,7 @@ async def test_workers_that_claim_at_once_share_what_is_due(units: SqlUnitsOfWor
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_what_another_transaction_has_locked_is_left_to_it(units: SqlUnitsOfWork, acme: UUID) -> None:
     due = [await _new(units, acme, NOW - number * INSTANT) for number in range(4)]
-    async with units.writing() as one, units.writing() as other:
+    async with units.writing_everywhere() as one, units.writing_everywhere() as other:
         shares = [await unit.due_checks.claim("github", NOW, UNTIL, 2) for unit in (one, other)]
         assert [[each.connection_id for each in share] for share in shares] == [
             [due[3].id, due[2].id],
@@ -132,7 +133,7 @@ async def test_what_is_given_back_is_anybodys_as_it_was(units: SqlUnitsOfWork, a
     connection, lease = await _new(units, acme, NOW), new_id()
     assert await _take(units, connection, lease=lease)
     for given in (new_id(), lease):
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             await unit.due_checks.release(acme, connection.id, given)
             await unit.commit()
         assert await _is_leased(units, connection, NOW) is (given != lease)
@@ -146,7 +147,7 @@ async def test_what_is_put_off_is_due_then_where_it_is_still_its_leases(
     connections = [await _new(units, acme, NOW), await _new(units, acme, NOW)]
     lost = await _claim(units)
     [held, *_] = await _claim(units, now=UNTIL, until=LATER + LATER_BY, limit=1)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.due_checks.put_off([])
         await unit.due_checks.put_off([(each, LATER) for each in lost if each.connection_id == held.connection_id])
         assert await unit.due_checks.holds(held)
@@ -163,7 +164,7 @@ async def test_what_was_found_unchanged_is_noted_by_its_lease_and_once(
     lost = await _claim(units, limit=1)
     held = await _claim(units, now=UNTIL, until=LATER)
     checks = [_unchanged(due, ServiceRateLimit(5_000, 4_321, LATER, None)) for due in held]
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.due_checks.note_unchanged([]) == 0
         assert await unit.due_checks.note_unchanged([_unchanged(due) for due in lost]) == 0
         assert await unit.due_checks.note_unchanged(checks[:2] + [_unchanged(due) for due in lost]) == 2
@@ -201,7 +202,7 @@ async def test_probes_of_its_own_are_what_the_connection_carries_from_then_on(
     [lost] = await _claim(units, limit=1)
     held = await _claim(units, now=UNTIL, until=LATER)
     renewed = [_unchanged(due, probes=PROBES) for due in held[:3]]
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         checks = [*renewed, _unchanged(held[3]), _unchanged(lost, probes=PROBES[:1])]
         assert await unit.due_checks.note_unchanged(checks) == 4
         await unit.commit()
@@ -247,7 +248,7 @@ async def test_overdue_checks_are_spread_over_moments_to_come(
     moments = count(1)
 
     async def spread(limit: int) -> int:
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             number = await unit.due_checks.spread(
                 "github", NOW, at=lambda: NOW + timedelta(seconds=next(moments)), limit=limit
             )
@@ -274,7 +275,7 @@ async def test_an_organizations_late_checks_are_brought_within_its_interval(
     late.append(await _new(units, acme, LATER + INSTANT, blocked_until=NOW))
 
     async def bring(limit: int) -> int:
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             number = await unit.due_checks.bring_within(acme, NOW, LATER, at=lambda: NOW, limit=limit)
             await unit.commit()
         return number
@@ -295,7 +296,7 @@ async def test_what_a_clock_that_was_ahead_has_left_is_brought_forward(
     moment = NOW + timedelta(seconds=7)
 
     async def bring(limit: int) -> int:
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             number = await unit.due_checks.bring_forward(
                 NOW, checked_after=NOW, due_after=LATER, at=lambda: moment, limit=limit
             )
@@ -368,7 +369,7 @@ async def _claim(
     limit: int = 100,
     due_by: datetime | None = None,
 ) -> Sequence[DueCheck]:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         claimed = await unit.due_checks.claim(service, now, until, limit, due_by=due_by)
         await unit.commit()
     return claimed
@@ -382,29 +383,29 @@ async def _take(
     now: datetime = NOW,
     until: datetime = UNTIL,
 ) -> bool:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         taken = await unit.due_checks.take(connection.organization_id, connection.id, lease or new_id(), now, until)
         await unit.commit()
     return taken
 
 
 async def _spread(units: SqlUnitsOfWork, now: datetime) -> int:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         return await unit.due_checks.spread("github", now, at=lambda: LATER, limit=100)
 
 
 async def _next_due(units: SqlUnitsOfWork, services: Sequence[str]) -> datetime | None:
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         return await unit.due_checks.next_due(services)
 
 
 async def _is_leased(units: SqlUnitsOfWork, connection: ServiceConnection, now: datetime) -> bool:
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         return await unit.due_checks.is_leased(connection.organization_id, connection.id, now)
 
 
 async def _holds(units: SqlUnitsOfWork, due: DueCheck) -> bool:
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         return await unit.due_checks.holds(due)
 
 
@@ -415,5 +416,5 @@ async def _health(database: Database, connections: Iterable[ServiceConnection]) 
 
 
 async def _rows(database: Database, table: Any) -> list[dict[str, Any]]:
-    async with database.engine.connect() as connection:
+    async with every_row(database) as connection:
         return [dict(row) for row in (await connection.execute(select(table))).mappings()]

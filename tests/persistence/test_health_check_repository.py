@@ -61,7 +61,7 @@ async def test_one_without_news_has_the_probes_of_the_check_that_made_the_diagno
         await unit.commit()
     await _add(units, diagnosed)
     later = NOW + timedelta(minutes=5)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         [due] = await unit.due_checks.claim("github", NOW, later, 1)
         same = UnchangedCheck(due, new_id(), later, 42, None, later)
         assert await unit.due_checks.note_unchanged([same]) == 1

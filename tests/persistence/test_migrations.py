@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from domain.errors import ServiceUnavailable
 from persistence import migrations
 from persistence.database import Database
+from persistence.row_security import EVERYWHERE, NOWHERE
 from persistence.tables import metadata, service_credentials
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_migrated_database_says_so(database_url: str) -> None:
     async with Database(database_url) as database:
-        assert await database.migration_revision() == migrations.head() == "0007"
+        assert await database.migration_revision() == migrations.head() == "0009"
 
 
 @pytest.mark.filterwarnings("ignore:Did not recognize type 'health_probe'")  # the next test compares it
@@ -54,7 +55,7 @@ async def test_the_catalogue_is_the_same_as_that_of_tables_made_from_the_metadat
 async def test_a_new_file_of_sqlite_is_this_users_alone(tmp_path: Path) -> None:
     file = tmp_path / "tether.db"
     await asyncio.to_thread(migrations.upgrade, f"sqlite+aiosqlite:///{file}")
-    async with Database(f"sqlite+aiosqlite:///{file}") as database, database.transaction(writes=True):
+    async with Database(f"sqlite+aiosqlite:///{file}") as database, database.transaction(NOWHERE, writes=True):
         modes = {name: stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in os.listdir(tmp_path)}
     assert modes == {"tether.db": 0o600, "tether.db-wal": 0o600, "tether.db-shm": 0o600}
 
@@ -159,6 +160,8 @@ async def _connected(database_url: str) -> AsyncIterator[AsyncConnection]:
     engine = create_async_engine(database_url, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                await connection.exec_driver_sql(EVERYWHERE.select, EVERYWHERE.values)
             yield connection
     finally:
         await engine.dispose()

@@ -38,7 +38,7 @@ async def test_of_equal_calls_at_once_one_takes_the_key(units: SqlUnitsOfWork, a
 
     taken = await asyncio.gather(*(call(result_id) for result_id in results))
     assert sorted(taken) == [False] * 4 + [True]
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         assert await unit.idempotency_keys.find(ada, "createConnection", "k1") == (b"hash", results[taken.index(True)])
 
 
@@ -77,7 +77,7 @@ async def test_old_answers_are_forgotten_the_oldest_first(units: SqlUnitsOfWork,
 
 async def test_data_keys_come_back_in_the_order_of_their_age(units: SqlUnitsOfWork) -> None:
     one = KeyRing.generate(PROVIDER)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.data_keys.list() == []
         assert await unit.data_keys.add(one) is True
         assert await unit.data_keys.list() == [one]
@@ -88,14 +88,14 @@ async def test_processes_that_start_at_once_agree_on_one_primary_key(units: SqlU
     keys = [KeyRing.generate(PROVIDER) for _ in range(5)]
 
     async def start(number: int) -> bool:
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             added = await unit.data_keys.add(keys[number])
             await unit.commit()
             return added
 
     added = await asyncio.gather(*map(start, range(5)))
     assert sorted(added) == [False] * 4 + [True]
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         assert await unit.data_keys.list() == [keys[added.index(True)]]
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_an_organization_is_found_by_id_and_slug(units: SqlUnitsOfWork) -> None:
     organization = Organization.create(id=new_id(), slug="acme", name="Acme", now=NOW)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.organizations.any() is False
         await unit.organizations.add(organization)
         assert await unit.organizations.any() is True
@@ -31,7 +31,7 @@ async def test_an_organization_is_found_by_id_and_slug(units: SqlUnitsOfWork) ->
 
 
 async def test_a_changed_organization_is_saved_unless_another_was_faster(units: SqlUnitsOfWork, acme: UUID) -> None:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         organization = await unit.organizations.get(acme)
         stale = replace(organization)
         organization.name, organization.check_interval = "Acme Inc.", timedelta(hours=1)
@@ -46,7 +46,7 @@ async def test_a_changed_organization_is_saved_unless_another_was_faster(units: 
 
 
 async def test_a_slug_is_given_once(units: SqlUnitsOfWork, acme: UUID) -> None:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         with pytest.raises(NameTaken) as taken:
             await unit.organizations.add(Organization.create(id=new_id(), slug="acme", name="Other", now=NOW))
     assert taken.value.field == ("input", "slug")
@@ -54,7 +54,7 @@ async def test_a_slug_is_given_once(units: SqlUnitsOfWork, acme: UUID) -> None:
 
 async def test_a_user_is_found_by_an_address_in_any_case(units: SqlUnitsOfWork) -> None:
     user = User(new_id(), "Ada", "Ada@Example.org", "https://example.org/ada.png", NOW)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.users.add(user)
         assert await unit.users.find(user.id) == user
         assert await unit.users.find_by_email("aDA@example.ORG") == user
@@ -63,7 +63,7 @@ async def test_a_user_is_found_by_an_address_in_any_case(units: SqlUnitsOfWork) 
 
 
 async def test_an_address_belongs_to_one_user_and_none_to_many(units: SqlUnitsOfWork, ada: UUID) -> None:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.users.add(User(new_id(), "No", None, None, NOW))
         await unit.users.add(User(new_id(), "Address", None, None, NOW))
         with pytest.raises(NameTaken) as taken:
@@ -73,7 +73,7 @@ async def test_an_address_belongs_to_one_user_and_none_to_many(units: SqlUnitsOf
 
 async def test_what_several_add_at_once_is_there_once(units: SqlUnitsOfWork) -> None:
     async def join(role: Role) -> tuple[Organization, User, bool]:
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             organization = await unit.organizations.find_or_add(
                 Organization.create(id=new_id(), slug="acme", name=role, now=NOW)
             )
@@ -90,7 +90,7 @@ async def test_what_several_add_at_once_is_there_once(units: SqlUnitsOfWork) -> 
 
 async def test_a_role_is_raised_and_never_lowered(units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID) -> None:
     membership = Membership(acme, ada, Role.MEMBER, NOW)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.memberships.raise_role(membership)
         assert await unit.memberships.role_of(ada, acme) is None
         assert await unit.memberships.add(membership) is True
@@ -109,7 +109,7 @@ async def test_a_role_is_raised_and_never_lowered(units: SqlUnitsOfWork, acme: U
 
 async def test_an_api_key_comes_with_its_user(units: SqlUnitsOfWork, acme: UUID, ada: UUID) -> None:
     key = ApiKey(new_id(), acme, ada, "deploy", Role.ADMIN, bytes(range(32)), NOW, NOW + timedelta(days=1))
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.api_keys.add(key)
         user = await unit.users.find(ada)
         assert await unit.api_keys.find(key.id) == (key, user)
@@ -126,7 +126,7 @@ async def test_an_api_key_is_found_by_its_name_and_saved(
         ApiKey(new_id(), acme, ada, "deploy", Role.ADMIN, bytes(range(32)), NOW, NOW + timedelta(days=1))
         for _ in range(2)
     )
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         for key in (newer, older):
             await unit.api_keys.add(key)
         assert await unit.api_keys.find_named(acme, ada, "deploy") == newer
@@ -145,7 +145,7 @@ async def test_a_membership_is_found_by_user_and_address_and_ends(
     units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID
 ) -> None:
     membership = Membership(acme, ada, Role.MEMBER, NOW)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.memberships.add(membership)
         user = await unit.users.find(ada)
         assert await unit.memberships.find(acme, ada) == (membership, user)
@@ -167,7 +167,7 @@ async def test_an_invitation_is_one_for_each_address_of_an_organization(
         first, id=new_id(), email="eve@EXAMPLE.org", role=Role.VIEWER, invited_by=None, expires_at=NOW + timedelta(9)
     )
     elsewhere = replace(first, id=new_id(), organization_id=globex)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.invitations.put(first) == first
         assert await unit.invitations.put(elsewhere) == elsewhere
         kept = await unit.invitations.put(replace(later, created_at=NOW + timedelta(days=2)))
@@ -186,7 +186,7 @@ async def test_invitations_are_forgotten_the_oldest_first(units: SqlUnitsOfWork,
         Invitation(new_id(), acme, f"eve.{days}@example.org", Role.VIEWER, None, NOW, NOW + timedelta(days=days))
         for days in (3, 1, 2, 4)
     ]
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         for invitation in made:
             await unit.invitations.put(invitation)
         before = NOW + timedelta(days=4)
@@ -199,7 +199,7 @@ async def test_invitations_are_forgotten_the_oldest_first(units: SqlUnitsOfWork,
 async def test_keys_are_revoked_once(units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID) -> None:
     keys = [ApiKey(new_id(), place, ada, "bot", Role.ADMIN, bytes(32), NOW) for place in (acme, acme, acme, globex)]
     later = NOW + timedelta(hours=1)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         for key in keys:
             await unit.api_keys.add(key)
         assert await unit.api_keys.revoke(globex, keys[0].id, NOW) is False

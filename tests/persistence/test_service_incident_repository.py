@@ -29,13 +29,13 @@ async def test_an_incident_is_open_until_it_ends_and_kept_after_that(units: SqlU
     incident = _incident()
     assert await _begin(units, incident)
     assert await _open(units) == [incident]
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.service_incidents.end(incident.id, LATER)
         assert not await unit.service_incidents.end(incident.id, LATER + timedelta(seconds=1))
         assert not await unit.service_incidents.end(new_id(), LATER)
         await unit.commit()
     assert await _open(units) == []
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         assert await unit.service_incidents.find(incident.id) == replace(incident, ended_at=LATER)
         assert await unit.service_incidents.find(new_id()) is None
 
@@ -44,7 +44,7 @@ async def test_there_is_one_at_a_time_for_a_service_on_a_host(units: SqlUnitsOfW
     first, elsewhere, other = _incident(), _incident(host="github.example"), _incident("slack", "slack.com")
     assert [await _begin(units, each) for each in (first, _incident(), elsewhere, other)] == [True, False, True, True]
     assert {each.id for each in await _open(units)} == {first.id, elsewhere.id, other.id}
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.service_incidents.end(first.id, LATER)
         await unit.commit()
     assert await _begin(units, _incident())
@@ -61,7 +61,7 @@ async def test_a_probe_is_taken_once_when_it_is_time_for_it(units: SqlUnitsOfWor
     await _begin(units, incident)
 
     async def take(now: datetime) -> bool:
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             taken = await unit.service_incidents.take_probe(incident.id, now, LATER, latest=now + ONE_PROBE)
             await unit.commit()
         return taken
@@ -71,7 +71,7 @@ async def test_a_probe_is_taken_once_when_it_is_time_for_it(units: SqlUnitsOfWor
     assert await _open(units) == [replace(incident, next_probe_at=LATER)]
     assert not await take(LATER - ONE_PROBE)
     assert await take(LATER - ONE_PROBE - timedelta(microseconds=1))  # it is set by a clock that was ahead
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.service_incidents.end(incident.id, LATER)
         assert not await unit.service_incidents.take_probe(incident.id, LATER, LATER, latest=LATER)
 
@@ -87,7 +87,7 @@ async def test_organizations_that_are_affected_come_in_pages(units: SqlUnitsOfWo
     named = {**checked, paused: {await _connected(units, paused, checked=False)}}
     await _connected(units, await add_organization(units, "elsewhere"), service="slack")
     found: list[tuple[UUID, UUID, int]] = []
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         while page := await unit.service_incidents.affected("github", after=found[-1][0] if found else None, limit=2):
             assert len(page) <= 2
             found += page
@@ -111,12 +111,12 @@ async def _connected(
 
 
 async def _begin(units: SqlUnitsOfWork, incident: ServiceIncident) -> bool:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         begun = await unit.service_incidents.begin(incident)
         await unit.commit()
     return begun
 
 
 async def _open(units: SqlUnitsOfWork) -> Sequence[ServiceIncident]:
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         return await unit.service_incidents.open()

@@ -27,7 +27,7 @@ async def test_everything_that_a_task_holds_comes_back(units: SqlUnitsOfWork, ac
     await _put(units, kept, of_the_server)
     assert await _find(units, kept) == kept
     assert await _find(units, of_the_server) == of_the_server
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         assert await unit.tasks.find(TaskKind.PROCESS_WEBHOOK, kept.subject_id) is None
 
 
@@ -54,13 +54,13 @@ async def test_a_lost_lease_writes_nothing(units: SqlUnitsOfWork) -> None:
     await _put(units, _task())
     (lost,) = await _claim(units)
     (held,) = await _claim(units, now=UNTIL, until=LATER)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.tasks.extend(lost, LATER + timedelta(hours=1)) is False
         assert await unit.tasks.repeat(lost, LATER, attempts=7) is False
         assert await unit.tasks.finish(lost) is False
         await unit.commit()
     assert await _find(units, held) == held
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.tasks.finish(held) is True
         assert await unit.tasks.finish(held) is False
         assert await unit.tasks.extend(held, LATER) is False
@@ -70,7 +70,7 @@ async def test_a_lost_lease_writes_nothing(units: SqlUnitsOfWork) -> None:
 async def test_what_was_never_claimed_can_not_be_finished(units: SqlUnitsOfWork) -> None:
     kept = _task()
     await _put(units, kept)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         with pytest.raises(RuntimeError, match="wasn't claimed"):
             await unit.tasks.finish(kept)
 
@@ -78,7 +78,7 @@ async def test_what_was_never_claimed_can_not_be_finished(units: SqlUnitsOfWork)
 async def test_an_extended_lease_holds_longer(units: SqlUnitsOfWork) -> None:
     await _put(units, _task())
     (held,) = await _claim(units)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.tasks.extend(held, UNTIL + timedelta(minutes=2)) is True
         await unit.commit()
     assert await _claim(units, now=UNTIL) == []
@@ -89,7 +89,7 @@ async def test_a_finished_task_is_gone_and_a_repeated_one_waits(units: SqlUnitsO
     finished, repeated = _task(), _task(payload={"page": 1})
     await _put(units, finished, repeated)
     held = {task.id: task for task in await _claim(units)}
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.tasks.finish(held[finished.id]) is True
         assert await unit.tasks.repeat(held[repeated.id], LATER, attempts=3) is True
         await unit.commit()
@@ -114,13 +114,13 @@ async def test_a_running_task_that_is_put_again_is_done_once_more(units: SqlUnit
     sooner = NOW + timedelta(minutes=1)
     await _put(units, _again(running, LATER, {"new": True}), _again(running, sooner), _again(running, LATER))
     assert await _find(units, running) == replace(running, payload={"new": True})
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.tasks.finish(running) is True
         await unit.commit()
     waits = replace(running, payload={"new": True}, due_at=sooner, attempts=0, lease=None, leased_until=None)
     assert await _find(units, running) == waits
     (once_more,) = await _claim(units, now=sooner)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.tasks.finish(once_more) is True
         await unit.commit()
     assert await _find(units, running) is None
@@ -134,12 +134,12 @@ async def test_a_running_task_that_is_put_again_is_repeated_at_the_earlier_momen
     await _put(units, _task())
     (running,) = await _claim(units)
     await _put(units, _again(running, again_at, {"new": True}))
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.tasks.repeat(running, LATER, attempts=4) is True
         await unit.commit()
     (repeated,) = await _claim(units, now=LATER)
     assert (repeated.due_at, repeated.attempts, repeated.payload) == (min(again_at, LATER), 5, {"new": True})
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.tasks.finish(repeated) is True
         await unit.commit()
     assert await _find(units, running) is None
@@ -151,7 +151,7 @@ async def test_a_waiting_task_is_moved_to_the_very_moment_and_begins_anew(
 ) -> None:
     await _put(units, _task(payload={"old": True}))
     (running,) = await _claim(units)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.tasks.repeat(running, LATER, attempts=3)
         await unit.tasks.put_at(_again(running, due_at))
         await unit.commit()
@@ -163,7 +163,7 @@ async def test_a_running_task_is_moved_to_the_very_moment_after_it(units: SqlUni
     await _put(units, _task())
     (running,) = await _claim(units)
     await _put(units, _again(running, NOW))
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.tasks.put_at(_again(running, LATER, {"new": True}))
         assert await unit.tasks.find(running.kind, running.subject_id) == replace(running, payload={"new": True})
         assert await unit.tasks.finish(running) is True
@@ -174,7 +174,7 @@ async def test_a_running_task_is_moved_to_the_very_moment_after_it(units: SqlUni
 
 async def test_where_there_is_none_yet_put_at_adds_it(units: SqlUnitsOfWork) -> None:
     kept = _task(due_at=LATER)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.tasks.put_at(kept)
         await unit.commit()
     assert await _find(units, kept) == kept
@@ -185,7 +185,7 @@ async def test_a_task_put_again_while_a_process_that_died_had_it_is_done_once(un
     (abandoned,) = await _claim(units)
     await _put(units, _again(abandoned, NOW))
     (taken_over,) = await _claim(units, now=UNTIL, until=LATER)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         assert await unit.tasks.finish(taken_over) is True
         await unit.commit()
     assert await _find(units, abandoned) is None
@@ -195,7 +195,7 @@ async def test_all_tasks_of_a_subject_are_removed(units: SqlUnitsOfWork) -> None
     gone, other = _task(), _task()
     also_gone = replace(gone, id=new_id(), kind=TaskKind.REFRESH_CREDENTIAL)
     await _put(units, gone, also_gone, other)
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         await unit.tasks.remove(gone.subject_id)
         await unit.commit()
     assert [await _find(units, task) for task in (gone, also_gone, other)] == [None, None, other]
@@ -221,7 +221,7 @@ async def test_a_task_that_another_has_just_locked_is_left_to_them(units: SqlUni
     got: list[set[UUID]] = []
 
     async def slow() -> None:
-        async with units.writing() as unit:
+        async with units.writing_everywhere() as unit:
             got.append({task.id for task in await unit.tasks.claim(NOW, UNTIL, 2, ALL)})
             locked.set()
             await asyncio.sleep(0)
@@ -242,7 +242,7 @@ async def test_one_that_is_put_while_it_is_being_finished_is_not_lost(units: Sql
         (running,) = await _claim(units)
 
         async def finish(running: Task = running) -> bool:
-            async with units.writing() as unit:
+            async with units.writing_everywhere() as unit:
                 finished = await unit.tasks.finish(running)
                 await unit.commit()
                 return finished
@@ -280,7 +280,7 @@ def _again(task: Task, due_at: datetime, payload: dict[str, Json] | None = None)
 
 
 async def _put(units: SqlUnitsOfWork, *tasks: Task) -> None:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         for task in tasks:
             await unit.tasks.put(task)
         await unit.commit()
@@ -294,12 +294,12 @@ async def _claim(
     limit: int = 100,
     kinds: Sequence[TaskKind] = ALL,
 ) -> list[Task]:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         claimed = await unit.tasks.claim(now, until, limit, kinds)
         await unit.commit()
         return list(claimed)
 
 
 async def _find(units: SqlUnitsOfWork, task: Task) -> Task | None:
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         return await unit.tasks.find(task.kind, task.subject_id)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("rows", ["connections", "credentials", "repositories", "health_checks", "events"])
 async def test_a_tenants_rows_need_a_bound_unit(units: SqlUnitsOfWork, rows: str) -> None:
-    async with units.writing() as unit:
+    async with units.writing_everywhere() as unit:
         with pytest.raises(RuntimeError, match="isn't bound to an organization"):
             getattr(unit, rows)
         with pytest.raises(RuntimeError, match="isn't bound to an organization"):
@@ -192,6 +192,37 @@ async def test_the_unit_is_the_ports(database: Database) -> None:
     from domain.ports import UnitOfWork, UnitsOfWork
 
     units: UnitsOfWork = SqlUnitsOfWork(database, lambda _: None)
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         as_port: UnitOfWork = unit
         assert isinstance(as_port, SqlUnitOfWork)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("identities", "data_keys", "deleted_connections", "health_history", "event_retention"),
+        "webhook_deliveries",
+    ],
+)
+async def test_what_is_no_one_organizations_takes_a_unit_that_is_meant_for_all(
+    units: SqlUnitsOfWork, acme: UUID, name: str
+) -> None:
+    async with units.reading(acme) as unit:
+        with pytest.raises(RuntimeError, match="isn't meant for all organizations"):
+            getattr(unit, name)
+    async with units.reading_everywhere() as unit:
+        assert getattr(unit, name) is not None
+
+
+async def test_a_look_beyond_ones_organization_ends_with_its_statement(
+    units: SqlUnitsOfWork, acme: UUID, globex: UUID
+) -> None:
+    theirs = await stored_connection(units, globex)
+    async with units.reading(acme) as unit:
+        assert await unit.organizations.credential_held("github", "unheard of") is False
+        assert await unit.organizations.find(acme) is not None
+        found = await unit.organizations.find(globex)
+    if units.database.dialect_name == "postgresql":  # SQLite has no net below the statements
+        assert found is None
+    async with units.reading_everywhere() as unit:
+        assert await unit.organizations.find(theirs.organization_id) is not None

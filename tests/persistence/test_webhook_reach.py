@@ -6,6 +6,7 @@ import pytest
 
 from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
+from domain.entities.user import Membership, Role, Viewer
 from domain.ports import UnitOfWork
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.persistence.entities import NOW, repository, service_connection, stored_connection
@@ -14,19 +15,27 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_repository_has_an_owner_while_its_connection_lives(
-    units: SqlUnitsOfWork, acme: UUID, globex: UUID
+    units: SqlUnitsOfWork, acme: UUID, globex: UUID, ada: UUID
 ) -> None:
     kept = [repository(await stored_connection(units, owner), "octo/apple") for owner in (acme, globex)]
     for each in kept:
         async with units.writing(each.organization_id) as unit:
             await unit.repositories.add_all([each])
             await unit.commit()
+    async with units.writing_everywhere() as unit:
+        await unit.memberships.add(Membership(globex, ada, Role.MEMBER, NOW))
+        await unit.commit()
+    viewer = Viewer(ada, "Ada", Role.OWNER)
+    for begin in (units.reading_everywhere, lambda: units.reading_for(viewer)):
+        async with begin() as unit:
+            assert await unit.organizations.owning_repository(kept[0].id, ada) is None  # she isn't a member there
+            assert await unit.organizations.owning_repository(kept[1].id, ada) == (globex, Role.MEMBER)
+            assert await unit.organizations.owning_connection(kept[1].connection_id, ada) == (globex, Role.MEMBER)
+            assert await unit.organizations.owning_repository(new_id(), ada) is None
     async with units.writing(globex) as unit:
-        assert await unit.organizations.owning_repository(kept[0].id) == acme
-        assert await unit.organizations.owning_repository(kept[1].id) == globex
-        assert await unit.organizations.owning_repository(new_id()) is None
         await _delete(unit, kept[1].connection_id)
-        assert await unit.organizations.owning_repository(kept[1].id) is None
+        assert await unit.organizations.owning_repository(kept[1].id, ada) is None
+        assert await unit.organizations.owning_connection(kept[1].connection_id, ada) is None
 
 
 async def test_a_webhook_reaches_the_living_connections_of_its_keys_in_every_organization(
@@ -42,7 +51,7 @@ async def test_a_webhook_reaches_the_living_connections_of_its_keys_in_every_org
     async with units.writing(globex) as unit:
         await _delete(unit, deleted.id)
         await unit.commit()
-    async with units.reading() as unit:
+    async with units.reading_everywhere() as unit:
         assert await unit.organizations.connections_reached("github", ["2", "1", "9"]) == [
             (reached.organization_id, reached.id) for reached in (first, second, also_first)
         ]

@@ -84,6 +84,8 @@ class Dialect(ABC):
     """Another one."""
     has_lateral: bool
     """Whether a subselect in FROM may speak of what stands before it."""
+    has_row_security: bool
+    """Whether the database itself holds a statement to its reach."""
 
     def concat(self, parts: Iterable[str]) -> str:
         """The parts one after the other: literals as they are, expressions by their (never NULL) value."""

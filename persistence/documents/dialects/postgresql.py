@@ -13,6 +13,7 @@ class PostgreSQL(Dialect):
     mismatch = "chr(1)"
     refusal = "chr(2)"
     has_lateral = True
+    has_row_security = True
 
     def parameter(self, position: int, type_: Type) -> str:
         return f"${position}::{type_}"

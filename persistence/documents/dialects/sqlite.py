@@ -18,6 +18,7 @@ class SQLite(Dialect):
     mismatch = "char(1)"
     refusal = "char(2)"
     has_lateral = False
+    has_row_security = False
 
     def parameter(self, position: int, type_: Type) -> str:
         return f"?{position}"

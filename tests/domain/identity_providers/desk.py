@@ -60,7 +60,7 @@ class Desk:
     async def user(self, token: str) -> User:
         """Whose the token is."""
         viewer = await self.users.authenticate(token)
-        async with self.units.reading() as unit:
+        async with self.units.reading_everywhere() as unit:
             user = await unit.users.find(viewer.user_id)
         assert user is not None
         return user

@@ -15,6 +15,7 @@ from domain.user_service import UNAUTHENTICATED
 from domain.viewer_cache import LIFETIME
 from persistence.tables import user_identities
 from tests.domain.identity_providers.desk import Desk, a_desk, trusted
+from tests.every_row import every_row
 from tests.identity_provider.running import IdentityProviderServer
 from tests.local_issuer import AUDIENCE, LocalIssuer, running_local_issuer
 
@@ -113,7 +114,7 @@ async def test_a_burst_costs_one_verification(desk: Desk, issuer: LocalIssuer) -
 
     assert len(set(viewers)) == 1
     assert desk.told.tokens == {("main", "ACCEPTED"): 1}
-    async with desk.database.engine.connect() as connection:
+    async with every_row(desk.database) as connection:
         assert await connection.scalar(select(func.count()).select_from(user_identities)) == 1
     desk.clock.advance(seconds=LIFETIME.total_seconds())
     await desk.users.authenticate(token)
@@ -207,7 +208,7 @@ async def test_a_certified_providers_tokens_open_until_they_end(
         assert {(user.name, user.email, user.avatar_url) for user in users} == {
             ("Grace Hopper", f"{login}@acme.example", "https://a.example/g.png")
         }
-        async with desk.units.reading() as unit:
+        async with desk.units.reading_everywhere() as unit:
             known = await unit.identities.find(identity_provider.url, subject)
         assert known is not None
         assert {user.id for user in users} == {known.user.id}
