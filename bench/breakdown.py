@@ -65,7 +65,7 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
         )
         real = create_application(replace(tether, documents=reader))
         without_database = create_application(replace(tether, documents=unread))
-        await _post(real, token, request)
+        await post(real, token, request)
         canned.rows = database.rows
         schema = build_schema()
         context = Context(
@@ -100,8 +100,8 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
 
         took = await _turns(
             {
-                "application": lambda: _post(real, token, request),
-                "without database": lambda: _post(without_database, token, request),
+                "application": lambda: post(real, token, request),
+                "without database": lambda: post(without_database, token, request),
                 "execute": execute,
                 "document": unread.again,
                 "find": find,
@@ -134,7 +134,7 @@ async def _of_database(tether: Tether, token: str) -> dict[str, float]:
         application = create_application(replace(tether, documents=reader))
 
         async def run_of(part: str) -> Callable[[], Awaitable[Any]]:
-            await _post(application, token, body(PAGE.replace(part, "") if part else PAGE, _VARIABLES))
+            await post(application, token, body(PAGE.replace(part, "") if part else PAGE, _VARIABLES))
             sql, values = database.sql, database.values
             return lambda: database.fetch(sql, values)
 
@@ -192,7 +192,7 @@ class _Reader(DocumentReader):
         return await super().read(*arguments, **named)
 
 
-async def _post(application: ASGIApp, token: str, request: bytes) -> None:
+async def post(application: ASGIApp, token: str, request: bytes) -> None:
     """A request, as the server hands it to the application."""
     headers = {"host": "127.0.0.1", "content-type": "application/json", "authorization": f"Bearer {token}"}
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -67,10 +67,15 @@ def tether(name: str, database_url: str) -> Start:
         "TETHER_ENCRYPTION_KEY": encryption_key(),
         "TETHER_PUBLIC_URL": "http://127.0.0.1",
     }
-    token = _run_tether(["token", "--organization", slug(1), "--user", USER, "--role", "OWNER"], environ)
+    key = _run_tether(["token", "--organization", slug(1), "--user", USER, "--role", "OWNER"], environ)
     # Its connections can't be checked: a worker would find that out, and write it down, while pages are measured.
     command = [sys.executable, "-m", "gql", "serve", "--without-worker", "--port", "{port}"]
-    return Start(name, command, environ, {"Authorization": f"Bearer {token}"})
+    return Start(name, command, environ, {"Authorization": f"Bearer {key}"})
+
+
+def token(arguments: Sequence[str], database_url: str) -> str:
+    """What `tether token` gives, on a database that a server has been set up for."""
+    return _run_tether(list(arguments), tether("", database_url).environ)
 
 
 def plain_strawberry(database_url: str) -> Start:
