@@ -32,7 +32,7 @@ from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.text import clean_labels, clean_name, clean_reason, numbered_names
 from domain.entities.user import Action, Viewer
-from domain.errors import InvalidInput
+from domain.errors import CredentialUnreadable, InvalidInput
 from domain.health import HealthCheckFactory
 from domain.idempotency import IdempotentCall
 from domain.periodic_work import tasks_for
@@ -255,7 +255,11 @@ class ServiceConnectionManager:
             await unit.tasks.put_at(task)
 
     async def _refresh(self, viewer: Viewer, connection: ServiceConnection) -> None:
-        match await self._refresher.refresh(connection.organization_id, connection.id, actor=Actor.of(viewer)):
+        try:
+            outcome = await self._refresher.refresh(connection.organization_id, connection.id, actor=Actor.of(viewer))
+        except CredentialUnreadable as unreadable:
+            raise InvalidInput(unreadable.message, ("input", "credential")) from unreadable
+        match outcome:
             case Refreshed() as refreshed if refreshed.asked_from != request_origin():
                 await self._record_joined(viewer, connection)
             case NotRefreshable():

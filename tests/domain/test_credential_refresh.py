@@ -23,7 +23,7 @@ from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
 from domain.entities.user import Role
-from domain.errors import NotFound, ServiceUnavailable
+from domain.errors import InvalidInput, NotFound, ServiceUnavailable
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
 from domain.ports import LeaseOutcome, UnitOfWork
@@ -631,6 +631,23 @@ async def test_who_joins_a_refresh_is_recorded_beside_who_began_it(refreshing: R
         assert rows[request_id]["action"] == "CONNECTION_CREDENTIALS_ROTATED"
         assert rows[request_id]["actor_user_id"] == world.viewers[role].user_id
         assert ("eventId" in rows[request_id]["data"]) is has_event
+
+
+async def test_what_does_not_open_is_refused_to_whoever_asks_for_a_refresh(refreshing: Refreshing) -> None:
+    connection, world = await refreshing.link(), refreshing.world
+    credential = await refreshing.links.credential(connection)
+    async with world.units.writing(connection.organization_id) as unit:
+        credential.sealed = f"{credential.sealed[:-4]}AAAA"
+        await unit.credentials.save(credential, replaces_generation=credential.generation)
+        await unit.commit()
+    catalogue, process = ServiceCatalogue([refreshing.service]), refreshing.process()
+    checks = HealthCheckFactory(catalogue, world.clock)
+    manager = ServiceConnectionManager(world.units, catalogue, checks, world.encryption, process, world.clock)
+
+    with pytest.raises(InvalidInput, match="doesn't open") as refusal:
+        await manager.rotate_credentials(world.admin, connection.id, None)
+
+    assert refusal.value.field == ("input", "credential")
 
 
 async def test_what_ended_while_its_connection_was_paused_shows_when_it_is_resumed(refreshing: Refreshing) -> None:
