@@ -5,6 +5,7 @@ where nothing is to be changed, which is usual, it only reads.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +14,7 @@ from domain.entities.event import Actor, ActorKind
 from domain.entities.identifiers import Kind, new_id, typed_id
 from domain.entities.identity import VerifiedIdentity
 from domain.entities.user import Membership, Role, User
-from domain.errors import Unauthenticated
+from domain.errors import NameTaken, Unauthenticated
 from domain.last_owner import is_last_owner
 from domain.ports import UnitOfWork, UnitsOfWork
 
@@ -39,12 +40,13 @@ class Recognition:
             if known is not None and not await self._has_news(unit, identity, known.user, known.seen_at):
                 return known.user
         while True:
-            async with self._units_of_work.writing_everywhere() as unit:
-                user = await self._find_or_add(unit, identity)
-                if user is not None:
-                    await self._let_join(unit, identity, user)
-                    await unit.commit()
-                    return user
+            with suppress(NameTaken):  # somebody else had the address first: by now they are found
+                async with self._units_of_work.writing_everywhere() as unit:
+                    user = await self._find_or_add(unit, identity)
+                    if user is not None:
+                        await self._let_join(unit, identity, user)
+                        await unit.commit()
+                        return user
 
     async def _has_news(self, unit: UnitOfWork, identity: VerifiedIdentity, user: User, seen_at: datetime) -> bool:
         if not timedelta() <= self._clock() - seen_at < SEEN_AGAIN_AFTER:

@@ -80,6 +80,19 @@ async def test_an_address_that_is_somebody_elses_by_now_leaves_them_theirs(
     assert (await recognition.recognize(replace(bob, email="ADA@example.com"))).email == "bob@example.com"
 
 
+async def test_of_two_who_get_one_new_address_at_one_moment_one_has_it_and_both_come_in(
+    world: World, recognition: Recognition
+) -> None:
+    for turn in range(5):
+        two = [replace(ADA, subject=f"{turn}-{each}", email=None) for each in "ab"]
+        known = [await recognition.recognize(identity) for identity in two]
+        world.clock.advance(seconds=SEEN_AGAIN_AFTER.total_seconds())
+        email = f"ada-{turn}@example.com"
+        users = await asyncio.gather(*(recognition.recognize(replace(identity, email=email)) for identity in two))
+        assert [user.id for user in users] == [user.id for user in known]
+        assert sorted(user.email or "" for user in users) == ["", email]
+
+
 async def test_an_invitation_is_claimed_once_by_the_verified_address(world: World, recognition: Recognition) -> None:
     await _invite(world, "ADA@example.com", Role.ADMIN)
     await recognition.recognize(replace(ADA, subject="no-address", email=None))
