@@ -12,8 +12,7 @@ from uuid import UUID
 from domain.authorization import authorize, authorize_invitation
 from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.email_address import clean_email
-from domain.entities.event import Actor
-from domain.entities.identifiers import Kind, new_id, typed_id
+from domain.entities.identifiers import new_id
 from domain.entities.identity import Invitation
 from domain.entities.user import Action, Role, Viewer
 from domain.errors import AlreadyMember
@@ -62,7 +61,7 @@ class Invitations:
             invitation = await unit.invitations.put(
                 Invitation(new_id(), organization_id, address, role, viewer.user_id, now, now + LIFETIME)
             )
-            await unit.audit.add(self._record(AuditAction.MEMBER_INVITED, viewer, invitation))
+            await unit.audit.add(AuditRecord.of_invitation(viewer, invitation, AuditAction.MEMBER_INVITED, now))
             if await call.claim(unit, organization_id, invitation.id, now):
                 await unit.commit()
                 return Invited(invitation.id)
@@ -75,20 +74,10 @@ class Invitations:
         async with self._units_of_work.writing_everywhere() as unit:
             invitation = await authorize_invitation(unit, viewer, invitation_id)
             if await unit.invitations.remove(invitation.organization_id, invitation.id):
-                await unit.audit.add(self._record(AuditAction.INVITATION_WITHDRAWN, viewer, invitation))
+                action = AuditAction.INVITATION_WITHDRAWN
+                await unit.audit.add(AuditRecord.of_invitation(viewer, invitation, action, self._clock()))
                 await unit.commit()
         return invitation.organization_id
-
-    def _record(self, action: AuditAction, viewer: Viewer, invitation: Invitation) -> AuditRecord:
-        return AuditRecord(
-            invitation.organization_id,
-            action,
-            Actor.of(viewer),
-            self._clock(),
-            typed_id(Kind.INVITATION, invitation.id),
-            invitation.email,
-            {"role": invitation.role.value},
-        )
 
 
 async def _invited_before(unit: UnitOfWork, organization_id: UUID, address: str, invitation_id: UUID) -> Invited:

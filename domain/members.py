@@ -41,6 +41,7 @@ class Members:
                 return
             if role is not Role.OWNER:
                 await _leave_an_owner(unit, membership)
+            await self._withdraw_invitation(unit, viewer, organization_id, user, by="role")
             changed = Membership(organization_id, user_id, role, membership.joined_at)
             await unit.memberships.change_role(changed)
             record = self._record(AuditAction.MEMBER_UPDATED, viewer, changed, user)
@@ -63,16 +64,25 @@ class Members:
                     "a member's role ends the membership."
                 )
             await _leave_an_owner(unit, membership)
+            # Before the membership: whoever claims it at this moment takes both in this order, too.
+            await self._withdraw_invitation(unit, viewer, organization_id, user, by="removal")
             await unit.memberships.remove(organization_id, user_id)
             keys = await unit.api_keys.revoke_all_of(organization_id, user_id, self._clock())
-            if user.email is not None:
-                await unit.invitations.remove_for(organization_id, user.email)
             await unit.audit.add(self._record(AuditAction.MEMBER_REMOVED, viewer, membership, user))
             for key in keys:
                 record = AuditRecord.of_api_key(viewer, key, AuditAction.API_KEY_REVOKED, self._clock(), by="removal")
                 await unit.audit.add(record)
             await unit.commit()
         self._forget_keys([key.id for key in keys])
+
+    async def _withdraw_invitation(
+        self, unit: UnitOfWork, viewer: Viewer, organization_id: UUID, user: User, *, by: str
+    ) -> None:
+        """The one of the member's own address, if it is still open: what is decided of a member counts from now on."""
+        invitation = None if user.email is None else await unit.invitations.take_for(organization_id, user.email)
+        if invitation is not None:
+            action = AuditAction.INVITATION_WITHDRAWN
+            await unit.audit.add(AuditRecord.of_invitation(viewer, invitation, action, self._clock(), by=by))
 
     def _record(self, action: AuditAction, viewer: Viewer, membership: Membership, user: User) -> AuditRecord:
         organization_id, data = membership.organization_id, {"role": membership.role.value}

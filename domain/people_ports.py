@@ -109,7 +109,7 @@ class InvitationRepository(Protocol):
     async def remove(self, organization_id: UUID, invitation_id: UUID) -> bool:
         """False if it is gone already."""
 
-    async def remove_for(self, organization_id: UUID, email: str) -> None:
+    async def take_for(self, organization_id: UUID, email: str) -> Invitation | None:
         """Remove the organization's invitation of this address, if there is one."""
 
     async def forget(self, expired_before: datetime, limit: int) -> int:

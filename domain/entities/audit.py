@@ -14,6 +14,7 @@ from uuid import UUID
 from domain.entities.event import ANSWERABLE, Actor, ConnectionEvent, ConnectionEventType, EventDraft
 from domain.entities.health import Json
 from domain.entities.identifiers import Kind, new_id, typed_id
+from domain.entities.identity import Invitation
 from domain.entities.organization import Organization
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import ApiKey, Viewer
@@ -86,6 +87,15 @@ class AuditRecord:
         told = {"role": key.role.value, "user": typed_id(Kind.USER, key.user_id), **data}
         key_id = typed_id(Kind.API_KEY, key.id)
         return cls(key.organization_id, action, Actor.of(viewer), now, key_id, key.name, told)
+
+    @classmethod
+    def of_invitation(
+        cls, viewer: Viewer, invitation: Invitation, action: AuditAction, now: datetime, **data: Json
+    ) -> "AuditRecord":
+        """What a viewer did to an invitation."""
+        told = {"role": invitation.role.value, **data}
+        invitation_id = typed_id(Kind.INVITATION, invitation.id)
+        return cls(invitation.organization_id, action, Actor.of(viewer), now, invitation_id, invitation.email, told)
 
     @classmethod
     def of_event(cls, event: ConnectionEvent) -> "AuditRecord | None":

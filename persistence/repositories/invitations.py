@@ -69,10 +69,14 @@ class SqlInvitationRepository:
         )
         return removed.rowcount == 1
 
-    async def remove_for(self, organization_id: UUID, email: str) -> None:
-        await self._transaction.execute(
-            delete(invitations).where(_c.organization_id == organization_id, _c.email_key == email_key(email))
+    async def take_for(self, organization_id: UUID, email: str) -> Invitation | None:
+        taken = await self._transaction.execute(
+            delete(invitations)
+            .where(_c.organization_id == organization_id, _c.email_key == email_key(email))
+            .returning(invitations)
         )
+        row = taken.one_or_none()
+        return None if row is None else _entity(row)
 
     async def forget(self, expired_before: datetime, limit: int) -> int:
         """The oldest first."""

@@ -6,8 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from domain.entities.identity import VerifiedIdentity
 from domain.entities.user import Role, Viewer
 from domain.errors import DomainError, Forbidden, LastOwner, NotFound
+from domain.recognition import Recognition
 from tests.domain.world import World
 
 pytestmark = pytest.mark.anyio
@@ -81,3 +83,19 @@ async def test_who_is_removed_while_they_make_a_key_has_none(world: World) -> No
         assert all(row["revoked_at"] is not None for row in keys)
         with pytest.raises(DomainError):
             await world.users.api_keys.create_api_key(member, world.organization_id, "bot", Role.VIEWER)
+
+
+async def test_who_is_removed_while_they_claim_an_invitation_is_no_member(world: World) -> None:
+    owner, recognition = world.viewers[Role.OWNER], Recognition(world.units, world.clock)
+    for turn in range(10):
+        email = f"ada-{turn}@example.com"
+        identity = VerifiedIdentity("https://id.example.com", email, "Ada", email)
+        user = await recognition.recognize(identity)
+        await world.users.invitations.add_member(owner, world.organization_id, email, Role.ADMIN)
+        await world.users.issue_api_key("acme", email, Role.MEMBER)  # the operator was faster
+
+        await asyncio.gather(recognition.recognize(identity), _remove(world, owner, world.organization_id, user.id))
+
+        async with world.units.reading() as unit:
+            assert await unit.memberships.role_of(user.id, world.organization_id) is None
+        assert await world.rows("invitations") == []

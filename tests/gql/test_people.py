@@ -293,6 +293,26 @@ async def test_what_a_removed_member_was_invited_to_ends_with_the_membership(ser
     await signs_in(server, GRACE)
 
     assert GRACE not in await _roles(owner)
+    assert (await recorded(server))[1] == (
+        ("INVITATION_WITHDRAWN", "Issued by the operator", GRACE, {"role": "MEMBER", "by": "removal"})
+    )
+
+
+async def test_a_new_role_is_not_undone_by_an_invitation_from_before(server: TetherServer) -> None:
+    owner = await server.member(Role.OWNER)
+    user = await signs_in(server, GRACE)
+    await _invite(server, owner, role=Role.OWNER)
+    await server.token("acme", GRACE, Role.ADMIN)  # the operator was faster
+
+    given = {"organizationId": await server.organization_id(), "userId": typed_id(Kind.USER, user.id)}
+    await owner.mutate("updateMember", "membership { role }", **given, role="VIEWER")
+    await signs_in(server, GRACE)
+
+    assert (await _roles(owner))[GRACE] == "VIEWER"
+    assert (await recorded(server))[1:] == [
+        ("INVITATION_WITHDRAWN", "Issued by the operator", GRACE, {"role": "OWNER", "by": "role"}),
+        ("MEMBER_UPDATED", "Issued by the operator", "grace", {"role": "VIEWER", "from": "ADMIN"}),
+    ]
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.MEMBER, Role.VIEWER])

@@ -174,7 +174,8 @@ async def test_an_invitation_is_one_for_each_address_of_an_organization(
         assert kept == replace(later, id=first.id)
         assert await unit.invitations.find(first.id) == kept
         assert await unit.invitations.find(later.id) is None
-        await unit.invitations.remove_for(acme, "eve@example.org")
+        assert await unit.invitations.take_for(acme, "eve@example.org") == kept
+        assert await unit.invitations.take_for(acme, "eve@example.org") is None
         assert await unit.invitations.find(first.id) is None
         assert await unit.invitations.remove(acme, elsewhere.id) is False
         assert await unit.invitations.remove(globex, elsewhere.id) is True
