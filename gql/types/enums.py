@@ -153,7 +153,7 @@ described(
         AuditAction.ORGANIZATION_UPDATED: "Its name, or how often its connections are checked, was changed. Data: "
         '{"from": {"name", …}, "to": {…}}.',
         AuditAction.MEMBER_INVITED: 'Somebody was invited by their e-mail address. Data: {"role"}.',
-        AuditAction.INVITATION_WITHDRAWN: 'An invitation was withdrawn, "by" a removal or a new role perhaps. Data: {"role", "by"}.',
+        AuditAction.INVITATION_WITHDRAWN: 'An invitation was withdrawn, "by" a removal perhaps. Data: {"role", "by"}.',
         AuditAction.MEMBER_JOINED: 'Somebody became a member. Data: {"role", "by"}.',
         AuditAction.MEMBER_UPDATED: 'A member\'s role was changed. Data: {"role", "from" or "by"}.',
         AuditAction.MEMBER_REMOVED: 'A member was removed, or left. Data: {"role"}.',
