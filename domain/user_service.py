@@ -185,7 +185,7 @@ class UserService:
         return new_key.token
 
     async def _look_up(self, parsed: ParsedApiKey) -> Viewer:
-        now = self._clock()
+        now, ends = self._clock(), self._viewers.ends
         async with self._units_of_work.reading_everywhere() as unit:
             found = await unit.api_keys.find(parsed.id)
         if found is None:
@@ -195,7 +195,7 @@ class UserService:
             raise Unauthenticated(UNAUTHENTICATED)
         confined_to = key.organization_id if key.confined else None
         viewer = Viewer(user.id, user.name, key.role, key.id, key.name, confined_to)
-        self._viewers.keep(parsed, viewer, now, expires_at=key.expires_at)
+        self._viewers.keep(parsed, viewer, now, expires_at=key.expires_at, ends=ends)
         self._uses.note(key.id, key.last_used_at, now)
         return viewer
 

@@ -27,18 +27,30 @@ class _Entry:
 
 
 class ViewerCache(Generic[_Key]):
-    """At most `SIZE` viewers, each for at most `LIFETIME`."""
+    """At most `SIZE` viewers, each for at most `LIFETIME`.
+
+    `ends` counts how often keys were forgotten. Who reads one from the database shows the number from before: a key
+    that is revoked here meanwhile isn't kept.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[_Key, _Entry] = {}
+        self.ends = 0
 
     def find(self, key: _Key, now: datetime) -> Viewer | None:
         """The viewer, if it was kept within the lifetime. A clock that was set back ends that, too."""
         entry = self._entries.get(key)
         return entry.viewer if entry is not None and entry.since <= now < entry.until else None
 
-    def keep(self, key: _Key, viewer: Viewer, now: datetime, *, expires_at: datetime | None) -> None:
-        """Remember it, but not past its end, `expires_at`. If there is no room, the oldest entry makes some."""
+    def keep(
+        self, key: _Key, viewer: Viewer, now: datetime, *, expires_at: datetime | None, ends: int | None = None
+    ) -> None:
+        """Remember it, but not past its end, `expires_at`. If there is no room, the oldest entry makes some.
+
+        `ends`: None for what nobody can revoke here.
+        """
+        if ends not in {None, self.ends}:
+            return
         until = now + LIFETIME if expires_at is None else min(now + LIFETIME, expires_at)
         self._entries.pop(key, None)
         if len(self._entries) >= SIZE:
@@ -47,4 +59,5 @@ class ViewerCache(Generic[_Key]):
 
     def forget_keys(self, key_ids: Collection[UUID]) -> None:
         """These were revoked: ask the database for them from now on."""
+        self.ends += 1
         self._entries = {key: entry for key, entry in self._entries.items() if entry.viewer.api_key_id not in key_ids}

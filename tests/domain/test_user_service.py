@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +17,7 @@ from domain.api_key import ParsedApiKey, generate_api_key, parse_api_key
 from domain.entities.organization import Organization
 from domain.entities.user import Role, Viewer
 from domain.errors import Forbidden, IdempotencyKeyReused, InvalidInput, NameTaken, Unauthenticated
+from domain.ports import UnitOfWork
 from domain.user_service import UNAUTHENTICATED, UserService
 from domain.viewer_cache import LIFETIME, SIZE, ViewerCache
 from persistence.database import Database
@@ -195,6 +197,31 @@ async def test_a_revoked_key_ends_within_five_seconds(world: World) -> None:
 
     with pytest.raises(Unauthenticated):
         await world.users.authenticate(token)
+
+
+class _ReadingSlowly(SqlUnitsOfWork):
+    """Something is done between what is read and the end of the reading."""
+
+    meanwhile: Callable[[], Awaitable[object]]
+
+    @asynccontextmanager
+    async def reading_everywhere(self) -> AsyncIterator[UnitOfWork]:
+        async with super().reading_everywhere() as unit:
+            yield unit
+        await self.meanwhile()
+
+
+async def test_a_key_that_is_revoked_while_it_is_read_is_not_remembered(world: World) -> None:
+    owner, units = world.viewers[Role.OWNER], _ReadingSlowly(world.database, lambda organization_id: None)
+    async with aclosing(UserService(units, world.clock)) as users:
+        key = await users.api_keys.create_api_key(owner, world.organization_id, "bot", Role.VIEWER)
+        assert key.token is not None
+        units.meanwhile = partial(users.api_keys.revoke_api_key, owner, key.id)
+
+        await users.authenticate(key.token.reveal())  # asked before it was revoked
+
+        with pytest.raises(Unauthenticated):
+            await users.authenticate(key.token.reveal())
 
 
 async def test_a_key_ends_at_its_time_also_where_it_is_remembered(world: World) -> None:
