@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from domain.entities.user import Role
 from persistence.tables import api_keys
+from tests.documented_examples import blocks_of
 from tests.gql.client import Client
 from tests.gql.people import key_id, new_key, recorded, user_id
 from tests.gql.server import TetherServer, uuid_of
@@ -130,6 +131,23 @@ async def test_a_key_makes_keys_up_to_itself_that_end_with_it(server: TetherServ
     assert (later["code"], later["field"]) == ("INVALID_INPUT", ["input", "expiresAt"])
     above = await maker.user_error("createApiKey", **{**given, "role": "ADMIN"})
     assert (above["code"], above["field"]) == ("INVALID_INPUT", ["input", "role"])
+
+
+async def test_what_a_stolen_key_has_made_is_found_by_the_documented_query(server: TetherServer) -> None:
+    owner = await server.member(Role.OWNER)
+    stolen, key = await new_key(server, await server.member(Role.MEMBER))
+    made = [await new_key(server, stolen) for _ in range(2)]
+    await new_key(server, made[0][0])
+    await owner.mutate("revokeApiKey", "apiKey { id }", apiKeyId=key["id"])
+    [query] = [block.text for block in blocks_of("docs/people.md") if "query Stolen" in block.text]
+
+    found = (await owner.data(query, key=key["id"]))["organization"]["auditLog"]["nodes"]
+
+    assert [each["subjectId"] for each in found] == [each["id"] for _, each in reversed(made)]
+    for client, each in made:
+        await client.data(WHO)  # which a revoked maker doesn't end
+        await owner.mutate("revokeApiKey", "apiKey { id }", apiKeyId=each["id"])
+        assert (await client.error(WHO))[0] == "UNAUTHENTICATED"
 
 
 async def test_a_key_that_was_just_revoked_makes_no_other_one(server: TetherServer) -> None:
