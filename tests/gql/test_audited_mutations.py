@@ -403,10 +403,17 @@ async def test_a_person_is_erased_by_what_the_documentation_says(office: Office)
     viewer = (await person.data("{ viewer { user { id } } }"))["viewer"]
     user_id = viewer["user"]["id"]
     await office.server.connect(Client(office.owner.http, person.token))
+    elsewhere = await office.server.member(Role.OWNER, organization="globex")
+    invited = {
+        "organizationId": await office.server.organization_id("globex"),
+        "email": email.title(),
+        "role": "VIEWER",
+    }
+    assert (await elsewhere.mutate("addMember", "userErrors { code }", **invited))["userErrors"] == []
     [script] = [block.text for block in blocks_of("docs/data.md") if block.language == "sql"]
     script = script.replace("user_…", user_id).replace("ada@example.com", email).replace("…", str(uuid_of(user_id)))
     names = (email, "vanishing")
-    assert await _tables_that_tell(office, names) == {"users", "audit_records"}
+    assert await _tables_that_tell(office, names) == {"users", "invitations", "audit_records"}
 
     await office.server.alter(*(text(statement) for statement in script.split(";") if statement.strip()))
 
