@@ -15,7 +15,7 @@ from domain.entities.email_address import clean_email
 from domain.entities.identifiers import new_id
 from domain.entities.identity import Invitation
 from domain.entities.user import Action, Role, Viewer
-from domain.errors import AlreadyMember
+from domain.errors import AlreadyMember, NotFound
 from domain.idempotency import IdempotentCall
 from domain.ports import UnitOfWork, UnitsOfWork
 
@@ -73,10 +73,11 @@ class Invitations:
         """Withdraw it; the organization whose it was. Raises NotFound, also for those who may not manage people."""
         async with self._units_of_work.writing_everywhere() as unit:
             invitation = await authorize_invitation(unit, viewer, invitation_id)
-            if await unit.invitations.remove(invitation.organization_id, invitation.id):
-                action = AuditAction.INVITATION_WITHDRAWN
-                await unit.audit.add(AuditRecord.of_invitation(viewer, invitation, action, self._clock()))
-                await unit.commit()
+            if not await unit.invitations.remove(invitation.organization_id, invitation.id):
+                raise NotFound.invitation()  # it was claimed at this moment
+            action = AuditAction.INVITATION_WITHDRAWN
+            await unit.audit.add(AuditRecord.of_invitation(viewer, invitation, action, self._clock()))
+            await unit.commit()
         return invitation.organization_id
 
 

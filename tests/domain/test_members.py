@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from domain.entities.identity import VerifiedIdentity
-from domain.entities.user import Role, Viewer
+from domain.entities.user import Role, User, Viewer
 from domain.errors import DomainError, Forbidden, LastOwner, NotFound
 from domain.recognition import Recognition
 from tests.domain.world import World
@@ -83,6 +83,27 @@ async def test_who_is_removed_while_they_make_a_key_has_none(world: World) -> No
         assert all(row["revoked_at"] is not None for row in keys)
         with pytest.raises(DomainError):
             await world.users.api_keys.create_api_key(member, world.organization_id, "bot", Role.VIEWER)
+
+
+async def test_an_invitation_is_either_claimed_or_withdrawn(world: World) -> None:
+    owner, recognition = world.viewers[Role.OWNER], Recognition(world.units, world.clock)
+    for turn in range(10):
+        email = f"eve-{turn}@example.com"
+        identity = VerifiedIdentity("https://id.example.com", email, "Eve", email)
+        await recognition.recognize(identity)
+        invited = await world.users.invitations.add_member(owner, world.organization_id, email, Role.ADMIN)
+
+        user, *outcomes = await asyncio.gather(
+            recognition.recognize(identity),
+            *(world.users.invitations.remove_invitation(owner, invited.invitation_id) for _ in range(3)),
+            return_exceptions=True,
+        )
+
+        assert isinstance(user, User)
+        async with world.units.reading() as unit:
+            role = await unit.memberships.role_of(user.id, world.organization_id)
+        assert outcomes.count(world.organization_id) == (1 if role is None else 0)
+        assert all(isinstance(outcome, NotFound) for outcome in outcomes if outcome != world.organization_id)
 
 
 async def test_who_is_removed_while_they_claim_an_invitation_is_no_member(world: World) -> None:
