@@ -64,7 +64,6 @@ class Members:
                     "a member's role ends the membership."
                 )
             await _leave_an_owner(unit, membership)
-            # Before the membership: whoever claims it at this moment takes both in this order, too.
             await self._withdraw_invitation(unit, viewer, organization_id, user, by="removal")
             await unit.memberships.remove(organization_id, user_id)
             keys = await unit.api_keys.revoke_all_of(organization_id, user_id, self._clock())

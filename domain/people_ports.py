@@ -98,6 +98,9 @@ class InvitationRepository(Protocol):
     async def exist_for(self, email: str, now: datetime) -> bool:
         """Whether there are any that are still good."""
 
+    async def inviting(self, email: str, now: datetime) -> Sequence[UUID]:
+        """The organizations whose invitations of this address are still good."""
+
     async def take_all_for(self, email: str, now: datetime) -> Sequence[Invitation]:
         """Remove those that are still good: each is given to one caller."""
 

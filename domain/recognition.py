@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.event import Actor, ActorKind
@@ -96,6 +97,14 @@ class Recognition:
 
     async def _let_join(self, unit: UnitOfWork, identity: VerifiedIdentity, user: User) -> None:
         now = self._clock()
+        slug = identity.organization
+        claimed = None if slug is None else await unit.organizations.find_by_slug(slug)
+        joined = set() if claimed is None else {claimed.id}
+        if identity.email is not None:
+            joined |= set(await unit.invitations.inviting(identity.email, now))
+        for organization_id in sorted(joined):
+            # First, as those who change members do it: then neither waits for the other in a circle.
+            await unit.organizations.get(organization_id)
         if identity.email is not None:
             for invitation in await unit.invitations.take_all_for(identity.email, now):
                 membership = Membership(invitation.organization_id, user.id, invitation.role, now)
@@ -103,15 +112,12 @@ class Recognition:
                     await self._tell(unit, AuditAction.MEMBER_JOINED, membership, user, "invitation")
                 elif await unit.memberships.raise_role(membership):
                     await self._tell(unit, AuditAction.MEMBER_UPDATED, membership, user, "invitation")
-        if identity.organization is not None:
-            await self._follow_claims(unit, identity.organization, identity.role, user)
+        if claimed is not None:
+            await self._follow_claims(unit, claimed.id, identity.role, user)
 
-    async def _follow_claims(self, unit: UnitOfWork, slug: str, role: Role | None, user: User) -> None:
+    async def _follow_claims(self, unit: UnitOfWork, organization_id: UUID, role: Role | None, user: User) -> None:
         """What the issuer says of membership holds, but an organization never loses its last owner by it."""
-        organization = await unit.organizations.find_by_slug(slug)
-        if organization is None:
-            return
-        membership = Membership(organization.id, user.id, role or Role.VIEWER, self._clock())
+        membership = Membership(organization_id, user.id, role or Role.VIEWER, self._clock())
         if await unit.memberships.add(membership):
             await self._tell(unit, AuditAction.MEMBER_JOINED, membership, user, "issuer")
         elif role is not None and await self._changes(unit, membership):

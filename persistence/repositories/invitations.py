@@ -29,6 +29,10 @@ class SqlInvitationRepository:
     async def exist_for(self, email: str, now: datetime) -> bool:
         return bool((await self._transaction.execute(select(exists().where(_open(email, now))))).scalar_one())
 
+    async def inviting(self, email: str, now: datetime) -> Sequence[UUID]:
+        found = await self._transaction.execute(select(_c.organization_id).where(_open(email, now)))
+        return list(found.scalars())
+
     async def take_all_for(self, email: str, now: datetime) -> Sequence[Invitation]:
         taken = await self._transaction.execute(delete(invitations).where(_open(email, now)).returning(invitations))
         return [_entity(row) for row in taken]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -100,23 +101,31 @@ async def test_an_invitation_is_either_claimed_or_withdrawn(world: World) -> Non
         )
 
         assert isinstance(user, User)
-        async with world.units.reading() as unit:
+        async with world.units.reading_everywhere() as unit:
             role = await unit.memberships.role_of(user.id, world.organization_id)
         assert outcomes.count(world.organization_id) == (1 if role is None else 0)
         assert all(isinstance(outcome, NotFound) for outcome in outcomes if outcome != world.organization_id)
 
 
-async def test_who_is_removed_while_they_claim_an_invitation_is_no_member(world: World) -> None:
+@pytest.mark.parametrize("deed", [_demote, _remove])
+@pytest.mark.parametrize("claim", [None, Role.VIEWER], ids=["", "claims"])
+async def test_what_an_owner_decides_of_somebody_who_comes_in_at_this_moment_holds(
+    world: World, deed: Deed, claim: Role | None
+) -> None:
     owner, recognition = world.viewers[Role.OWNER], Recognition(world.units, world.clock)
     for turn in range(10):
         email = f"ada-{turn}@example.com"
         identity = VerifiedIdentity("https://id.example.com", email, "Ada", email)
         user = await recognition.recognize(identity)
-        await world.users.invitations.add_member(owner, world.organization_id, email, Role.ADMIN)
-        await world.users.issue_api_key("acme", email, Role.MEMBER)  # the operator was faster
+        await world.users.invitations.add_member(owner, world.organization_id, email, Role.OWNER)
+        await world.users.issue_api_key("acme", email, Role.VIEWER)  # the operator was faster
+        if claim is not None:
+            identity = replace(identity, organization="acme", role=claim)
 
-        await asyncio.gather(recognition.recognize(identity), _remove(world, owner, world.organization_id, user.id))
+        await asyncio.gather(recognition.recognize(identity), deed(world, owner, world.organization_id, user.id))
 
-        async with world.units.reading() as unit:
-            assert await unit.memberships.role_of(user.id, world.organization_id) is None
+        async with world.units.reading_everywhere() as unit:
+            role = await unit.memberships.role_of(user.id, world.organization_id)
+        decided = None if deed is _remove else Role.ADMIN
+        assert role in {decided, decided if claim is None else claim}  # what claims say holds where they come later
         assert await world.rows("invitations") == []
