@@ -6,7 +6,8 @@ What keeps anybody from being signed in as somebody else, or in somebody else's 
 - the way back is open only to the browser that left: it has to bring the flow's cookie, which no other site can set;
 - `state` finds the flow, which is taken once, so that neither a code nor a state is used twice;
 - the code is exchanged with the verifier (PKCE) of the browser that left, which never left this server;
-- the ID token has to carry the nonce of this flow, and to be from the provider that the browser was sent to.
+- the ID token has to carry the nonce of this flow, and to be from the provider that the browser was sent to;
+- each provider sends browsers back to an address of its own, so that none gets a code of another one ("mix-up").
 Each way has a state and a cookie of its own, so that tabs don't get into each other's way.
 """
 
@@ -39,7 +40,7 @@ from domain.sign_in_failure import (
 
 FLOW_LIFETIME: Final = timedelta(minutes=10)
 CALLBACK: Final = "/sign-in/callback"
-"""The path of this server to which every provider sends browsers back."""
+"""The path of this server under which each provider has the one to which it sends browsers back."""
 
 _VERIFIER_USE: Final = "sign-in verifier"
 _NO_ORGANIZATION: Final = UUID(int=0)
@@ -71,6 +72,10 @@ class SignInReturn:
 
 class SignInProvider(Protocol):
     """One identity provider by which browsers sign in here."""
+
+    @property
+    def id(self) -> str:
+        """The operator's name for it, which its callback has at its end."""
 
     @property
     def issuer(self) -> str:
@@ -128,7 +133,7 @@ class SignIn:
         self._sessions = sessions
         self._vault = vault
         self._clock = clock
-        self._redirect_uri = f"{public_url}{CALLBACK}"
+        self._public_url = public_url
 
     @property
     def providers(self) -> Sequence[SignInProvider]:
@@ -141,7 +146,7 @@ class SignIn:
         if provider is None:
             return UNKNOWN_PROVIDER
         state, proof, nonce, verifier = (new_one_time_token() for _ in range(4))
-        request = SignInRequest(state, nonce.reveal(), verifier, self._redirect_uri)
+        request = SignInRequest(state, nonce.reveal(), verifier, self._redirect_uri(provider))
         address = await provider.address(request)
         if isinstance(address, SignInFailure):
             return self._told(address, issuer)
@@ -162,9 +167,12 @@ class SignIn:
         return SignInDeparture(address, _reference(state_hash), proof, flow.expires_at)
 
     async def come_back(
-        self, query: Mapping[str, str], proofs: Mapping[str, str], old_session: str | None
+        self, provider_id: str, query: Mapping[str, str], proofs: Mapping[str, str], old_session: str | None
     ) -> SignInArrival:
-        """A browser is back. `proofs`: what it keeps, by reference; `old_session`: the secret that it had so far."""
+        """A browser is back at the callback of this provider.
+
+        `proofs`: what it keeps, by reference; `old_session`: the secret that it had so far.
+        """
         state_hash = one_time_hash(query.get("state", ""))
         reference = _reference(state_hash)
         flow = await self._take(state_hash, proofs.get(reference))
@@ -172,7 +180,7 @@ class SignIn:
             return SignInArrival(UNKNOWN, return_path(None))
         if flow.expires_at <= self._clock():
             return SignInArrival(EXPIRED, flow.return_to, reference)
-        identity = await self._identify(flow, query)
+        identity = await self._identify(flow, provider_id, query)
         if isinstance(identity, SignInFailure):
             return SignInArrival(self._told(identity, flow.issuer), flow.return_to, reference)
         try:
@@ -198,24 +206,35 @@ class SignIn:
             await unit.commit()
         return flow
 
-    async def _identify(self, flow: SignInFlow, query: Mapping[str, str]) -> VerifiedIdentity | SignInFailure:
+    async def _identify(
+        self, flow: SignInFlow, provider_id: str, query: Mapping[str, str]
+    ) -> VerifiedIdentity | SignInFailure:
         """Asks the provider, no transaction being open meanwhile."""
         provider = self._providers.get(flow.issuer)
         if provider is None:
             return UNKNOWN_PROVIDER  # the operator has removed it meanwhile
-        # Without this a provider could pass off another one's answer as its own, and be given its code ("mix-up"). One
-        # that always says who it is has to: `identify` knows.
-        if query.get("iss", provider.issuer) != provider.issuer:
+        # Without this a provider could pass off another one's answer as its own, and be given its code ("mix-up"). Many
+        # don't say who they are (`iss`), but all keep to the address that is registered (RFC 9700, 4.4.2). One that
+        # always says it has to: `identify` knows.
+        if provider_id != provider.id or query.get("iss", provider.issuer) != provider.issuer:
             return wrong_issuer(provider.name)
         if "code" not in query:
             return denied(provider.name, query.get("error", "no code"))
         verifier = self._vault.open_text(_NO_ORGANIZATION, _id_of(flow.state_hash), _VERIFIER_USE, flow.sealed_verifier)
-        returned = SignInReturn(query["code"], query.get("iss"), flow.nonce, verifier, self._redirect_uri)
+        returned = SignInReturn(query["code"], query.get("iss"), flow.nonce, verifier, self._redirect_uri(provider))
         return await provider.identify(returned)
+
+    def _redirect_uri(self, provider: SignInProvider) -> str:
+        return f"{self._public_url}{callback_path(provider.id)}"
 
     def _told(self, failure: SignInFailure, issuer: str) -> SignInFailure:
         _log.warning("A sign-in by %s ended: %s. %s", issuer, failure.code, failure.detail)
         return failure
+
+
+def callback_path(provider_id: str) -> str:
+    """The path of this server to which this provider sends browsers back."""
+    return f"{CALLBACK}/{provider_id}"
 
 
 def _reference(state_hash: bytes) -> str:

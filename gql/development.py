@@ -6,5 +6,7 @@ The one side is `gql/http/development_issuer.py`, the other the sign-in that `gq
 from typing import Final
 
 ISSUER_PATH: Final = "/development/identity-provider"
+ISSUER_ID: Final = "development"
+"""Also the issuer of its identities: the same on whichever port the server is started."""
 CLIENT_ID: Final = "tether"
 NAME: Final = "Development (no password)"

@@ -18,11 +18,8 @@ from domain.identity_providers.issuer import ClaimNames, Issuer
 from domain.identity_providers.provider import IdentityProvider, IdentityProviders
 from domain.identity_providers.sign_in_client import ClientRegistration, SignInClient
 from domain.identity_providers.verification import VerifiedClaims
-from gql.development import CLIENT_ID, ISSUER_PATH, NAME
+from gql.development import CLIENT_ID, ISSUER_ID, ISSUER_PATH, NAME
 from gql.settings import Settings
-
-DEVELOPMENT: Final = "development"
-"""The issuer of development's identities: the same on whichever port the server is started."""
 
 
 @asynccontextmanager
@@ -49,11 +46,11 @@ async def sign_in_clients(
 
 def _development_issuer(settings: Settings) -> Issuer:
     claims = ClaimNames(organization="organization", role="role")
-    return Issuer(DEVELOPMENT, f"{settings.public_url}{ISSUER_PATH}", audiences=(), claims=claims)
+    return Issuer(ISSUER_ID, f"{settings.public_url}{ISSUER_PATH}", audiences=(), claims=claims)
 
 
 def _developers_identity(reader: ClaimsReader) -> Callable[[VerifiedClaims], VerifiedIdentity]:
-    return lambda claims: replace(reader.identity_of(claims), issuer=DEVELOPMENT)
+    return lambda claims: replace(reader.identity_of(claims), issuer=ISSUER_ID)
 
 
 _CALLED: Final = "identity-provider"

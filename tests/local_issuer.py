@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
@@ -18,10 +19,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.serving import serving
+from tests.domain.world import Clock
 
 AUDIENCE: Final = "https://tether.example.com"
 DISCOVERY: Final = "/.well-known/openid-configuration"
 JWKS: Final = "/keys"
+CLIENT_ID: Final = "tether"
+NONCE: Final = "nonce-of-this-flow"
+ACCESS_TOKEN: Final = "an-access-token"
 
 AnyKey = RSAKey | ECKey | OKPKey | OctKey
 
@@ -114,6 +119,48 @@ async def running_local_issuer() -> AsyncIterator[LocalIssuer]:
         issuer.publish()
         yield issuer
         issuer.open.set()
+
+
+class TokenIssuer(LocalIssuer):
+    """With a token endpoint, which notes what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.sent: list[tuple[dict[str, str], dict[str, list[str]]]] = []
+
+    async def answer(self, request: Request) -> Response:
+        if request.url.path == "/token":
+            self.sent.append((dict(request.headers), parse_qs((await request.body()).decode())))
+        return await super().answer(request)
+
+    def id_claims(self, **changes: Any) -> dict[str, Any]:
+        return self.claims(self.clock().timestamp(), **{"aud": CLIENT_ID, "nonce": NONCE, **changes})
+
+    def will_give(self, id_token: Any, **changes: Any) -> None:
+        """What the token endpoint answers."""
+        answer = {"access_token": ACCESS_TOKEN, "token_type": "Bearer", "id_token": id_token, **changes}
+        self.documents["/token"] = {name: value for name, value in answer.items() if value is not None}
+
+    def metadata(self, **changes: Any) -> None:
+        document = {**self.documents[DISCOVERY], **changes}
+        self.documents[DISCOVERY] = {name: value for name, value in document.items() if value is not None}
+
+
+@asynccontextmanager
+async def running_token_issuer() -> AsyncIterator[TokenIssuer]:
+    """One at which Tether is a client, and which is honest so far."""
+    issuer = TokenIssuer()
+    async with serving(Starlette(routes=[Route("/{path:path}", issuer.answer, methods=["GET", "POST"])])) as url:
+        issuer.url = url
+        issuer.documents[DISCOVERY] = {
+            "issuer": url,
+            "jwks_uri": url + JWKS,
+            "authorization_endpoint": f"{url}/authorize?tenant=1",
+            "token_endpoint": f"{url}/token",
+        }
+        issuer.publish()
+        yield issuer
 
 
 def unsigned(header: Mapping[str, Any], claims: Mapping[str, Any], signature: bytes = b"") -> str:

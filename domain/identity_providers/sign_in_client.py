@@ -67,6 +67,10 @@ class SignInClient:
         self._identity_of = identity_of
 
     @property
+    def id(self) -> str:
+        return self._provider.issuer.id
+
+    @property
     def issuer(self) -> str:
         return self._provider.issuer.url
 

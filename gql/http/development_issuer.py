@@ -25,9 +25,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from domain.entities.user import Role
-from domain.sign_in import CALLBACK
+from domain.sign_in import callback_path
 from gql.bootstrap import Tether
-from gql.development import CLIENT_ID, ISSUER_PATH
+from gql.development import CLIENT_ID, ISSUER_ID, ISSUER_PATH
 from gql.http.loopback import is_loopback
 from gql.http.request_body import read_body
 from gql.http.visits import page, visited
@@ -76,7 +76,7 @@ class DevelopmentIssuer:
 
     def __init__(self, public_url: str) -> None:
         self._issuer = f"{public_url}{ISSUER_PATH}"
-        self._redirect_uri = f"{public_url}{CALLBACK}"
+        self._redirect_uri = f"{public_url}{callback_path(ISSUER_ID)}"
         self._key = ECKey.generate_key("P-256", parameters={"kid": secrets.token_hex(8), "use": "sig", "alg": _ALG})
         self._codes: dict[str, _Grant] = {}
         self._people = {FOUNDER: FOUNDER_NAME, COLLEAGUE: COLLEAGUE_NAME}

@@ -1,7 +1,7 @@
 """SessionCookie: where a browser keeps the secret of its session. Read with each request, given at sign-in.
 
 SameSite=Lax: it comes along when a person follows a link here or is sent back by a service, as /oauth/callback and
-/sign-in/callback need it, but with no POST, socket or picture of another site.
+/sign-in/callback/… need it, but with no POST, socket or picture of another site.
 """
 
 from datetime import UTC, datetime, timedelta

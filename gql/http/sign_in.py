@@ -1,4 +1,4 @@
-"""/sign-in, /sign-in/start, /sign-in/callback and /sign-out: how a browser gets its session, and gives it back.
+"""/sign-in, /sign-in/start, /sign-in/callback/… and /sign-out: how a browser gets its session, and gives it back.
 
 Mounted by `gql/http/application.py`. SignIn and Sessions decide; pages in one piece are shown where a person has to
 choose, or where it didn't work.
@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from domain.return_path import return_path
-from domain.sign_in import CALLBACK, SignIn, SignInDeparture
+from domain.sign_in import SignIn, SignInDeparture, callback_path
 from domain.sign_in_failure import SignInFailure, SignInFailureCode
 from gql.bootstrap import Tether
 from gql.http.browser_access import BrowserAccess
@@ -31,7 +31,9 @@ def sign_in_routes(tether: Tether, access: BrowserAccess) -> list[BaseRoute]:
     return [
         Route(PAGE, visited(visits.choose, _HEADERS)),
         Route(START, visited(visits.start, _HEADERS)),
-        Route(CALLBACK, visited(visits.callback, {**_HEADERS, "Referrer-Policy": "no-referrer"})),  # it holds a code
+        Route(
+            callback_path("{provider}"), visited(visits.callback, {**_HEADERS, "Referrer-Policy": "no-referrer"})
+        ),  # it holds a code
         Route(SIGN_OUT, visits.sign_out, methods=["POST"]),
     ]
 
@@ -78,8 +80,8 @@ class _SignInVisits:
     async def callback(self, request: Request) -> Response:
         """Take a browser back, and give it a new session in the place of whatever it had."""
         proofs = self._access.cookies.starting_with(request, _FLOW)
-        session = self._access.session
-        arrival = await self._sign_in.come_back(dict(request.query_params), proofs, session.read(request))
+        session, provider = self._access.session, request.path_params["provider"]
+        arrival = await self._sign_in.come_back(provider, dict(request.query_params), proofs, session.read(request))
         if isinstance(arrival.outcome, SignInFailure):
             response = _failure_page(arrival.outcome, arrival.return_to)
         else:

@@ -171,7 +171,7 @@ async def test_no_return_path_that_is_kept_leads_this_browser_elsewhere(page: Pa
     kept = sorted({path for path in tried if return_path(path) == path})
     assert len(kept) > 1_000
     await page.goto(sample.url)
-    read = f"{json.dumps(kept)}.map(path => new URL(path, 'https://tether.example.com/sign-in/callback').origin)"
+    read = f"{json.dumps(kept)}.map(path => new URL(path, 'https://tether.example.com/sign-in/callback/main').origin)"
     assert await page.evaluate(f"[...new Set({read})]") == ["https://tether.example.com"]
 
 

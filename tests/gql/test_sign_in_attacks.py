@@ -263,7 +263,7 @@ async def test_its_codes_are_for_who_asked_for_them_and_work_once(server: Tether
         form = {
             "grant_type": "authorization_code",
             "client_id": "tether",
-            "redirect_uri": f"{server.url}/sign-in/callback",
+            "redirect_uri": f"{server.url}/sign-in/callback/development",
             "code": code,
             "code_verifier": "A" * 43,
             **changes,

@@ -31,7 +31,7 @@ export function createProvider(issuer, keys, adapter) {
         client_id: CLIENT_ID,
         client_secret: CLIENT_SECRET,
         application_type: 'native', // at such a client, a loopback address may have any port
-        redirect_uris: ['http://127.0.0.1/sign-in/callback'],
+        redirect_uris: ['http://127.0.0.1/sign-in/callback/main'],
         post_logout_redirect_uris: ['http://127.0.0.1/'],
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],

@@ -17,7 +17,7 @@ from tests.identity_provider.running import CLIENT_ID, CLIENT_SECRET, IdentityPr
 pytestmark = pytest.mark.anyio
 
 VERIFIER = secrets.token_urlsafe(32)
-CALLBACK = "http://127.0.0.1:49152/sign-in/callback"
+CALLBACK = "http://127.0.0.1:49152/sign-in/callback/main"
 AUDIENCE = "https://tether.example.com"
 
 
@@ -119,7 +119,7 @@ async def test_who_cancels_comes_back_with_an_error(browser: httpx2.AsyncClient)
     "changes",
     [
         {"redirect_uri": "http://127.0.0.1:49152/elsewhere"},
-        {"redirect_uri": "https://evil.example/sign-in/callback"},
+        {"redirect_uri": "https://evil.example/sign-in/callback/main"},
         {"client_id": "another"},
     ],
     ids=str,

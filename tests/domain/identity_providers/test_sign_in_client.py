@@ -6,13 +6,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from hashlib import sha256, sha384, sha512
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from domain.address_guard import OutboundAllow
 from domain.entities.identity import VerifiedIdentity
@@ -25,41 +21,20 @@ from domain.one_time_tokens import new_one_time_token
 from domain.secret import Secret
 from domain.sign_in import SignInRequest, SignInReturn
 from domain.sign_in_failure import SignInFailure, SignInFailureCode
-from sandbox.serving import serving
-from tests.domain.world import Clock
-from tests.local_issuer import DISCOVERY, LocalIssuer, _base64, unsigned
+from tests.local_issuer import (
+    ACCESS_TOKEN,
+    CLIENT_ID,
+    NONCE,
+    TokenIssuer,
+    _base64,
+    running_token_issuer,
+    unsigned,
+)
 
 pytestmark = pytest.mark.anyio
 
-CLIENT_ID, NONCE, ACCESS_TOKEN = "tether", "nonce-of-this-flow", "an-access-token"
-REDIRECT_URI = "https://tether.example.com/sign-in/callback"
+REDIRECT_URI = "https://tether.example.com/sign-in/callback/main"
 SECRET = "s3cret/with:signs&+ü"
-
-
-class TokenIssuer(LocalIssuer):
-    """With a token endpoint, which notes what it is sent."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = Clock()
-        self.sent: list[tuple[dict[str, str], dict[str, list[str]]]] = []
-
-    async def answer(self, request: Request) -> Response:
-        if request.url.path == "/token":
-            self.sent.append((dict(request.headers), parse_qs((await request.body()).decode())))
-        return await super().answer(request)
-
-    def id_claims(self, **changes: Any) -> dict[str, Any]:
-        return self.claims(self.clock().timestamp(), **{"aud": CLIENT_ID, "nonce": NONCE, **changes})
-
-    def will_give(self, id_token: Any, **changes: Any) -> None:
-        """What the token endpoint answers."""
-        answer = {"access_token": ACCESS_TOKEN, "token_type": "Bearer", "id_token": id_token, **changes}
-        self.documents["/token"] = {name: value for name, value in answer.items() if value is not None}
-
-    def metadata(self, **changes: Any) -> None:
-        document = {**self.documents[DISCOVERY], **changes}
-        self.documents[DISCOVERY] = {name: value for name, value in document.items() if value is not None}
 
 
 @dataclass
@@ -92,20 +67,10 @@ class Desk:
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    issuer = TokenIssuer()
-    routes = [Route("/{path:path}", issuer.answer, methods=["GET", "POST"])]
     async with (
-        serving(Starlette(routes=routes)) as url,
+        running_token_issuer() as issuer,
         aclosing(HttpClient(allow=OutboundAllow.parse("127.0.0.1"), retry_delay_seconds=lambda: 0.0)) as http,
     ):
-        issuer.url = url
-        issuer.documents[DISCOVERY] = {
-            "issuer": url,
-            "jwks_uri": f"{url}/keys",
-            "authorization_endpoint": f"{url}/authorize?tenant=1",
-            "token_endpoint": f"{url}/token",
-        }
-        issuer.publish()
         yield Desk(issuer, http)
 
 
