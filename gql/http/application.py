@@ -56,7 +56,7 @@ def create_application(
             WebSocketRoute("/graphql", view),
             *graphiql.routes(),
             *sign_in_routes(tether, access),
-            *development_issuer_routes(tether),
+            *development_issuer_routes(tether, access),
             *authorization_routes(tether, access),
             *start_page_routes(tether, schema),
             *webhook_routes(tether, wake_runner),

@@ -28,17 +28,19 @@ from domain.entities.user import Role
 from domain.sign_in import callback_path
 from gql.bootstrap import Tether
 from gql.development import CLIENT_ID, ISSUER_ID, ISSUER_PATH
+from gql.http.browser_access import BrowserAccess
 from gql.http.loopback import is_loopback
+from gql.http.own_pages import OwnPages
 from gql.http.request_body import read_body
 from gql.http.visits import page, visited
 from gql.sample import COLLEAGUE, COLLEAGUE_NAME, FOUNDER, FOUNDER_NAME, SLUG
 
 
-def development_issuer_routes(tether: Tether) -> list[BaseRoute]:
+def development_issuer_routes(tether: Tether, access: BrowserAccess) -> list[BaseRoute]:
     """Discovery, keys, the page on which a developer says who they are, and the token endpoint; none in production."""
     if not tether.settings.development_issuer:
         return []
-    issuer = DevelopmentIssuer(tether.settings.public_url)
+    issuer = DevelopmentIssuer(tether.settings.public_url, access.own_pages)
     return [
         Route(f"{ISSUER_PATH}/.well-known/openid-configuration", _here_only(issuer.discovery)),
         Route(f"{ISSUER_PATH}/keys", _here_only(issuer.keys)),
@@ -74,7 +76,8 @@ class _Grant:
 class DevelopmentIssuer:
     """One process's: its key and its codes end with it."""
 
-    def __init__(self, public_url: str) -> None:
+    def __init__(self, public_url: str, own_pages: OwnPages) -> None:
+        self._own_pages = own_pages
         self._issuer = f"{public_url}{ISSUER_PATH}"
         self._redirect_uri = f"{public_url}{callback_path(ISSUER_ID)}"
         self._key = ECKey.generate_key("P-256", parameters={"kid": secrets.token_hex(8), "use": "sig", "alg": _ALG})
@@ -109,7 +112,9 @@ class DevelopmentIssuer:
         return self._refused(query) or page("Who are you today?", self._choices(query), form_action="'self'")
 
     async def answer(self, request: Request) -> Response:
-        """Send the browser back with a code for whom the developer has chosen."""
+        """Send the browser back with a code for whom the developer has chosen: on our page, on no other site's."""
+        if not self._own_pages.may_ask(request):
+            return page("That didn’t work", "<p>Another site’s page has answered for you.</p>", 403)
         form = await _form(request)
         refused = self._refused(form)
         if refused is not None:

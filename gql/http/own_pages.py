@@ -36,22 +36,23 @@ class OwnPages:
 
     def require(self, connection: HTTPConnection) -> None:
         """Raises CsrfRefused, unless it sends the header and nothing says that another site is behind it."""
-        if not self._may_ask(connection):
+        if not self.may_ask(connection):
             raise CsrfRefused(FOREIGN_PAGE)
         if connection.headers.get(CSRF_HEADER) != "1":
             raise CsrfRefused(_NO_HEADER)
 
     def surely_ask(self, connection: HTTPConnection) -> bool:
         """Whether the browser says that it is one of ours: for what can't send the header, a form or a socket."""
-        return "origin" in connection.headers and self._may_ask(connection)
+        return "origin" in connection.headers and self.may_ask(connection)
+
+    def may_ask(self, connection: HTTPConnection) -> bool:
+        """Whether nothing says that another site is behind it."""
+        origin = connection.headers.get("origin")
+        return (origin is None or self._is_own(origin, connection)) and not self.came_from_elsewhere(connection)
 
     def came_from_elsewhere(self, connection: HTTPConnection) -> bool:
         """Whether the browser says that another site led here, be it one of the same domain."""
         return connection.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
-
-    def _may_ask(self, connection: HTTPConnection) -> bool:
-        origin = connection.headers.get("origin")
-        return (origin is None or self._is_own(origin, connection)) and not self.came_from_elsewhere(connection)
 
     def _is_own(self, origin: str, connection: HTTPConnection) -> bool:
         if origin == self.origin:
