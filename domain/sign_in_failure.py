@@ -20,6 +20,7 @@ class SignInFailureCode(StrEnum):
     PROVIDER_REFUSED = "provider_refused"
     UNVERIFIED = "unverified"
     NOT_ALLOWED = "not_allowed"
+    TOO_MANY = "too_many"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ UNKNOWN_PROVIDER: Final = SignInFailure(
 UNKNOWN: Final = SignInFailure(
     SignInFailureCode.UNKNOWN,
     "This sign-in was begun in another browser, or is over already; or the browser keeps no cookies of this site.",
+)
+TOO_MANY: Final = SignInFailure(
+    SignInFailureCode.TOO_MANY, "Too many people are signing in just now. Try again in a minute."
 )
 EXPIRED: Final = SignInFailure(SignInFailureCode.EXPIRED, "This took too long.")
 

@@ -14,10 +14,11 @@ from starlette.routing import BaseRoute, Route
 
 from domain.return_path import return_path
 from domain.sign_in import SignIn, SignInDeparture, callback_path
-from domain.sign_in_failure import SignInFailure, SignInFailureCode
+from domain.sign_in_failure import TOO_MANY, SignInFailure, SignInFailureCode
 from gql.bootstrap import Tether
 from gql.http.browser_access import BrowserAccess
 from gql.http.own_pages import CSRF_HEADER
+from gql.http.sign_in_limit import SignInLimit
 from gql.http.visits import page, visited
 
 PAGE: Final = "/sign-in"
@@ -45,6 +46,7 @@ class _SignInVisits:
         self._sign_in = tether.sign_in
         self._sessions = tether.sessions
         self._access = access
+        self._limit = SignInLimit()
         self._stays_signed_out = tether.sample_founder is not None
 
     async def choose(self, request: Request) -> Response:
@@ -70,7 +72,7 @@ class _SignInVisits:
         issuer, return_to = request.query_params.get("issuer", ""), request.query_params.get("returnTo")
         if self._access.own_pages.came_from_elsewhere(request):
             return RedirectResponse(f"{PAGE}?{urlencode({'returnTo': return_path(return_to)})}", 303)
-        departure = await self._sign_in.begin(issuer, return_to)
+        departure = await self._sign_in.begin(issuer, return_to) if self._limit.takes(request) else TOO_MANY
         if not isinstance(departure, SignInDeparture):
             return _failure_page(departure, return_path(return_to))
         response = RedirectResponse(departure.address, 303)
@@ -149,6 +151,7 @@ _STATUS: Final = {
     SignInFailureCode.UNKNOWN_PROVIDER: 404,
     SignInFailureCode.DENIED: 403,
     SignInFailureCode.NOT_ALLOWED: 403,
+    SignInFailureCode.TOO_MANY: 429,
     SignInFailureCode.PROVIDER_UNREACHABLE: 502,
     SignInFailureCode.PROVIDER_REFUSED: 502,
 }

@@ -8,10 +8,12 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import httpx2
 import pytest
 from sqlalchemy import update
+from starlette.requests import Request
 
 from domain.key_ring import generate_key
 from domain.return_path import return_path
 from gql.development import ISSUER_PATH
+from gql.http.sign_in_limit import MINUTE_SECONDS, MOST, MOST_OF_ONE, SignInLimit
 from gql.sample import FOUNDER
 from persistence.tables import sign_in_flows
 from tests.gql.server import TetherServer, running_tether
@@ -120,6 +122,41 @@ async def test_only_configured_providers_are_gone_to(browser: SigningIn) -> None
     for issuer in ("https://evil.example", "", "development"):
         answer = await browser.get(f"/sign-in/start?issuer={quote(issuer, safe='')}")
         assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
+# Strangers who begin more than they end
+
+
+async def test_strangers_cant_fill_the_database_with_ways_that_they_begin(
+    sqlite_url: str, sandbox: SandboxServer, encryption_key: str
+) -> None:
+    async with running_tether(sqlite_url, sandbox, encryption_key, TETHER_TRUSTED_PROXIES="127.0.0.1") as server:
+        begun = f"/sign-in/start?issuer={quote(server.url + ISSUER_PATH, safe='')}"
+
+        async def statuses(times: int, *addresses: str) -> list[int]:
+            given = [{"X-Forwarded-For": address} for address in addresses]
+            return [(await server.http.get(begun, headers=given[n % len(given)])).status_code for n in range(times)]
+
+        assert await statuses(MOST_OF_ONE + 2, "203.0.113.7") == [303] * MOST_OF_ONE + [429] * 2
+        assert await statuses(1, "203.0.113.8") == [303]  # nobody else is kept out by that
+        network = [f"2001:db8:0:1::{n:x}" for n in range(9)]
+        assert await statuses(MOST_OF_ONE + 1, *network) == [303] * MOST_OF_ONE + [429]
+        assert await statuses(1, "2001:db8:0:2::1") == [303]
+        assert len(await server.rows("sign_in_flows")) == 2 * MOST_OF_ONE + 2
+
+
+def test_all_together_begin_so_many_in_a_minute_and_as_many_in_the_next() -> None:
+    seconds = 0.0
+    limit = SignInLimit(lambda: seconds)
+
+    def taken(host: str | None, times: int) -> int:
+        client = None if host is None else (host, 0)
+        return sum(limit.takes(Request({"type": "http", "client": client})) for _ in range(times))
+
+    assert taken(None, MOST + 5) == MOST  # behind a proxy that isn't trusted, nobody is known by an address
+    assert taken("203.0.113.7", 1) == 0
+    seconds = MINUTE_SECONDS
+    assert sum(taken(f"203.0.113.{n}", MOST) for n in range(20)) == MOST
 
 
 # Fixation and tossed cookies
@@ -245,6 +282,18 @@ async def test_the_built_in_provider_is_for_this_machine_alone(server: TetherSer
             answer = await server.http.get(f"{ISSUER_PATH}{path}", headers=headers)
             assert answer.status_code == 404, (path, headers)
     assert (await server.http.get(f"{ISSUER_PATH}/keys")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+async def test_no_other_sites_form_answers_for_the_developer(browser: SigningIn, headers: dict[str, str]) -> None:
+    """Else it could fill the page with people, and have codes made for ways that were begun elsewhere."""
+    asked = await browser.leave()
+    given = {**dict(parse_qsl(urlsplit(asked).query)), "email": FOUNDER, "name": "Mallory"}
+    answer = await browser.http.post(f"{ISSUER_PATH}/authorize", data=given, headers=headers)
+    assert (answer.status_code, "location" in answer.headers) == (403, False)
+    assert "Mallory" not in (await browser.get(asked)).text
 
 
 async def test_production_has_no_built_in_provider(sqlite_url: str, sandbox: SandboxServer) -> None:
