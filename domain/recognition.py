@@ -96,17 +96,17 @@ class Recognition:
         return identity.email if owner is None or owner.id == user.id else user.email
 
     async def _let_join(self, unit: UnitOfWork, identity: VerifiedIdentity, user: User) -> None:
-        now = self._clock()
-        slug = identity.organization
+        now, slug = self._clock(), identity.organization
+        email = identity.email if identity.email == user.email else None  # what is somebody else's here claims nothing
         claimed = None if slug is None else await unit.organizations.find_by_slug(slug)
         joined = set() if claimed is None else {claimed.id}
-        if identity.email is not None:
-            joined |= set(await unit.invitations.inviting(identity.email, now))
+        if email is not None:
+            joined |= set(await unit.invitations.inviting(email, now))
         for organization_id in sorted(joined):
             # First, as those who change members do it: then neither waits for the other in a circle.
             await unit.organizations.get(organization_id)
-        if identity.email is not None:
-            for invitation in await unit.invitations.take_all_for(identity.email, now):
+        if email is not None:
+            for invitation in await unit.invitations.take_all_for(email, now):
                 membership = Membership(invitation.organization_id, user.id, invitation.role, now)
                 if await unit.memberships.add(membership):
                     await self._tell(unit, AuditAction.MEMBER_JOINED, membership, user, "invitation")

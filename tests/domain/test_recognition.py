@@ -93,6 +93,28 @@ async def test_of_two_who_get_one_new_address_at_one_moment_one_has_it_and_both_
         assert sorted(user.email or "" for user in users) == ["", email]
 
 
+async def test_of_people_who_get_one_address_at_once_one_has_it(world: World, recognition: Recognition) -> None:
+    people = [replace(ADA, subject=f"ada-{n}", email=f"ada-{n}@example.com") for n in range(6)]
+    for person in people:
+        await recognition.recognize(person)
+    world.clock.advance(seconds=SEEN_AGAIN_AFTER.total_seconds())
+    users = await asyncio.gather(*(recognition.recognize(replace(each, email="ada@example.com")) for each in people))
+    assert sum(user.email == "ada@example.com" for user in users) == 1
+
+
+async def test_an_address_that_is_somebody_elses_here_claims_no_invitation(
+    world: World, recognition: Recognition
+) -> None:
+    """Another provider calls it verified, for a person whom it has sent here before."""
+    mallory = VerifiedIdentity("https://evil.example.com", "mallory", "Mallory", "mallory@example.com")
+    user, ada = await recognition.recognize(mallory), await recognition.recognize(ADA)
+    await _invite(world, "ada@example.com", Role.OWNER)
+    await recognition.recognize(replace(mallory, email="ada@example.com"))
+    assert await _role(world, user) is None
+    await recognition.recognize(ADA)
+    assert await _role(world, ada) is Role.OWNER
+
+
 async def test_an_invitation_is_claimed_once_by_the_verified_address(world: World, recognition: Recognition) -> None:
     await _invite(world, "ADA@example.com", Role.ADMIN)
     await recognition.recognize(replace(ADA, subject="no-address", email=None))
