@@ -69,7 +69,7 @@ class ClaimsReader:
             return None
         roles: list[Role] = []
         for named in _texts(_claim(claims, issuer.claims.role)):
-            if named.upper() in set(Role):
+            if named.isascii() and named.upper() in set(Role):  # to Unicode, an ı without its dot is an I, too
                 roles.append(Role(named.upper()))
             else:
                 shown = clean_text(named) or ""

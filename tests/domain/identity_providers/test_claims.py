@@ -99,6 +99,7 @@ def test_an_issuer_speaks_only_for_its_domains() -> None:
         (["offline_access", "viewer", "Admin"], Role.ADMIN),
         ({"owner": {"1": "acme"}}, Role.OWNER),
         ("root", None),
+        ("adm\u0131n", None),  # which Unicode takes for ADMIN
         (["", "root"], None),
         ([7, None, ["OWNER"]], None),
         (7, None),
