@@ -13,10 +13,13 @@ _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real
 def is_loopback(connection: HTTPConnection) -> bool:
     """Whether both ends are this machine, and were meant to be: a foreign name that leads here is somebody's trick.
 
-    A proxy on this machine asks for others, so that nothing that came through one counts.
+    A proxy on this machine asks for others, so that nothing that came through one counts. Without any settings nginx
+    adds no header and calls us by our own name, but asks by HTTP/1.0, as no browser and no Prometheus does.
     """
     client = connection.client
-    if client is None or any(name in connection.headers for name in _FORWARDED):
+    if client is None or connection.scope.get("http_version") == "1.0":
+        return False
+    if any(name in connection.headers for name in _FORWARDED):
         return False
     try:
         host = urlsplit(f"//{connection.headers.get('host', '')}").hostname

@@ -296,6 +296,17 @@ async def test_no_other_sites_form_answers_for_the_developer(browser: SigningIn,
     assert "Mallory" not in (await browser.get(asked)).text
 
 
+async def test_nor_is_it_for_whom_a_proxy_without_settings_asks(server: TetherServer) -> None:
+    """As nginx does: by HTTP/1.0, with our own name, and without a word of the client."""
+    address = urlsplit(server.url)
+    for version, status in (("1.0", b"404"), ("1.1", b"200")):
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        head = f"GET {ISSUER_PATH}/keys HTTP/{version}\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode())
+        assert (await reader.readline()).split()[1] == status
+        writer.close()
+
+
 async def test_production_has_no_built_in_provider(sqlite_url: str, sandbox: SandboxServer) -> None:
     variables = {"TETHER_ENVIRONMENT": "production", "TETHER_PUBLIC_URL": "https://tether.example.com"}
     async with running_tether(sqlite_url, sandbox, generate_key(), **variables) as production:
