@@ -7,7 +7,7 @@ fixation) opens nothing afterwards.
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -50,13 +50,22 @@ class BegunSession:
 class Sessions:
     """One a process: it remembers for a moment who is signed in. Close it before the database.
 
+    `issuers`: by whom people sign in. Once one is taken out of the settings, a session that it has begun opens nothing.
+
     What is ended here opens nothing in this process from then on, and in others within `session_cache.LIFETIME`.
     """
 
-    def __init__(self, units_of_work: UnitsOfWork, clock: Callable[[], datetime], lifetimes: SessionLifetimes) -> None:
+    def __init__(
+        self,
+        units_of_work: UnitsOfWork,
+        clock: Callable[[], datetime],
+        lifetimes: SessionLifetimes,
+        issuers: Collection[str],
+    ) -> None:
         self._units_of_work = units_of_work
         self._clock = clock
         self._lifetimes = lifetimes
+        self._issuers = issuers
         self._cache = SessionCache()
         self._uses = NotedUses(units_of_work, "session(s)", lambda unit, each, at: unit.sessions.mark_seen(each, at))
         self._asking: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
@@ -143,6 +152,8 @@ class Sessions:
         if found is None or not found[0].usable_at(now, self._lifetimes.idle):
             raise Unauthenticated(SIGNED_OUT)
         session, user = found
+        if session.issuer not in self._issuers:
+            raise Unauthenticated(SIGNED_OUT)
         signed_in = SignedIn(Viewer(user.id, user.name, Role.OWNER), session)
         until = min(session.expires_at, session.seen_at + self._lifetimes.idle)
         self._cache.keep(signed_in, now, until=until, ends=ends)

@@ -45,7 +45,7 @@ from gql.metrics import Metrics
 from gql.operator_error import OperatorError
 from gql.scraped_state import ScrapedState
 from gql.settings import Environment, Settings
-from gql.sign_in_clients import sign_in_clients
+from gql.sign_in_clients import issuers_of_sessions, sign_in_clients
 from gql.tracing import tracing_to
 from gql.types.service import ServiceDocuments
 from persistence import migrations
@@ -139,8 +139,10 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                     BearerTokens(identity_providers, Recognition(units_of_work, _now), _now, observation.measurements),
                 )
             ) as user_service,
-            aclosing(Sessions(units_of_work, _now, _session_lifetimes(settings))) as sessions,
             sign_in_clients(settings, identity_providers, http, _now) as clients,
+            aclosing(
+                Sessions(units_of_work, _now, _session_lifetimes(settings), issuers_of_sessions(settings, clients))
+            ) as sessions,
             AsyncExitStack() as closing,
         ):
             metrics.know_issuers(provider.issuer.id for provider in identity_providers)

@@ -8,5 +8,7 @@ from typing import Final
 ISSUER_PATH: Final = "/development/identity-provider"
 ISSUER_ID: Final = "development"
 """Also the issuer of its identities: the same on whichever port the server is started."""
+SAMPLE_ISSUER: Final = "development"
+"""What the session has for an issuer that GraphiQL's page gives: nobody was asked who it is."""
 CLIENT_ID: Final = "tether"
 NAME: Final = "Development (no password)"

@@ -3,7 +3,7 @@
 Put together for the bootstrap.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -18,8 +18,8 @@ from domain.identity_providers.issuer import ClaimNames, Issuer
 from domain.identity_providers.provider import IdentityProvider, IdentityProviders
 from domain.identity_providers.sign_in_client import ClientRegistration, SignInClient
 from domain.identity_providers.verification import VerifiedClaims
-from gql.development import CLIENT_ID, ISSUER_ID, ISSUER_PATH, NAME
-from gql.settings import Settings
+from gql.development import CLIENT_ID, ISSUER_ID, ISSUER_PATH, NAME, SAMPLE_ISSUER
+from gql.settings import Environment, Settings
 
 
 @asynccontextmanager
@@ -42,6 +42,12 @@ async def sign_in_clients(
             registration = ClientRegistration(NAME, CLIENT_ID, client_secret=None)
             clients.append(SignInClient(own, registration, own_http, clock, _developers_identity(reader)))
         yield clients
+
+
+def issuers_of_sessions(settings: Settings, clients: Sequence[SignInClient]) -> Collection[str]:
+    """By whom sessions count: the clients' issuers, and in development the word of GraphiQL's page."""
+    development = settings.environment is Environment.DEVELOPMENT
+    return {*(client.issuer for client in clients), *((SAMPLE_ISSUER,) if development else ())}
 
 
 def _development_issuer(settings: Settings) -> Issuer:

@@ -11,12 +11,10 @@ from starlette.responses import Response
 
 from domain.errors import ServiceUnavailable
 from gql.bootstrap import Tether
+from gql.development import SAMPLE_ISSUER
 from gql.http.browser_access import BrowserAccess
 from gql.http.loopback import is_loopback
 from gql.http.visits import is_navigation
-
-SAMPLE_ISSUER: Final = "development"
-"""What such a session has for an issuer: nobody was asked who it is."""
 
 _log: Final = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ A_MOMENT = timedelta(seconds=1)
 
 @pytest.fixture
 async def sessions(world: World) -> AsyncIterator[Sessions]:
-    async with aclosing(Sessions(world.units, world.clock, SessionLifetimes(IDLE, LONGEST))) as made:
+    async with aclosing(Sessions(world.units, world.clock, SessionLifetimes(IDLE, LONGEST), {ISSUER})) as made:
         yield made
 
 

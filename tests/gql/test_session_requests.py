@@ -7,6 +7,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from domain.entities.user import Role
+from gql.development import SAMPLE_ISSUER
 from gql.http.own_pages import OwnPages
 from gql.sample import FOUNDER, SLUG
 from tests.gql.server import TetherServer, running_tether
@@ -153,7 +154,7 @@ async def test_behind_a_proxy_that_names_us_otherwise_our_pages_are_those_of_the
         async with server.tether.units_of_work.reading_everywhere() as unit:
             founder = await unit.users.find_by_email(FOUNDER)
         assert founder is not None
-        begun = await server.tether.sessions.begin(founder, "https://id.example.com")
+        begun = await server.tether.sessions.begin(founder, SAMPLE_ISSUER)
         cookie = f"__Host-{SESSION}={begun.secret.reveal()}"
         async with open_socket(server.ws_url, headers={"Cookie": cookie, "Origin": origin}) as socket:
             await socket.init()
@@ -182,7 +183,7 @@ async def test_open_sockets_end_with_their_session_in_every_process(
     organization_id = await server.organization_id()
     cookie = {"Cookie": f"{SESSION}={browser.secret}"}
     async with (
-        running_tether(database_url, sandbox, encryption_key) as elsewhere,
+        running_tether(database_url, sandbox, encryption_key, TETHER_PUBLIC_URL=server.url) as elsewhere,
         socket_of(browser) as idle,
         socket_of(browser) as following,
         open_socket(elsewhere.ws_url, headers={**cookie, "Origin": elsewhere.url}) as away,

@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from domain.entities.user import Role
 from domain.one_time_tokens import one_time_hash
+from gql.development import SAMPLE_ISSUER
 from gql.sample import FOUNDER, SLUG
 from persistence.tables import sessions, sign_in_flows
 from tests.gql.server import TetherServer, running_tether
@@ -175,7 +176,7 @@ async def test_what_one_process_ends_is_over_in_the_others_within_five_seconds(
     server: TetherServer, browser: SigningIn, database_url: str, sandbox: SandboxServer, encryption_key: str
 ) -> None:
     await browser.sign_in()
-    async with running_tether(database_url, sandbox, encryption_key) as elsewhere:
+    async with running_tether(database_url, sandbox, encryption_key, TETHER_PUBLIC_URL=server.url) as elsewhere:
         cookie = {**CSRF, "Cookie": f"{SESSION}={browser.secret}"}
         answer = await elsewhere.http.post("/graphql", json=WHO, headers=cookie)
         assert "errors" not in answer.json()
@@ -230,10 +231,22 @@ async def test_a_session_that_ran_out_opens_nothing(
     for ended in ({"seen_at": now - timedelta(hours=12, seconds=1)}, {"expires_at": now - timedelta(seconds=1)}):
         await browser.sign_in()
         await server.alter(update(sessions).values(**ended))
-        async with running_tether(database_url, sandbox, encryption_key) as elsewhere:
+        async with running_tether(database_url, sandbox, encryption_key, TETHER_PUBLIC_URL=server.url) as elsewhere:
             cookie = {**CSRF, "Cookie": f"{SESSION}={browser.secret}"}
             answer = (await elsewhere.http.post("/graphql", json=WHO, headers=cookie)).json()
             assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+async def test_what_a_provider_has_begun_ends_when_it_is_taken_out_of_the_settings(
+    server: TetherServer, browser: SigningIn, database_url: str, sandbox: SandboxServer, encryption_key: str
+) -> None:
+    await browser.sign_in()
+    cookie = {**CSRF, "Cookie": f"{SESSION}={browser.secret}"}
+    for switch, ended in (("on", False), ("off", True)):
+        same = {"TETHER_PUBLIC_URL": server.url, "TETHER_DEVELOPMENT_ISSUER": switch}
+        async with running_tether(database_url, sandbox, encryption_key, **same) as restarted:
+            answer = (await restarted.http.post("/graphql", json=WHO, headers=cookie)).json()
+            assert ("errors" in answer) is ended
 
 
 # The cookie
@@ -254,7 +267,7 @@ async def test_by_https_no_other_host_can_set_it(sqlite_url: str, sandbox: Sandb
         async with server.tether.units_of_work.reading_everywhere() as unit:
             user = await unit.users.find_by_email(ADA)
         assert user is not None
-        begun = await server.tether.sessions.begin(user, "https://id.example.com")
+        begun = await server.tether.sessions.begin(user, SAMPLE_ISSUER)
         name = f"__Host-{SESSION}"
         headers = {"Cookie": f"{name}={begun.secret.reveal()}", **CSRF}
         own = {**headers, "Origin": "https://tether.example.com", "Sec-Fetch-Site": "same-origin"}

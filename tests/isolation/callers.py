@@ -115,5 +115,6 @@ async def reception(database: Database) -> AsyncIterator[Reception]:
         bearer_tokens = BearerTokens(providers, Recognition(units, lambda: NOW), lambda: NOW)
         users = await opened.enter_async_context(aclosing(UserService(units, lambda: NOW, bearer_tokens)))
         lifetimes = SessionLifetimes(timedelta(hours=1), timedelta(days=1))
-        sessions = await opened.enter_async_context(aclosing(Sessions(units, lambda: NOW, lifetimes)))
+        kept = Sessions(units, lambda: NOW, lifetimes, {issuer.url})
+        sessions = await opened.enter_async_context(aclosing(kept))
         yield Reception(database, users, sessions, issuer)
