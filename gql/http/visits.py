@@ -39,9 +39,14 @@ def visited(visit: Visit, headers: Mapping[str, str]) -> Visit:
 
 
 def is_navigation(request: Request) -> bool:
-    """As far as the browser says: an image or a script isn't one, nor is what a person may never go to."""
-    purposes = (request.headers.get(name, "").lower() for name in ("sec-purpose", "purpose"))
-    return request.headers.get("sec-fetch-mode", "navigate") == "navigate" and not any(map(_PREFETCH.search, purposes))
+    """As far as the browser says: an image, a script or a frame isn't one, nor is what a person may never go to."""
+    headers = request.headers
+    if (
+        headers.get("sec-fetch-mode", "navigate") != "navigate"
+        or headers.get("sec-fetch-dest", "document") != "document"
+    ):
+        return False
+    return not any(_PREFETCH.search(headers.get(name, "").lower()) for name in ("sec-purpose", "purpose"))
 
 
 def page(title: str, content: str, status: int = 200, *, form_action: str = "'none'") -> Response:

@@ -163,7 +163,12 @@ async def test_signing_in_in_so_many_words_ends_being_signed_out(sample: TetherS
 
 async def test_no_other_machine_and_no_other_name_is_signed_in(sample: TetherServer) -> None:
     async with browser(sample) as client:
-        for headers in ({"Host": "elsewhere.example"}, {"X-Forwarded-For": "203.0.113.7"}, {"Sec-Purpose": "prefetch"}):
+        for headers in (
+            {"Host": "elsewhere.example"},
+            {"X-Forwarded-For": "203.0.113.7"},
+            {"Sec-Purpose": "prefetch"},
+            {"Sec-Fetch-Dest": "iframe"},
+        ):
             page = await client.get("/graphql", headers=headers)
             assert (page.status_code, "set-cookie" in page.headers) == (200, False)
 

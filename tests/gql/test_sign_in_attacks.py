@@ -233,7 +233,9 @@ async def test_another_site_leads_no_further_than_to_the_page_where_one_chooses(
     assert await server.rows("sign_in_flows") == []
 
 
-@pytest.mark.parametrize("header", [{"Sec-Fetch-Mode": "no-cors"}, {"Sec-Purpose": "prefetch"}])
+@pytest.mark.parametrize(
+    "header", [{"Sec-Fetch-Mode": "no-cors"}, {"Sec-Fetch-Dest": "iframe"}, {"Sec-Purpose": "prefetch"}]
+)
 async def test_what_no_person_has_gone_to_begins_and_ends_nothing(
     server: TetherServer, browser: SigningIn, header: dict[str, str]
 ) -> None:
