@@ -86,6 +86,8 @@ async def _document(http: HttpClient, url: str) -> tuple[HttpAnswer, Mapping[str
 
 def _as_safe(url: str, issuer_url: str) -> bool:
     """Whether it is reached by TLS, unless the issuer itself isn't."""
+    if not url.isascii() or not url.isprintable():
+        return False
     try:
         return urlsplit(url).scheme in {"https", urlsplit(issuer_url).scheme}
     except ValueError:

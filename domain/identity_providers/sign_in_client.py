@@ -135,7 +135,7 @@ class SignInClient:
             return provider_refused(self.name, f"The token endpoint answered with {failed.response.status_code}.")
         except httpx2.HTTPError as failed:
             return unreachable(self.name, f"The token endpoint: {failed}.")
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return provider_refused(self.name, "The token endpoint's answer can't be read.")
         return answer
 
@@ -199,7 +199,9 @@ def _basic(client: Any, _method: str, uri: str, headers: Any, body: Any) -> tupl
 
 
 def _as_safe(url: str, issuer: str) -> bool:
-    """By TLS, unless the provider itself isn't."""
+    """By TLS, unless the provider itself isn't. No address holds anything but ASCII, though JSON's text can."""
+    if not url.isascii() or not url.isprintable():
+        return False
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -208,12 +210,14 @@ def _as_safe(url: str, issuer: str) -> bool:
 
 
 def _same(told: Json, expected: str | None) -> bool:
-    return isinstance(told, str) and expected is not None and hmac.compare_digest(told.encode(), expected.encode())
+    if not isinstance(told, str) or not told.isascii() or expected is None:
+        return False
+    return hmac.compare_digest(told, expected)
 
 
 def _half_hash(access_token: Json, algorithm: str) -> str | None:
     """`at_hash` of an access token: half of its hash by the function that the ID token is signed with."""
-    if not isinstance(access_token, str):
+    if not isinstance(access_token, str) or not access_token.isascii():
         return None
     digest = hashlib.new(f"sha{_DIGITS.get(algorithm[-3:], '512')}", access_token.encode()).digest()
     return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()

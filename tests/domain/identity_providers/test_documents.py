@@ -1,5 +1,6 @@
 """Which of what an issuer publishes is used: metadata that can be right, and keys for what each of them is."""
 
+import json
 from typing import Any
 
 import pytest
@@ -30,6 +31,13 @@ async def test_metadata_that_cannot_be_right_is_not_used(
     issuer.documents[DISCOVERY] |= metadata
     await unavailable(desk, signed(desk, issuer))
     assert issuer.asked[JWKS] == 0
+
+
+async def test_half_a_character_in_its_metadata_is_no_address(desk: Desk, issuer: LocalIssuer) -> None:
+    """JSON can hold it, and nothing can send it."""
+    metadata = {**issuer.documents[DISCOVERY], "jwks_uri": f"{issuer.url}/\ud800"}
+    issuer.documents[DISCOVERY] = json.dumps(metadata).encode()
+    await unavailable(desk, signed(desk, issuer))
 
 
 async def test_an_issuers_slash_at_its_end_counts(database_url: str, issuer: LocalIssuer) -> None:

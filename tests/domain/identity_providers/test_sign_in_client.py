@@ -135,6 +135,7 @@ async def test_the_code_is_exchanged_once_as_the_provider_wants_it(
         ({"nonce": "of-another-flow"}, "CLAIMS"),
         ({"nonce": None}, "CLAIMS"),
         ({"nonce": 7}, "CLAIMS"),
+        ({"nonce": "\ud800"}, "CLAIMS"),  # half a character, which JSON can hold
         ({"iss": "https://elsewhere.example"}, "ISSUER"),
         ({"iss": None}, "ISSUER"),
         ({"aud": "another-client"}, "AUDIENCE"),
@@ -150,6 +151,7 @@ async def test_the_code_is_exchanged_once_as_the_provider_wants_it(
         ({"sub": ""}, "CLAIMS"),
         ({"at_hash": "of-another-token"}, "CLAIMS"),
         ({"at_hash": 7}, "CLAIMS"),
+        ({"at_hash": "\ud800"}, "CLAIMS"),
     ],
 )
 async def test_a_claim_that_doesnt_hold(desk: Desk, changes: dict[str, Any], reason: str) -> None:
@@ -217,7 +219,23 @@ async def test_one_that_promises_to_say_who_it_is_has_to(desk: Desk) -> None:
     assert isinstance(await desk.identify(issuer=desk.issuer.url), VerifiedIdentity)
 
 
-@pytest.mark.parametrize("answer", [b"no JSON", b"[]", b"null", {"error": "invalid_grant"}, {"expires_in": "soon"}])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"no JSON",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"7",
+        b"\xff",
+        b"[" * 100_000,
+        {"error": "invalid_grant"},
+        {"error": ["invalid_grant"]},
+        {"expires_in": "soon"},
+        {"expires_at": []},
+    ],
+    ids=lambda answer: str(answer)[:30],
+)
 async def test_an_answer_that_gives_nothing(desk: Desk, answer: Any) -> None:
     desk.issuer.documents["/token"] = answer
     code = (await desk.failure()).code
@@ -246,7 +264,13 @@ async def test_tokens_are_fetched_from_where_the_guard_lets_go(desk: Desk) -> No
     assert (failure.code, "192.168" in failure.message) == (SignInFailureCode.PROVIDER_UNREACHABLE, False)
 
 
-@pytest.mark.parametrize("endpoint", [None, 7, "", "ftp://id.example.com/token", "/token", "http://[::1"])
-async def test_one_whose_metadata_has_no_token_endpoint(desk: Desk, endpoint: Any) -> None:
-    desk.issuer.metadata(token_endpoint=endpoint)
+@pytest.mark.parametrize(
+    "endpoint",
+    [None, 7, "", "ftp://id.example.com/token", "/token", "http://[::1", "https://id.example.com/ü"],
+)
+async def test_one_whose_metadata_has_no_endpoint(desk: Desk, endpoint: Any) -> None:
+    desk.issuer.metadata(token_endpoint=endpoint, authorization_endpoint=endpoint)
     assert (await desk.failure()).code is SignInFailureCode.PROVIDER_REFUSED
+    address = await desk.client().address(SignInRequest(Secret("s"), NONCE, Secret("v"), REDIRECT_URI))
+    assert isinstance(address, SignInFailure)
+    assert address.code is SignInFailureCode.PROVIDER_REFUSED
