@@ -86,6 +86,7 @@ class ApiKeyIssue:
                 created_at=now,
                 expires_at=await _end(unit, viewer, expires_at, now),
                 confined=True,
+                made_by=viewer.api_key_id,
             )
             await unit.api_keys.add(key)
             await unit.audit.add(AuditRecord.of_api_key(viewer, key, AuditAction.API_KEY_CREATED, now))
@@ -95,17 +96,19 @@ class ApiKeyIssue:
             return await _issued_before(unit, call)
 
     async def revoke_api_key(self, viewer: Viewer, key_id: UUID) -> UUID:
-        """End a key for good; the organization that issued it. One that was revoked before stays so.
+        """End a key for good, and those that were made with it; the organization that issued it.
 
-        Raises NotFound and Forbidden.
+        One that was revoked before stays so. Raises NotFound and Forbidden.
         """
         async with self._units_of_work.writing_everywhere() as unit:
             key = await authorize_api_key(unit, viewer, key_id)
             now = self._clock()
-            if await unit.api_keys.revoke(key.organization_id, key.id, now):
-                await unit.audit.add(AuditRecord.of_api_key(viewer, key, AuditAction.API_KEY_REVOKED, now))
-                await unit.commit()
-        self._forget_keys([key.id])
+            revoked = await unit.api_keys.revoke(key.id, now)
+            for each in revoked:
+                by = {} if each.id == key.id else {"by": "maker"}
+                await unit.audit.add(AuditRecord.of_api_key(viewer, each, AuditAction.API_KEY_REVOKED, now, **by))
+            await unit.commit()
+        self._forget_keys([key.id, *(each.id for each in revoked)])
         return key.organization_id
 
 
@@ -116,10 +119,10 @@ async def _end(unit: UnitOfWork, viewer: Viewer, wanted: datetime | None, now: d
         raise InvalidInput("A key ends at a moment that is still to come.", field)
     if viewer.api_key_id is None:
         return wanted
-    maker = await unit.api_keys.find(viewer.api_key_id)
-    if maker is None or not maker[0].usable_at(now):
+    maker = await unit.api_keys.maker(viewer.api_key_id)
+    if maker is None or not maker.usable_at(now):
         raise Unauthenticated("This API key has ended.")
-    limit = maker[0].expires_at
+    limit = maker.expires_at
     if limit is not None and wanted is not None and wanted > limit:
         raise InvalidInput("A key that is made with a key ends when that one does, or earlier.", field)
     return wanted or limit

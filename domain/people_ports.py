@@ -76,6 +76,8 @@ class KnownIdentity:
 
     user: User
     seen_at: datetime
+    told_at: datetime | None = None
+    """Since when the issuer says what was last taken from it of memberships."""
 
 
 class IdentityRepository(Protocol):
@@ -87,6 +89,9 @@ class IdentityRepository(Protocol):
         """False if the issuer's subject is a user already, also by another call at this time."""
 
     async def mark_seen(self, issuer: str, subject: str, at: datetime) -> None: ...
+
+    async def mark_told(self, issuer: str, subject: str, told_at: datetime) -> bool:
+        """Note since when the issuer says what it says of memberships; False where a later word of it is known."""
 
     async def has_any(self, user_id: UUID) -> bool:
         """Whether any identity provider knows them."""
@@ -173,8 +178,14 @@ class ApiKeyRepository(Protocol):
 
     async def mark_used(self, key_id: UUID, at: datetime) -> None: ...
 
-    async def revoke(self, organization_id: UUID, key_id: UUID, at: datetime) -> bool:
-        """False if it was revoked before, and stays so."""
+    async def maker(self, key_id: UUID) -> ApiKey | None:
+        """A key with which another is made, of whatever organization. Nobody revokes it before the unit ends."""
+
+    async def revoke(self, key_id: UUID, at: datetime) -> Sequence[ApiKey]:
+        """End it and all that were made with it, and with those; the ones that hadn't been revoked before.
+
+        Only in a unit that is meant for all organizations.
+        """
 
     async def revoke_all_of(self, organization_id: UUID, user_id: UUID, at: datetime) -> Sequence[ApiKey]:
         """End the user's keys that the organization issued; those that hadn't ended before."""

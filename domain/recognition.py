@@ -6,6 +6,7 @@ where nothing is to be changed, which is usual, it only reads.
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,6 +18,7 @@ from domain.entities.identity import VerifiedIdentity
 from domain.entities.user import Membership, Role, User
 from domain.errors import NameTaken, Unauthenticated
 from domain.last_owner import is_last_owner
+from domain.people_ports import KnownIdentity
 from domain.ports import UnitOfWork, UnitsOfWork
 
 SEEN_AGAIN_AFTER: Final = timedelta(minutes=15)
@@ -38,25 +40,27 @@ class Recognition:
         """The user. Raises Unauthenticated where the e-mail address is that of a person of another provider."""
         async with self._units_of_work.reading_everywhere() as unit:
             known = await unit.identities.find(identity.issuer, identity.subject)
-            if known is not None and not await self._has_news(unit, identity, known.user, known.seen_at):
+            if known is not None and not await self._has_news(unit, identity, known):
                 return known.user
         while True:
             with suppress(NameTaken):  # somebody else had the address first: by now they are found
                 async with self._units_of_work.writing_everywhere() as unit:
                     user = await self._find_or_add(unit, identity)
                     if user is not None:
-                        await self._let_join(unit, identity, user)
+                        await self._let_join(unit, await self._as_it_counts(unit, identity), user)
                         await unit.commit()
                         return user
 
-    async def _has_news(self, unit: UnitOfWork, identity: VerifiedIdentity, user: User, seen_at: datetime) -> bool:
-        if not timedelta() <= self._clock() - seen_at < SEEN_AGAIN_AFTER:
+    async def _has_news(self, unit: UnitOfWork, identity: VerifiedIdentity, known: KnownIdentity) -> bool:
+        user = known.user
+        if not timedelta() <= self._clock() - known.seen_at < SEEN_AGAIN_AFTER:
             return True
         if identity.email is not None and await unit.invitations.exist_for(identity.email, self._clock()):
             return True
-        if identity.organization is None:
+        slug = identity.organization
+        if known.told_at is not None and identity.issued_at is not None and identity.issued_at < known.told_at:
             return False
-        organization = await unit.organizations.find_by_slug(identity.organization)
+        organization = None if slug is None else await unit.organizations.find_by_slug(slug)
         if organization is None:
             return False
         role = await unit.memberships.role_of(user.id, organization.id)
@@ -64,18 +68,27 @@ class Recognition:
 
     async def _find_or_add(self, unit: UnitOfWork, identity: VerifiedIdentity) -> User | None:
         """None where another request of theirs was first: then this unit is of no use."""
+        now = self._clock()
         known = await unit.identities.find(identity.issuer, identity.subject)
         user = await self._of_email(unit, identity) if known is None else known.user
         if user is None:
             return None
-        if known is None and not await unit.identities.add(identity.issuer, identity.subject, user.id, self._clock()):
+        if known is None and not await unit.identities.add(identity.issuer, identity.subject, user.id, now):
             return None
         user.name = identity.name or user.name
         user.avatar_url = identity.avatar_url or user.avatar_url
         user.email = await self._free_email(unit, identity, user)
         await unit.users.save(user)
-        await unit.identities.mark_seen(identity.issuer, identity.subject, self._clock())
+        await unit.identities.mark_seen(identity.issuer, identity.subject, now)
         return user
+
+    async def _as_it_counts(self, unit: UnitOfWork, identity: VerifiedIdentity) -> VerifiedIdentity:
+        """Without what an older token says of membership: the newest word holds, whoever still has an earlier one."""
+        if identity.organization is None or identity.issued_at is None:
+            return identity
+        if await unit.identities.mark_told(identity.issuer, identity.subject, identity.issued_at):
+            return identity
+        return replace(identity, organization=None, role=None)
 
     async def _of_email(self, unit: UnitOfWork, identity: VerifiedIdentity) -> User | None:
         """Whoever the operator knew by this address alone so far; else somebody new. None as above."""

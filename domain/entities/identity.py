@@ -15,7 +15,7 @@ class VerifiedIdentity:
     """`issuer` and `subject` name a person for good; all else may change from one sign-in to the next.
 
     `email` only where the issuer says that it is verified. `organization` (a slug) and `role`: what the issuer's
-    claims say of membership, where its settings name such claims.
+    claims say of membership, where its settings name such claims. `issued_at`: since when it says so, if it tells.
     """
 
     issuer: str
@@ -25,6 +25,7 @@ class VerifiedIdentity:
     avatar_url: str | None = None
     organization: str | None = None
     role: Role | None = None
+    issued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

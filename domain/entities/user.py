@@ -98,6 +98,8 @@ class ApiKey:
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
     confined: bool = False
+    made_by: UUID | None = None
+    """The key with which it was made: whoever revokes that one revokes this one."""
 
     def usable_at(self, now: datetime) -> bool:
         """Whether the key opens anything at this moment."""

@@ -42,6 +42,7 @@ class ClaimsReader:
             avatar_url=clean_url(claims.get("picture")),
             organization=self._organization(issuer, claims),
             role=self._role(issuer, claims),
+            issued_at=verified.issued_at,
         )
 
     def _organization(self, issuer: Issuer, claims: Mapping[str, Json]) -> str | None:

@@ -28,6 +28,11 @@ class VerifiedClaims:
     expires_at: datetime
     claims: Mapping[str, Json]
 
+    @property
+    def issued_at(self) -> datetime | None:
+        """Since when it says so, where it tells."""
+        return _moment(self.claims, "iat")
+
 
 async def verified(
     token: SignedToken, provider: IdentityProvider, audiences: Collection[str], clock: Callable[[], datetime]

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, and_, insert, or_, select, update
 
 from domain.entities.user import ApiKey, Role, User
 from persistence.repositories.users import user_entity
@@ -57,13 +57,25 @@ class SqlApiKeyRepository:
             .values(last_used_at=at)
         )
 
-    async def revoke(self, organization_id: UUID, key_id: UUID, at: datetime) -> bool:
-        revoked = await self._transaction.execute(
-            update(api_keys)
-            .where(_c.organization_id == organization_id, _c.id == key_id, _c.revoked_at.is_(None))
-            .values(revoked_at=at)
-        )
-        return revoked.rowcount == 1
+    async def maker(self, key_id: UUID) -> ApiKey | None:
+        statement = select(api_keys).where(_c.id == key_id).with_for_update(key_share=True)
+        async with self._transaction.everywhere():  # a key makes keys in each organization that it may act in
+            row = (await self._transaction.execute(statement)).one_or_none()
+        return None if row is None else _entity(row)
+
+    async def revoke(self, key_id: UUID, at: datetime) -> Sequence[ApiKey]:
+        """One generation after the other: each is locked before it is asked for what it has made."""
+        revoked: list[ApiKey] = []
+        generation = [key_id]
+        while generation:
+            living = and_(_c.id.in_(generation), _c.revoked_at.is_(None))
+            rows = await self._transaction.execute(
+                update(api_keys).where(living).values(revoked_at=at).returning(api_keys)
+            )
+            revoked += [_entity(row) for row in rows]
+            made = await self._transaction.execute(select(_c.id).where(_c.made_by.in_(generation)))
+            generation = list(made.scalars())
+        return revoked
 
     async def revoke_all_of(self, organization_id: UUID, user_id: UUID, at: datetime) -> Sequence[ApiKey]:
         living = await self._transaction.execute(
@@ -95,6 +107,7 @@ def _entity(row: Row[Any]) -> ApiKey:
         revoked_at=columns[_c.revoked_at],
         last_used_at=columns[_c.last_used_at],
         confined=columns[_c.confined],
+        made_by=columns[_c.made_by],
     )
 
 
@@ -111,4 +124,5 @@ def _values(key: ApiKey) -> dict[str, Any]:
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,
         "confined": key.confined,
+        "made_by": key.made_by,
     }

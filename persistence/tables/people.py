@@ -69,6 +69,7 @@ api_keys = Table(
     Column("revoked_at", Timestamp),
     Column("last_used_at", Timestamp),
     Column("confined", Boolean, nullable=False, server_default=false()),  # to the organization that issued it
+    Column("made_by", Identifier, index=True),  # the key with which it was made
     PrimaryKeyConstraint("organization_id", "id"),
     Index(None, "organization_id", "created_at", "id"),
 )
@@ -94,6 +95,7 @@ user_identities = Table(  # who a user is at which identity provider
     Column("user_id", Identifier, ForeignKey("users.id"), nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("seen_at", Timestamp, nullable=False),
+    Column("told_at", Timestamp),  # when the newest token was issued whose claims of membership were taken
     PrimaryKeyConstraint("issuer", "subject"),
     Index(None, "user_id"),
 )

@@ -197,6 +197,22 @@ async def test_what_claims_say_of_membership_holds_but_for_the_last_owner(
     assert user.id not in unit_owners
 
 
+async def test_an_older_token_brings_no_earlier_role_back(world: World, recognition: Recognition) -> None:
+    first = world.clock()
+    owner = replace(ADA, organization="acme", role=Role.OWNER, issued_at=first)
+    viewer = replace(owner, role=Role.VIEWER, issued_at=first + timedelta(seconds=1))
+    user = await recognition.recognize(owner)
+    await recognition.recognize(viewer)
+    assert await _role(world, user) is Role.VIEWER
+    await recognition.recognize(owner)
+    assert await _role(world, user) is Role.VIEWER
+    world.clock.advance(seconds=SEEN_AGAIN_AFTER.total_seconds())
+    await asyncio.gather(*(recognition.recognize(each) for each in (owner, viewer, owner, viewer)))
+    assert await _role(world, user) is Role.VIEWER
+    await recognition.recognize(replace(owner, issued_at=first + timedelta(seconds=2)))
+    assert await _role(world, user) is Role.OWNER
+
+
 async def test_the_last_owner_stays_one(world: World, recognition: Recognition) -> None:
     await world.users.issue_api_key("lonely", "ada@example.com", Role.OWNER)
     await recognition.recognize(replace(ADA, organization="lonely", role=Role.MEMBER))

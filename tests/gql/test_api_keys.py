@@ -133,21 +133,36 @@ async def test_a_key_makes_keys_up_to_itself_that_end_with_it(server: TetherServ
     assert (above["code"], above["field"]) == ("INVALID_INPUT", ["input", "role"])
 
 
-async def test_what_a_stolen_key_has_made_is_found_by_the_documented_query(server: TetherServer) -> None:
+async def test_revoking_a_key_ends_all_that_came_of_it_and_the_documented_query_tells(server: TetherServer) -> None:
     owner = await server.member(Role.OWNER)
     stolen, key = await new_key(server, await server.member(Role.MEMBER))
     made = [await new_key(server, stolen) for _ in range(2)]
-    await new_key(server, made[0][0])
+    grandchild, _ = await new_key(server, made[0][0])
+    other, _ = await new_key(server, owner)
+    await owner.mutate("revokeApiKey", "apiKey { id }", apiKeyId=made[0][1]["id"])
     await owner.mutate("revokeApiKey", "apiKey { id }", apiKeyId=key["id"])
     [query] = [block.text for block in blocks_of("docs/people.md") if "query Stolen" in block.text]
 
     found = (await owner.data(query, key=key["id"]))["organization"]["auditLog"]["nodes"]
 
     assert [each["subjectId"] for each in found] == [each["id"] for _, each in reversed(made)]
-    for client, each in made:
-        await client.data(WHO)  # which a revoked maker doesn't end
-        await owner.mutate("revokeApiKey", "apiKey { id }", apiKeyId=each["id"])
+    for client in (stolen, grandchild, *(client for client, _ in made)):
         assert (await client.error(WHO))[0] == "UNAUTHENTICATED"
+    await other.data(WHO)
+    revoked = [row for row in await server.rows("audit_records") if row["action"] == "API_KEY_REVOKED"]
+    assert [row["data"].get("by") for row in sorted(revoked, key=lambda row: row["id"])] == [None, "maker"] * 2
+
+
+async def test_a_key_makes_keys_in_each_organization_that_it_may_act_in_and_takes_them_with_it(
+    server: TetherServer,
+) -> None:
+    owner = await server.member(Role.OWNER)
+    [maker] = await server.rows("api_keys")
+    elsewhere = await owner.mutate("createOrganization", "organization { id }", slug="elsewhere", name="Elsewhere")
+    made, _ = await new_key(server, owner, organizationId=elsewhere["organization"]["id"])
+    await made.data(WHO)
+    await owner.mutate("revokeApiKey", "apiKey { id }", apiKeyId=f"key_{maker['id']}")
+    assert (await made.error(WHO))[0] == "UNAUTHENTICATED"
 
 
 async def test_a_key_that_was_just_revoked_makes_no_other_one(server: TetherServer) -> None:

@@ -15,6 +15,8 @@ depends_on: Sequence[str] | None = None
 
 def upgrade() -> None:
     op.add_column("api_keys", sa.Column("confined", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("api_keys", sa.Column("made_by", Identifier))
+    op.create_index("ix_api_keys_made_by", "api_keys", ["made_by"])
     op.create_index("ix_api_keys_organization_id_created_at_id", "api_keys", ["organization_id", "created_at", "id"])
     op.create_table(
         "user_identities",
@@ -23,6 +25,7 @@ def upgrade() -> None:
         sa.Column("user_id", Identifier, sa.ForeignKey("users.id"), nullable=False),
         sa.Column("created_at", Timestamp, nullable=False),
         sa.Column("seen_at", Timestamp, nullable=False),
+        sa.Column("told_at", Timestamp),
         sa.PrimaryKeyConstraint("issuer", "subject"),
         sa.Index(None, "user_id"),
     )
@@ -93,4 +96,6 @@ def downgrade() -> None:
     for table in ("audit_records", "sessions", "sign_in_flows", "invitations", "user_identities"):
         op.drop_table(table)
     op.drop_index("ix_api_keys_organization_id_created_at_id", "api_keys")
+    op.drop_index("ix_api_keys_made_by", "api_keys")
+    op.drop_column("api_keys", "made_by")
     op.drop_column("api_keys", "confined")
