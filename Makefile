@@ -8,7 +8,8 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 # More for pytest: `make test ARGS="-n 0 -k health"`.
 ARGS ?=
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes
-PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+# Tests wait half of their time, for processes and moments: more of them at once than there are cores use the rest.
+PYTEST := $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 
 # Files that say what is installed: a changed lock file is newer, and is installed again.
 SERVE := $(VENV)/serve.installed

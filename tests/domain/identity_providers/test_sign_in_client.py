@@ -4,6 +4,7 @@ from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from hashlib import sha256, sha384, sha512
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
@@ -76,8 +77,10 @@ async def desk() -> AsyncIterator[Desk]:
 
 async def test_a_good_token_says_who_it_is(desk: Desk) -> None:
     issuer = desk.issuer
-    issuer.will_give(issuer.sign(issuer.id_claims(), header={"typ": "JWT"}))
-    expected = VerifiedIdentity(issuer.url, "ada-1", "Ada Lovelace", "ada@acme.example")
+    claims = issuer.id_claims()
+    issuer.will_give(issuer.sign(claims, header={"typ": "JWT"}))
+    since = datetime.fromtimestamp(claims["iat"], UTC)
+    expected = VerifiedIdentity(issuer.url, "ada-1", "Ada Lovelace", "ada@acme.example", issued_at=since)
     assert await desk.identify() == expected
 
 
