@@ -19,7 +19,7 @@ from tests.postgresql import PostgresqlServer, running_postgresql
 # Node.js and npm are among the packages that tests need: those are found first, also where the machine has others.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
-hypothesis.settings.register_profile("default", deadline=None, max_examples=50, derandomize="CI" in os.environ)
+hypothesis.settings.register_profile("default", deadline=None, max_examples=30, derandomize="CI" in os.environ)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

@@ -29,7 +29,7 @@ _SHARE = re.compile(rb"[01]\.[0-9]{6}")
 
 
 def _examples() -> int:
-    return 6 * settings().max_examples
+    return 4 * settings().max_examples
 
 
 @settings(

@@ -101,6 +101,7 @@ class Storm:
             await asyncio.sleep(random.uniform(0, KILL_WITHIN_SECONDS))  # noqa: S311 - any moment
             while len(self._workers) < min(2, processes):
                 await asyncio.wait(self._starting, return_when=asyncio.FIRST_COMPLETED)
+            await eventually(self._claims)  # where processes started late, checks come in waves
             await self._kill()
         await self._each_checked_since(datetime.now(UTC) + LEASE)  # what the last kill has cut off is due again then
         stale = await self._claims(left_before=datetime.now(UTC) - timedelta(seconds=SLACK_SECONDS))
