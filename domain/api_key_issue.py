@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.api_key import generate_api_key
 from domain.authorization import authorize_alone, authorize_api_key
 from domain.entities.audit import AuditAction, AuditRecord
+from domain.entities.event import Actor
 from domain.entities.identifiers import new_id
 from domain.entities.text import clean_name
 from domain.entities.user import Action, ApiKey, Role, Viewer
@@ -89,7 +90,7 @@ class ApiKeyIssue:
                 made_by=viewer.api_key_id,
             )
             await unit.api_keys.add(key)
-            await unit.audit.add(AuditRecord.of_api_key(viewer, key, AuditAction.API_KEY_CREATED, now))
+            await unit.audit.add(AuditRecord.of_api_key(Actor.of(viewer), key, AuditAction.API_KEY_CREATED, now))
             if await call.claim(unit, organization_id, key.id, now):
                 await unit.commit()
                 return IssuedApiKey(key.id, new_key.token)
@@ -106,7 +107,9 @@ class ApiKeyIssue:
             revoked = await unit.api_keys.revoke(key.id, now)
             for each in revoked:
                 by = {} if each.id == key.id else {"by": "maker"}
-                await unit.audit.add(AuditRecord.of_api_key(viewer, each, AuditAction.API_KEY_REVOKED, now, **by))
+                await unit.audit.add(
+                    AuditRecord.of_api_key(Actor.of(viewer), each, AuditAction.API_KEY_REVOKED, now, **by)
+                )
             await unit.commit()
         self._forget_keys([key.id, *(each.id for each in revoked)])
         return key.organization_id

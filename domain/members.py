@@ -12,7 +12,6 @@ from uuid import UUID
 from domain.authorization import authorize_alone
 from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.event import Actor
-from domain.entities.identifiers import Kind, typed_id
 from domain.entities.user import Action, Membership, Role, User, Viewer
 from domain.errors import Forbidden, LastOwner, NotFound
 from domain.last_owner import is_last_owner
@@ -69,7 +68,9 @@ class Members:
             keys = await unit.api_keys.revoke_all_of(organization_id, user_id, self._clock())
             await unit.audit.add(self._record(AuditAction.MEMBER_REMOVED, viewer, membership, user))
             for key in keys:
-                record = AuditRecord.of_api_key(viewer, key, AuditAction.API_KEY_REVOKED, self._clock(), by="removal")
+                record = AuditRecord.of_api_key(
+                    Actor.of(viewer), key, AuditAction.API_KEY_REVOKED, self._clock(), by="removal"
+                )
                 await unit.audit.add(record)
             await unit.commit()
         self._forget_keys([key.id for key in keys])
@@ -84,9 +85,8 @@ class Members:
             await unit.audit.add(AuditRecord.of_invitation(viewer, invitation, action, self._clock(), by=by))
 
     def _record(self, action: AuditAction, viewer: Viewer, membership: Membership, user: User) -> AuditRecord:
-        organization_id, data = membership.organization_id, {"role": membership.role.value}
-        subject = typed_id(Kind.USER, user.id)
-        return AuditRecord(organization_id, action, Actor.of(viewer), self._clock(), subject, user.name, {**data})
+        actor, now, role = Actor.of(viewer), self._clock(), membership.role.value
+        return AuditRecord.of_person(actor, membership.organization_id, user, action, now, role=role)
 
 
 async def _member(unit: UnitOfWork, organization_id: UUID, user_id: UUID) -> tuple[Membership, User]:

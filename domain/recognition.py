@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.event import Actor, ActorKind
-from domain.entities.identifiers import Kind, new_id, typed_id
+from domain.entities.identifiers import new_id
 from domain.entities.identity import VerifiedIdentity
 from domain.entities.user import Membership, Role, User
 from domain.errors import NameTaken, Unauthenticated
@@ -145,7 +145,5 @@ class Recognition:
 
     async def _tell(self, unit: UnitOfWork, action: AuditAction, membership: Membership, user: User, by: str) -> None:
         actor = Actor(ActorKind.USER, user.name, user.id)
-        subject = typed_id(Kind.USER, user.id)
-        data = {"by": by, "role": membership.role.value}
-        organization_id, now = membership.organization_id, self._clock()
-        await unit.audit.add(AuditRecord(organization_id, action, actor, now, subject, user.name, {**data}))
+        organization_id, now, role = membership.organization_id, self._clock(), membership.role.value
+        await unit.audit.add(AuditRecord.of_person(actor, organization_id, user, action, now, by=by, role=role))

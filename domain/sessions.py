@@ -17,15 +17,15 @@ from weakref import WeakValueDictionary
 from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.event import Actor
 from domain.entities.health import Json
-from domain.entities.identifiers import Kind, new_id, typed_id
+from domain.entities.identifiers import new_id
 from domain.entities.session import Session
 from domain.entities.user import Role, User, Viewer
 from domain.errors import Unauthenticated
+from domain.moment_cache import MomentCache
 from domain.noted_uses import NotedUses
 from domain.one_time_tokens import new_one_time_token, one_time_hash
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.secret import Secret
-from domain.session_cache import SessionCache, SignedIn
 
 SIGNED_OUT: Final = "This session has ended. Sign in again."
 
@@ -47,12 +47,20 @@ class BegunSession:
     user: User = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who it is, and the session as it was read."""
+
+    viewer: Viewer
+    session: Session
+
+
 class Sessions:
     """One a process: it remembers for a moment who is signed in. Close it before the database.
 
     `issuers`: by whom people sign in. Once one is taken out of the settings, a session that it has begun opens nothing.
 
-    What is ended here opens nothing in this process from then on, and in others within `session_cache.LIFETIME`.
+    What is ended here opens nothing in this process from then on, and in others within `moment_cache.LIFETIME`.
     """
 
     def __init__(
@@ -66,7 +74,7 @@ class Sessions:
         self._clock = clock
         self._lifetimes = lifetimes
         self._issuers = issuers
-        self._cache = SessionCache()
+        self._cache: MomentCache[bytes, SignedIn] = MomentCache()
         self._uses = NotedUses(units_of_work, "session(s)", lambda unit, each, at: unit.sessions.mark_seen(each, at))
         self._asking: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
@@ -136,7 +144,7 @@ class Sessions:
             if sessions:
                 await self._record_end(unit, viewer.user_id, {"everywhere": True, "sessions": len(sessions)})
                 await unit.commit()
-        self._cache.forget_all_of(viewer.user_id)
+        self._cache.forget_where(lambda each: each.viewer.user_id == viewer.user_id)
 
     async def forget_ended(self, now: datetime, limit: int) -> int:
         """Forget at most `limit` of those that have run out; how many."""
@@ -156,7 +164,7 @@ class Sessions:
             raise Unauthenticated(SIGNED_OUT)
         signed_in = SignedIn(Viewer(user.id, user.name, Role.OWNER), session)
         until = min(session.expires_at, session.seen_at + self._lifetimes.idle)
-        self._cache.keep(signed_in, now, until=until, ends=ends)
+        self._cache.keep(secret_hash, signed_in, now, expires_at=until, ends=ends)
         return signed_in
 
     async def _record_end(self, unit: UnitOfWork, user_id: UUID, data: dict[str, Json]) -> None:
@@ -168,10 +176,7 @@ class Sessions:
         """In each organization that they belong to."""
         actor = Actor.of(Viewer(user.id, user.name, Role.OWNER))
         for organization_id in await unit.memberships.organizations_of(user.id):
-            record = AuditRecord(
-                organization_id, action, actor, self._clock(), typed_id(Kind.USER, user.id), user.name, data
-            )
-            await unit.audit.add(record)
+            await unit.audit.add(AuditRecord.of_person(actor, organization_id, user, action, self._clock(), **data))
 
 
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]{43}")

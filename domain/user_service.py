@@ -5,7 +5,7 @@ Called by the mutations (`create_organization`, `update_organization`, and the u
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -19,7 +19,7 @@ from domain.entities.audit import AuditAction, AuditRecord
 from domain.entities.email_address import clean_email
 from domain.entities.event import OPERATOR, Actor
 from domain.entities.health import Json
-from domain.entities.identifiers import Kind, new_id, typed_id
+from domain.entities.identifiers import new_id
 from domain.entities.organization import Organization
 from domain.entities.task import Task, TaskKind
 from domain.entities.text import clean_name
@@ -29,11 +29,11 @@ from domain.idempotency import IdempotentCall
 from domain.identity_providers.bearer_tokens import BearerTokens
 from domain.invitations import Invitations
 from domain.members import Members
+from domain.moment_cache import MomentCache
 from domain.noted_uses import NotedUses
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.secret import Secret
 from domain.unset import UNSET, Unset
-from domain.viewer_cache import ViewerCache
 
 UNAUTHENTICATED: Final = (
     "This needs a valid API key of this server (tether_…), or a valid access token of an identity provider that it "
@@ -51,11 +51,11 @@ class UserService:
         self._units_of_work = units_of_work
         self._clock = clock
         self._bearer_tokens = bearer_tokens
-        self._viewers: ViewerCache[ParsedApiKey] = ViewerCache()
+        self._viewers: MomentCache[ParsedApiKey, Viewer] = MomentCache()
         self._uses = NotedUses(units_of_work, "API key(s)", lambda unit, key, at: unit.api_keys.mark_used(key, at))
-        self.members = Members(units_of_work, clock, self._viewers.forget_keys)
+        self.members = Members(units_of_work, clock, self._forget_keys)
         self.invitations = Invitations(units_of_work, clock)
-        self.api_keys = ApiKeyIssue(units_of_work, clock, self._viewers.forget_keys)
+        self.api_keys = ApiKeyIssue(units_of_work, clock, self._forget_keys)
         self._asking: WeakValueDictionary[ParsedApiKey, asyncio.Lock] = WeakValueDictionary()
 
     async def aclose(self) -> None:
@@ -184,6 +184,9 @@ class UserService:
             await unit.commit()
         return new_key.token
 
+    def _forget_keys(self, key_ids: Collection[UUID]) -> None:
+        self._viewers.forget_where(lambda viewer: viewer.api_key_id in key_ids)
+
     async def _look_up(self, parsed: ParsedApiKey) -> Viewer:
         now, ends = self._clock(), self._viewers.ends
         async with self._units_of_work.reading_everywhere() as unit:
@@ -216,13 +219,12 @@ class UserService:
 
 def _issued(user: User, membership: Membership, earlier_role: Role | None, key: ApiKey) -> Iterator[AuditRecord]:
     """What the operator has done by issuing a key."""
-    now, organization_id, user_id = key.created_at, key.organization_id, typed_id(Kind.USER, user.id)
+    now = key.created_at
     if earlier_role is None or not earlier_role.covers(membership.role):
         action = AuditAction.MEMBER_JOINED if earlier_role is None else AuditAction.MEMBER_UPDATED
-        data: dict[str, Json] = {"by": "operator", "role": membership.role}
-        yield AuditRecord(organization_id, action, OPERATOR, now, user_id, user.name, data)
-    key_id, data = typed_id(Kind.API_KEY, key.id), {"role": key.role, "user": user_id}
-    yield AuditRecord(organization_id, AuditAction.API_KEY_CREATED, OPERATOR, now, key_id, key.name, data)
+        told: dict[str, Json] = {"by": "operator", "role": membership.role.value}
+        yield AuditRecord.of_person(OPERATOR, key.organization_id, user, action, now, **told)
+    yield AuditRecord.of_api_key(OPERATOR, key, AuditAction.API_KEY_CREATED, now)
 
 
 def _created(actor: Actor, organization: Organization) -> AuditRecord:

@@ -3,6 +3,7 @@
 Used by `gql/mutations.py`. What can't be read raises what the manager would raise for it.
 """
 
+from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
@@ -21,50 +22,32 @@ Value = TypeVar("Value")
 
 def organization_id(text: str) -> UUID:
     """Raises NotFound."""
-    parsed = parse_id(Kind.ORGANIZATION, text)
-    if parsed is None:
-        raise NotFound.organization()
-    return parsed
+    return _id(Kind.ORGANIZATION, text, NotFound.organization)
 
 
 def connection_id(text: str) -> UUID:
     """Raises NotFound."""
-    parsed = parse_id(Kind.CONNECTION, text)
-    if parsed is None:
-        raise NotFound.connection()
-    return parsed
+    return _id(Kind.CONNECTION, text, NotFound.connection)
 
 
 def repository_id(text: str) -> UUID:
     """Raises NotFound."""
-    parsed = parse_id(Kind.REPOSITORY, text)
-    if parsed is None:
-        raise NotFound.repository()
-    return parsed
+    return _id(Kind.REPOSITORY, text, NotFound.repository)
 
 
 def user_id(text: str) -> UUID:
     """Raises NotFound."""
-    parsed = parse_id(Kind.USER, text)
-    if parsed is None:
-        raise NotFound.member()
-    return parsed
+    return _id(Kind.USER, text, NotFound.member)
 
 
 def invitation_id(text: str) -> UUID:
     """Raises NotFound."""
-    parsed = parse_id(Kind.INVITATION, text)
-    if parsed is None:
-        raise NotFound.invitation()
-    return parsed
+    return _id(Kind.INVITATION, text, NotFound.invitation)
 
 
 def api_key_id(text: str) -> UUID:
     """Raises NotFound."""
-    parsed = parse_id(Kind.API_KEY, text)
-    if parsed is None:
-        raise NotFound.api_key()
-    return parsed
+    return _id(Kind.API_KEY, text, NotFound.api_key)
 
 
 def secret_of(credential: CredentialInput) -> CredentialSecret:
@@ -84,3 +67,10 @@ def secret_of(credential: CredentialInput) -> CredentialSecret:
 def given(value: Value | None) -> Value | Unset | None:
     """A member of an input whose null means something else than leaving it out."""
     return UNCHANGED if value is strawberry.UNSET else value
+
+
+def _id(kind: Kind, text: str, missing: Callable[[], NotFound]) -> UUID:
+    parsed = parse_id(kind, text)
+    if parsed is None:
+        raise missing()
+    return parsed

@@ -17,7 +17,7 @@ from domain.entities.identifiers import Kind, new_id, typed_id
 from domain.entities.identity import Invitation
 from domain.entities.organization import Organization
 from domain.entities.service_connection import ServiceConnection
-from domain.entities.user import ApiKey, Viewer
+from domain.entities.user import ApiKey, User, Viewer
 from domain.request_origin import RequestOrigin, request_origin
 
 
@@ -82,11 +82,18 @@ class AuditRecord:
         return cls(connection.organization_id, action, Actor.of(viewer), now, subject_id, connection.name, data)
 
     @classmethod
-    def of_api_key(cls, viewer: Viewer, key: ApiKey, action: AuditAction, now: datetime, **data: Json) -> "AuditRecord":
-        """What a viewer did to a key, whosever it is."""
+    def of_person(
+        cls, actor: Actor, organization_id: UUID, user: User, action: AuditAction, now: datetime, **data: Json
+    ) -> "AuditRecord":
+        """What was done to a person's membership, or by a person who signs in or out."""
+        return cls(organization_id, action, actor, now, typed_id(Kind.USER, user.id), user.name, data)
+
+    @classmethod
+    def of_api_key(cls, actor: Actor, key: ApiKey, action: AuditAction, now: datetime, **data: Json) -> "AuditRecord":
+        """What was done to a key, whosever it is."""
         told = {"role": key.role.value, "user": typed_id(Kind.USER, key.user_id), **data}
         key_id = typed_id(Kind.API_KEY, key.id)
-        return cls(key.organization_id, action, Actor.of(viewer), now, key_id, key.name, told)
+        return cls(key.organization_id, action, actor, now, key_id, key.name, told)
 
     @classmethod
     def of_invitation(

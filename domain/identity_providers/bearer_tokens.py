@@ -23,8 +23,8 @@ from domain.identity_providers.refusal import Refusal, TokenRefused
 from domain.identity_providers.signed_token import SignedToken
 from domain.identity_providers.verification import VerifiedClaims, verified
 from domain.measurements import NO_MEASUREMENTS, Measurements
+from domain.moment_cache import MomentCache
 from domain.recognition import Recognition
-from domain.viewer_cache import ViewerCache
 
 ACCEPTED: Final = "ACCEPTED"
 UNAVAILABLE: Final = "UNAVAILABLE"
@@ -47,7 +47,7 @@ class BearerTokens:
         self._clock = clock
         self._measurements = measurements
         self._claims = ClaimsReader()
-        self._viewers: ViewerCache[bytes] = ViewerCache()
+        self._viewers: MomentCache[bytes, Viewer] = MomentCache()
         self._verifying: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     async def authenticate(self, text: str) -> Viewer | None:

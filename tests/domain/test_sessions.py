@@ -9,9 +9,9 @@ import pytest
 
 from domain.entities.user import Role, User
 from domain.errors import Unauthenticated
+from domain.moment_cache import LIFETIME
 from domain.noted_uses import NOTED_EVERY
 from domain.ports import UnitOfWork
-from domain.session_cache import LIFETIME
 from domain.sessions import SIGNED_OUT, SessionLifetimes, Sessions
 from tests.domain.world import World
 

@@ -17,9 +17,9 @@ from domain.api_key import ParsedApiKey, generate_api_key, parse_api_key
 from domain.entities.organization import Organization
 from domain.entities.user import Role, Viewer
 from domain.errors import Forbidden, IdempotencyKeyReused, InvalidInput, NameTaken, Unauthenticated
+from domain.moment_cache import LIFETIME, SIZE, MomentCache
 from domain.ports import UnitOfWork
 from domain.user_service import UNAUTHENTICATED, UserService
-from domain.viewer_cache import LIFETIME, SIZE, ViewerCache
 from persistence.database import Database
 from persistence.tables import api_keys, memberships
 from persistence.unit_of_work import SqlUnitsOfWork
@@ -282,7 +282,7 @@ async def test_where_the_use_cannot_be_noted_nobody_waits_or_is_turned_away(
 
 
 async def test_the_cache_is_bounded_and_forgets_the_oldest() -> None:
-    cache: ViewerCache[ParsedApiKey] = ViewerCache()
+    cache: MomentCache[ParsedApiKey, Viewer] = MomentCache()
     now = Clock()()
     viewer = Viewer(uuid4(), "ada", Role.VIEWER)
     keys = [ParsedApiKey(uuid4(), secrets.token_bytes(32)) for _ in range(SIZE + 1)]

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from domain.entities.identifiers import new_id
 from domain.entities.user import Role
 from domain.errors import Unauthenticated
+from domain.moment_cache import LIFETIME
 from domain.recognition import ANOTHER_PROVIDER
 from domain.user_service import UNAUTHENTICATED
-from domain.viewer_cache import LIFETIME
 from persistence.tables import user_identities
 from tests.domain.identity_providers.desk import Desk, a_desk, trusted
 from tests.every_row import every_row
