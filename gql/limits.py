@@ -19,43 +19,35 @@ from graphql import (
     SelectionSetNode,
 )
 
-MOST_CHARACTERS = 32_768
-MOST_TOKENS = 2_000
-DEEPEST = 12
-MOST_ALIASES = 30
-MOST_REPEATS = 30
-MOST_ROOT_FIELDS = 20
-MOST_DIRECTIVES = 50
-MOST_INTROSPECTIONS = 2
-MOST_BOOLEANS = 8
+from gql.limit_settings import Limits
 
 _INTROSPECTIONS = ("__schema", "__type")
 
 
-def oversize(document: DocumentNode) -> GraphQLError | None:
+def oversize(document: DocumentNode, limits: Limits) -> GraphQLError | None:
     """Why a document's operations are more than can be answered; None where they aren't."""
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     for operation in document.definitions:
         if isinstance(operation, OperationDefinitionNode):
-            for what, limit in _exceeded(operation, fragments):
+            for what, limit in _exceeded(operation, fragments, limits):
                 return GraphQLError(f"This operation has more than {limit} {what}. Ask for less at once.", operation)
     return None
 
 
 def _exceeded(
-    operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]
+    operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode], limits: Limits
 ) -> Iterator[tuple[str, int]]:
-    counted = _Counted(fragments)
+    counted = _Counted(fragments, limits.tokens)
     counted.count(operation.selection_set, 1, frozenset(), Counter())
     for what, amount, limit in (
-        ("fields deep", counted.depth, DEEPEST),
-        ("aliases", counted.aliases, MOST_ALIASES),
-        ("root fields", counted.root_fields, MOST_ROOT_FIELDS),
-        ("directives", counted.directives, MOST_DIRECTIVES),
-        ("introspections", counted.introspections, MOST_INTROSPECTIONS),
-        ("fields, with its fragments spread", counted.visited, MOST_TOKENS),
-        ("variables of the type Boolean", _booleans(operation), MOST_BOOLEANS),  # each doubles the possible plans
-        ("fields that it asks for twice", counted.repeats, MOST_REPEATS),  # validation compares each with each
+        ("fields deep", counted.depth, limits.depth),
+        ("aliases", counted.aliases, limits.aliases),
+        ("root fields", counted.root_fields, limits.root_fields),
+        ("directives", counted.directives, limits.directives),
+        ("introspections", counted.introspections, limits.introspections),
+        ("fields, with its fragments spread", counted.visited, limits.tokens),
+        ("variables of the type Boolean", _booleans(operation), limits.boolean_variables),
+        ("fields that it asks for twice", counted.repeats, limits.repeated_fields),
     ):
         if amount > limit:
             yield what, limit
@@ -72,8 +64,9 @@ def _booleans(operation: OperationDefinitionNode) -> int:
 class _Counted:
     """What an operation amounts to with its fragments spread; counting stops where that alone is too much."""
 
-    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode], most: int) -> None:
         self._fragments = fragments
+        self._most = most
         self.depth = self.aliases = self.repeats = self.root_fields = self.visited = 0
         self.directives = self.introspections = 0
 
@@ -81,7 +74,7 @@ class _Counted:
         """`depth`: 1 for root fields, 0 below an introspection, which tools send deep. `keys`: met in this object."""
         for selection in selections.selections:
             self.visited += 1
-            if self.visited > MOST_TOKENS:
+            if self.visited > self._most:
                 return
             self.directives += len(selection.directives or ())
             if isinstance(selection, FieldNode):

@@ -16,7 +16,8 @@ from strawberry.types.execution import PreExecutionError
 
 from gql.errors import public_error
 from gql.execution import DocumentExecutor
-from gql.limits import MOST_CHARACTERS, MOST_TOKENS, oversize
+from gql.limit_settings import DEFAULT_LIMITS, Limits
+from gql.limits import oversize
 from gql.mutations import Mutation
 from gql.operations import OperationCache
 from gql.queries import Query
@@ -32,9 +33,10 @@ from gql.value_errors import RULES
 from gql.watched_operations import note_error
 
 
-def build_schema() -> "TetherSchema":
+def build_schema(limits: Limits = DEFAULT_LIMITS) -> "TetherSchema":
     """The whole schema, with an empty cache of operations."""
     return TetherSchema(
+        limits,
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -56,8 +58,9 @@ def build_schema() -> "TetherSchema":
 class TetherSchema(strawberry.Schema):
     """Strawberry's schema, which parses and validates an operation once, and shows clients only public errors."""
 
-    def __init__(self, **parts: Any) -> None:
+    def __init__(self, limits: Limits, **parts: Any) -> None:
         super().__init__(**parts)
+        self._limits = limits
         self.operations = OperationCache()
 
     async def _prepare_operation_async(
@@ -73,7 +76,7 @@ class TetherSchema(strawberry.Schema):
         if text is None or not text.strip():
             raise MissingQueryError
         try:
-            context.graphql_document = document = _parsed(text)
+            context.graphql_document = document = _parsed(text, self._limits)
         except GraphQLError as error:
             return PreExecutionError(data=None, errors=[error])
         context.validation_rules = RULES
@@ -100,12 +103,12 @@ class TetherSchema(strawberry.Schema):
         """Nothing: `public_error` logs what needs to be logged, without the client's own mistakes."""
 
 
-def _parsed(text: str) -> DocumentNode:
+def _parsed(text: str, limits: Limits) -> DocumentNode:
     """The document, if it is of a size that can be validated. Raises GraphQLError."""
-    if len(text) > MOST_CHARACTERS:
-        raise GraphQLError(f"An operation has at most {MOST_CHARACTERS:,} characters; this has {len(text):,}.")
-    document = parse(text, max_tokens=MOST_TOKENS)
-    if (error := oversize(document)) is not None:
+    if len(text) > limits.characters:
+        raise GraphQLError(f"An operation has at most {limits.characters:,} characters; this has {len(text):,}.")
+    document = parse(text, max_tokens=limits.tokens)
+    if (error := oversize(document, limits)) is not None:
         raise error
     return document
 

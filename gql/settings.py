@@ -13,6 +13,7 @@ from domain.address_guard import OutboundAllow
 from domain.key_ring import EncryptionKey, parse_key
 from domain.secret import Secret
 from gql.identity_settings import ISSUERS, IdentitySettings
+from gql.limit_settings import LIMIT_VARIABLES, Limits
 from gql.log import LogFormat
 from gql.operator_error import OperatorError
 from gql.service_settings import SERVICE_VARIABLES, ServiceSettings
@@ -41,6 +42,7 @@ KNOWN: Final = (
     "TETHER_LOG_FORMAT",
     "TETHER_TRACING",
     *SERVICE_VARIABLES,
+    *LIMIT_VARIABLES,
 )
 """Every variable that Tether reads, beside those of each issuer (`IdentitySettings.variables`)."""
 
@@ -102,6 +104,7 @@ class Settings:
     """What the metrics are read with; without one only this machine may."""
     log_format: LogFormat
     tracing: TracingTarget
+    limits: Limits
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -131,6 +134,7 @@ class Settings:
             metrics_token=_metrics_token(reader),
             log_format=_one_of(reader, "TETHER_LOG_FORMAT", LogFormat, LogFormat.chosen(reader.environ)),
             tracing=_one_of(reader, "TETHER_TRACING", TracingTarget, TracingTarget.OFF),
+            limits=Limits.read(reader),
         )
         reader.refuse_unknown((*KNOWN, *settings.identity.variables))
         if reader.problems:

@@ -18,11 +18,10 @@ from domain.identity_providers.issuer import Issuer
 from domain.identity_providers.refusal import Refusal
 from domain.sign_in_failure import SignInFailureCode
 from gql import __main__ as command_line
-from gql import errors, limits, queries
-from gql.commands import serve
-from gql.http import graphql_request, graphql_socket, graphql_view
+from gql import errors, queries
 from gql.http.own_pages import CSRF_REFUSED
 from gql.identity_settings import ISSUER_ENDINGS, ISSUERS, variable
+from gql.limit_settings import LIMIT_VARIABLES, Limits, settings_of_limits
 from gql.metrics import BREAKER_STATES, Metrics
 from gql.scraped_state import SCRAPED
 from gql.service_settings import SERVICE_VARIABLES
@@ -78,24 +77,34 @@ def test_the_table_of_faults_is_the_codes() -> None:
 
 
 def test_the_table_of_limits_is_the_codes() -> None:
+    limits = Limits()
     assert [int(row[1]) for row in _table("docs/api.md", "What")] == [
         page_arguments.LARGEST_PAGE,
         queries.MOST_NODES,
         series_buckets.MOST_POINTS[series_buckets.SeriesBucket.DAY],
         cost.MOST_OBJECTS,
-        limits.DEEPEST,
-        limits.MOST_ROOT_FIELDS,
-        limits.MOST_ALIASES,
-        limits.MOST_REPEATS,
-        limits.MOST_DIRECTIVES,
-        limits.MOST_INTROSPECTIONS,
-        limits.MOST_BOOLEANS,
-        limits.MOST_TOKENS,
-        limits.MOST_CHARACTERS,
-        graphql_request.LARGEST_BODY_BYTES // 1024,
-        serve.WEBSOCKET_MESSAGE_BYTES // 1024,
-        graphql_socket.MOST_SUBSCRIPTIONS,
-        graphql_view.REQUEST_SECONDS,
+        limits.depth,
+        limits.root_fields,
+        limits.aliases,
+        limits.repeated_fields,
+        limits.directives,
+        limits.introspections,
+        limits.boolean_variables,
+        limits.tokens,
+        limits.characters,
+        limits.body_kilobytes,
+        limits.frame_kilobytes,
+        limits.socket_operations,
+        limits.socket_init_seconds,
+        limits.request_seconds,
+    ]
+
+
+def test_the_table_of_settable_limits_has_each_with_its_default_and_its_bounds() -> None:
+    rows = [(row[0], *map(int, row[2:])) for row in _table("docs/operations.md", "Limit")]
+    assert rows == [
+        (setting.variable, default, setting.possible[0], setting.possible[-1])
+        for _, setting, default in settings_of_limits()
     ]
 
 
@@ -121,7 +130,7 @@ def test_the_table_of_what_is_stored_has_every_table() -> None:
 
 def test_the_readmes_settings_have_their_defaults_and_are_required_as_it_says(tmp_path: Path) -> None:
     rows = _table("README.md", "Name")
-    assert [row[0] for row in rows] == [name for name in KNOWN if name not in SERVICE_VARIABLES]
+    assert [row[0] for row in rows] == [name for name in KNOWN if name not in {*SERVICE_VARIABLES, *LIMIT_VARIABLES}]
     (tmp_path / "key").write_text("A" * 43, "ascii")
     least = {
         "TETHER_DATABASE_URL": "sqlite+aiosqlite:///tether.db",

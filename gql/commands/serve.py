@@ -17,6 +17,7 @@ from uvicorn.loops.auto import auto_loop_factory
 from gql.background_work import BackgroundWork
 from gql.bootstrap import Tether, running
 from gql.http.application import create_application
+from gql.limit_settings import Limits
 from gql.operator_error import OperatorError
 from gql.sample import FOUNDER, SLUG, find_founder
 from gql.settings import Environment, Settings
@@ -26,8 +27,6 @@ SHUTDOWN_TIMEOUT_SECONDS = 5
 
 The runner's DRAIN_SECONDS and the refresher's CLOSING_SECONDS follow: it all ends within 20 seconds.
 """
-
-WEBSOCKET_MESSAGE_BYTES = 64 * 1024
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,7 +44,7 @@ async def _serve(settings: Settings, listener: socket.socket, *, without_worker:
         tether = replace(opened, sample_founder=await find_founder(opened))
         work = BackgroundWork(tether)
         application = create_application(tether, wake_runner=work.hint)
-        server = _Server(server_config(application), greeting=_greeting(tether, listener))
+        server = _Server(server_config(application, settings.limits), greeting=_greeting(tether, listener))
 
         def stop() -> None:
             work.stop()
@@ -69,12 +68,12 @@ def _listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server_config(application: ASGIApp) -> uvicorn.Config:
+def server_config(application: ASGIApp, limits: Limits) -> uvicorn.Config:
     """How uvicorn serves it, here and in tests."""
     return uvicorn.Config(
         application,
         ws="websockets-sansio",
-        ws_max_size=WEBSOCKET_MESSAGE_BYTES,
+        ws_max_size=limits.frame_kilobytes * 1024,
         ws_per_message_deflate=False,  # costs more time and memory for each subscriber than it saves
         lifespan="off",
         log_config=None,

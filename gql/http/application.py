@@ -47,7 +47,7 @@ def create_application(
     `front_end` is the folder of GraphiQL's. `wake_runner` is told of work that has come; without it, the runner looks
     for itself.
     """
-    schema, access = build_schema(), BrowserAccess.of(tether)
+    schema, access = build_schema(tether.settings.limits), BrowserAccess.of(tether)
     graphiql = GraphiQL(tether, access, front_end)
     view = GraphQLView(schema, tether, access, graphiql)
     application = Starlette(

@@ -4,15 +4,14 @@ A request that is refused here never becomes an operation; each refusal has a st
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from gql.errors import BAD_USER_INPUT, NO_QUERY
 from gql.http.request_body import read_body
-
-LARGEST_BODY_BYTES: Final = 256 * 1024
+from gql.limit_settings import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +32,12 @@ class GraphQLRequest:
     operation_name: str | None
 
     @classmethod
-    async def read(cls, request: Request) -> "GraphQLRequest":
+    async def read(cls, request: Request, limits: Limits) -> "GraphQLRequest":
         """Read it from a POST. Raises Refusal."""
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise Refusal(415, "Send the operation as JSON, with the header Content-Type: application/json.")
-        return cls.parse(await _body(request))
+        return cls.parse(await _body(request, limits.body_kilobytes))
 
     @classmethod
     def parse(cls, body: bytes) -> "GraphQLRequest":
@@ -62,11 +61,11 @@ class GraphQLRequest:
         return cls(query, variables, operation_name or None)
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most_kilobytes: int) -> bytes:
     try:
-        body = await read_body(request, LARGEST_BODY_BYTES)
+        body = await read_body(request, most_kilobytes * 1024)
     except ClientDisconnect:
         raise Refusal(400, "The body ended before it was complete.") from None
     if body is None:
-        raise Refusal(413, f"The body is larger than {LARGEST_BODY_BYTES // 1024} KiB.")
+        raise Refusal(413, f"The body is larger than {most_kilobytes} KiB.")
     return body

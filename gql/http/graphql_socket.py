@@ -33,11 +33,10 @@ from domain.request_origin import request_from, request_origin
 from gql.context import Context
 from gql.errors import BAD_USER_INPUT, public_error, request_error
 from gql.http.callers import Callers
+from gql.limit_settings import Limits
 from gql.metrics import Metrics
 from gql.watched_operations import RunningOperation, WatchedOperations
 
-MOST_SUBSCRIPTIONS: Final = 20
-INIT_WITHIN: Final = timedelta(seconds=5)
 LOOKS_EVERY: Final = timedelta(seconds=2)
 """How often it is made sure that the caller is still let in. All sockets of one caller ask the database together."""
 
@@ -167,11 +166,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         return public_error(located, self.context.request_id, before_execution=True)
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        full = len(self.operations) >= MOST_SUBSCRIPTIONS and message["id"] not in self.operations
+        most = self.view.limits.socket_operations
+        full = len(self.operations) >= most and message["id"] not in self.operations
         if not full:
             await super().handle_subscribe(message)
             return
-        text = f"A socket runs at most {MOST_SUBSCRIPTIONS} operations at once. Complete one, or open another socket."
+        text = f"A socket runs at most {most} operations at once. Complete one, or open another socket."
         error = request_error(BAD_USER_INPUT, text, self.context.request_id)
         await self.websocket.send_json({"id": message["id"], "type": "error", "payload": [error]})
 
@@ -190,12 +190,13 @@ class GraphQLSockets(GraphQL[Context, None]):
         own_origin: str,
         operations: WatchedOperations,
         metrics: Metrics,
+        limits: Limits,
     ) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-            connection_init_wait_timeout=INIT_WITHIN,
+            connection_init_wait_timeout=timedelta(seconds=limits.socket_init_seconds),
             # Only pages of the host that was called get a socket; behind a proxy that may be another name than ours.
             allowed_origins=(own_origin,),
         )
@@ -203,6 +204,7 @@ class GraphQLSockets(GraphQL[Context, None]):
         self._callers = callers
         self.operations = operations
         self.metrics = metrics
+        self.limits = limits
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         context: Context = await self._context(request)

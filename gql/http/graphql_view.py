@@ -29,7 +29,6 @@ from gql.settings import Environment
 from gql.watched_operations import WatchedOperations
 from persistence.event_reader import EventReader
 
-REQUEST_SECONDS: Final = 30.0
 JSON: Final = "application/json"
 RESPONSE_JSON: Final = "application/graphql-response+json"
 
@@ -43,6 +42,7 @@ class GraphQLView:
         self._schema = schema
         self._callers = access.callers
         self._tether = tether
+        self._limits = tether.settings.limits
         self._graphiql = graphiql
         self._events = EventReader(tether.database)
         self._operations = WatchedOperations(schema.operations, tether.metrics, tether.observation.tracing)
@@ -53,6 +53,7 @@ class GraphQLView:
             access.own_pages.origin,
             self._operations,
             tether.metrics,
+            self._limits,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +76,7 @@ class GraphQLView:
 
     async def _post(self, request: Request) -> Response:
         media_type = _media_type(request)
-        asked = await GraphQLRequest.read(request)
+        asked = await GraphQLRequest.read(request, self._limits)
         context = self._context(request)
         proof = self._proof(request)
         try:
@@ -103,7 +104,7 @@ class GraphQLView:
 
     async def _run(self, asked: GraphQLRequest, context: Context, proof: Proof | None) -> ExecutionResult:
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
+            async with asyncio.timeout(self._limits.request_seconds):
                 await context.authenticate(proof)
                 context.admit()
                 return await self._schema.execute(
@@ -114,7 +115,7 @@ class GraphQLView:
                     allowed_operation_types=_BY_POST,
                 )
         except TimeoutError:
-            message = f"This took longer than {REQUEST_SECONDS:.0f} s and was given up. Ask for less at once."
+            message = f"This took longer than {self._limits.request_seconds} s and was given up. Ask for less at once."
             raise ServiceUnavailable(message) from None
         except CannotGetOperationTypeError:
             raise BadUserInput(NO_SUCH_OPERATION) from None

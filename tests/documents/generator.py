@@ -32,10 +32,12 @@ from graphql import (
     validate,
 )
 
-from gql.limits import DEEPEST, MOST_ALIASES, MOST_BOOLEANS, MOST_DIRECTIVES, oversize
+from gql.limit_settings import Limits
+from gql.limits import oversize
 from tests.documents.query import List, Query
 from tests.documents.values import Values
 
+LIMITS = Limits()
 _NAME = "abcdefghijklmnopqrstuvwxyz"
 _ROOTS = {"organization": 12, "node": 4, "nodes": 3, "viewer": 3}
 
@@ -47,7 +49,7 @@ def generate(schema: GraphQLSchema, values: Values, seed: int) -> Query:
         draft = _Draft(schema, values, chance)
         text = draft.written()
         document = parse(text)
-        if oversize(document) is None and not validate(schema, document):
+        if oversize(document, LIMITS) is None and not validate(schema, document):
             return Query(text, document, draft.variables, draft.lists)
 
 
@@ -117,7 +119,7 @@ class _Draft:
         leaves = [name for name, one in type_.fields.items() if not is_composite_type(get_named_type(one.type))]
         objects = [name for name in type_.fields if name not in leaves]
         names = self.chance.sample(leaves, k=self.chance.randint(0, min(len(leaves), 5)))
-        if objects and depth < DEEPEST and self._left > 0:
+        if objects and depth < LIMITS.depth and self._left > 0:
             names += self.chance.sample(objects, k=min(len(objects), self.chance.choice([1, 1, 2, 3])))
         if names and self._maybe(0.1):
             names.append(self.chance.choice(names))  # the same field twice is merged
@@ -145,13 +147,13 @@ class _Draft:
         return f"{written} {selection}"
 
     def _aliased(self, name: str, probability: float) -> str:
-        if self._aliases >= MOST_ALIASES or not self._maybe(probability):
+        if self._aliases >= LIMITS.aliases or not self._maybe(probability):
             return name
         self._aliases += 1
         return f"{self.chance.choice(_NAME)}{self._aliases}: {name}"
 
     def _directive(self) -> str:
-        if self._directives >= MOST_DIRECTIVES // 2 or not self._maybe(0.08):
+        if self._directives >= LIMITS.directives // 2 or not self._maybe(0.08):
             return ""
         self._directives += 1
         name, stays = self.chance.choice([("include", True), ("skip", False)])
@@ -161,7 +163,7 @@ class _Draft:
 
     def _booleans(self) -> int:
         """How many more variables of the type Boolean there may be."""
-        return MOST_BOOLEANS - sum(": Boolean" in one for one in self._declared)
+        return LIMITS.boolean_variables - sum(": Boolean" in one for one in self._declared)
 
     def _variable(self, type_: str, value: Any, default: str = "") -> str:
         """A new variable. A value of Undefined leaves it out of what the client sends."""

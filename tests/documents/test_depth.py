@@ -6,7 +6,7 @@ import pytest
 from graphql import GraphQLObjectType, get_named_type, is_composite_type
 
 from domain.entities.user import Viewer
-from gql.limits import DEEPEST, MOST_ALIASES
+from gql.limit_settings import Limits
 from persistence.documents.reader import TOO_DEEP
 from tests.documents.data import World
 from tests.documents.reading import Reading
@@ -67,7 +67,7 @@ def _nested(chain: list[str]) -> str:
 
 @pytest.mark.parametrize("chain", _CHAINS, ids=lambda chain: ".".join(part.partition("(")[0] for part in chain))
 async def test_the_deepest_operations_are_answered(read_path: Reading, viewer: Viewer, chain: list[str]) -> None:
-    assert len([part for part in chain if not part.startswith("...")]) <= DEEPEST
+    assert len([part for part in chain if not part.startswith("...")]) <= Limits().depth
     data = await read_path.data(_nested(chain), viewer)
     assert set(data) == {chain[0].partition("(")[0]}
 
@@ -93,7 +93,7 @@ async def test_the_widest_operation_is_answered(read_path: Reading, viewer: View
         fields = [one for one, field in type_.fields.items() if not is_composite_type(get_named_type(field.type))]
         return " ".join(field if field != "uptime" else 'uptime(since: "2026-01-01T00:00:00Z")' for field in fields)
 
-    keys = [f"{'k' * 74}{number:02}" for number in range(MOST_ALIASES)]
+    keys = [f"{'k' * 74}{number:02}" for number in range(Limits().aliases)]
     page = f"(first: 2) {{ nodes {{ {leaves('Repository')} }} pageInfo {{ {leaves('PageInfo')} }} totalCount }}"
     pages = " ".join(f"{key}: repositories{page}" for key in keys)
     text = f"""{{ {_ORGANIZATION} {{ {leaves("Organization")} connections(first: 2) {{ edges {{ cursor node {{

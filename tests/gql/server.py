@@ -22,6 +22,7 @@ from domain.tracing import Tracing
 from gql.bootstrap import Tether, running
 from gql.commands.serve import server_config
 from gql.http.application import create_application
+from gql.limit_settings import Limits
 from gql.sample import find_founder
 from gql.settings import Settings
 from persistence.tables import metadata
@@ -152,16 +153,16 @@ async def running_tether(
         async with running(settings, tracing=tracing) as opened:
             tether = replace(opened, sample_founder=await find_founder(opened))
             async with (
-                _serving(create_application(tether), listener),
+                _serving(create_application(tether), settings.limits, listener),
                 httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http,
             ):
                 yield TetherServer(url, tether, sandbox, http)
 
 
 @asynccontextmanager
-async def _serving(application: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+async def _serving(application: ASGIApp, limits: Limits, listener: socket.socket) -> AsyncIterator[None]:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = _Server(server_config(application))
+    server = _Server(server_config(application, limits))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await server.listening.wait()

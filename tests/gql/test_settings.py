@@ -3,6 +3,7 @@
 import logging
 import re
 from base64 import b64decode, urlsafe_b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain.address_guard import OutboundAllow
 from domain.key_ring import generate_key
+from gql.limit_settings import Limits, settings_of_limits
 from gql.settings import KNOWN, Environment, Settings, SettingsError
 from gql.trusted_proxies import TrustedProxies
 
@@ -140,6 +142,25 @@ def test_how_long_checks_and_events_are_kept(production: dict[str, str]) -> None
     assert problems(production | {"TETHER_EVENTS_KEPT_DAYS": "29"}) == (
         "TETHER_EVENTS_KEPT_DAYS: Write a whole number of days from 30 to 3650.",
     )
+
+
+def test_every_limit_can_be_set_within_its_bounds(production: dict[str, str]) -> None:
+    assert Settings.from_environment(production).limits == Limits()
+    for name, setting, _ in settings_of_limits():
+        for value in (setting.possible[0], setting.possible[-1]):
+            read = Settings.from_environment(production | {setting.variable: str(value)}).limits
+            assert read == replace(Limits(), **{name: value})
+
+
+def test_a_limit_out_of_its_bounds_is_a_problem(production: dict[str, str]) -> None:
+    wrong, told = {}, []
+    for _, setting, _ in settings_of_limits():
+        wrong[setting.variable] = str(setting.possible[-1] + 1)
+        told.append(
+            f"{setting.variable}: Write a whole number of {setting.unit} "
+            f"from {setting.possible[0]} to {setting.possible[-1]}."
+        )
+    assert problems(production | wrong) == tuple(told)
 
 
 def test_how_long_the_audit_log_is_kept(production: dict[str, str]) -> None:

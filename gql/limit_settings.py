@@ -1,0 +1,70 @@
+"""Limits: how much may be asked of a server at once, all of which its operator can set. Read by `settings.py`.
+
+Handed down by the composition root to the schema, the view, its sockets and the server. A field more is a setting more.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Final, Self
+
+from gql.settings_reader import SettingsReader
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a limit is set: by which variable, in which unit, and from where to where."""
+
+    variable: str
+    unit: str
+    possible: range
+
+
+def _limit(default: int, variable: str, unit: str, least: int, most: int) -> int:
+    return field(default=default, metadata={"setting": Setting(variable, unit, range(least, most + 1))})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Each is the most that is answered, with the default of a server whose operator set none."""
+
+    depth: int = _limit(12, "TETHER_MAX_DEPTH", "levels", 1, 100)
+    """Fields within each other."""
+    root_fields: int = _limit(20, "TETHER_MAX_ROOT_FIELDS", "fields", 1, 1_000)
+    aliases: int = _limit(30, "TETHER_MAX_ALIASES", "aliases", 0, 1_000)
+    repeated_fields: int = _limit(30, "TETHER_MAX_REPEATED_FIELDS", "fields", 0, 200)
+    """Fields that are asked for twice: validation compares each with each."""
+    directives: int = _limit(50, "TETHER_MAX_DIRECTIVES", "directives", 0, 1_000)
+    introspections: int = _limit(2, "TETHER_MAX_INTROSPECTIONS", "fields", 0, 10)
+    boolean_variables: int = _limit(8, "TETHER_MAX_BOOLEAN_VARIABLES", "variables", 0, 16)
+    """Each doubles the plans that an operation can have."""
+    tokens: int = _limit(2_000, "TETHER_MAX_TOKENS", "tokens", 100, 100_000)
+    """Of an operation's text, and fields once its fragments are spread."""
+    characters: int = _limit(32_768, "TETHER_MAX_CHARACTERS", "characters", 1_000, 10_000_000)
+    body_kilobytes: int = _limit(256, "TETHER_MAX_BODY_KILOBYTES", "kilobytes", 1, 65_536)
+    frame_kilobytes: int = _limit(64, "TETHER_MAX_FRAME_KILOBYTES", "kilobytes", 1, 65_536)
+    """Of a message on a WebSocket."""
+    socket_operations: int = _limit(20, "TETHER_MAX_SOCKET_OPERATIONS", "operations", 1, 10_000)
+    """At a time, on one WebSocket."""
+    socket_init_seconds: int = _limit(5, "TETHER_MAX_SOCKET_INIT_SECONDS", "seconds", 1, 300)
+    """Until a WebSocket that was opened says who asks."""
+    request_seconds: int = _limit(30, "TETHER_MAX_REQUEST_SECONDS", "seconds", 1, 3_600)
+
+    @classmethod
+    def read(cls, reader: SettingsReader) -> Self:
+        """Notes what is wrong with the reader."""
+        return cls(
+            **{
+                name: reader.whole_number(setting.variable, setting.unit, default, setting.possible)
+                for name, setting, default in settings_of_limits()
+            }
+        )
+
+
+def settings_of_limits() -> Iterator[tuple[str, Setting, int]]:
+    """Each limit's name, how it is set, and its default."""
+    for each in fields(Limits):
+        yield each.name, each.metadata["setting"], getattr(DEFAULT_LIMITS, each.name)
+
+
+DEFAULT_LIMITS: Final = Limits()
+LIMIT_VARIABLES: Final = tuple(setting.variable for _, setting, _ in settings_of_limits())
