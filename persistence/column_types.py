@@ -26,9 +26,11 @@ class Identifier(TypeDecorator[UUID]):
         return value if value is None or dialect.name == "postgresql" else str(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
-        if value is None:
-            return None
-        return UUID(value) if isinstance(value, str) else UUID(int=value.int)  # asyncpg's is a subclass of its own
+        return None if value is None else UUID(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], UUID | None] | None:
+        """None: asyncpg's ids are UUIDs of a quicker class, which are equal to others and are written alike."""
+        return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
 
 
 class Timestamp(TypeDecorator[datetime]):

@@ -16,6 +16,7 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from gql.background_work import BackgroundWork
 from gql.bootstrap import Tether, running
+from gql.garbage import collect_less
 from gql.http.application import create_application
 from gql.limit_settings import Limits
 from gql.operator_error import OperatorError
@@ -98,6 +99,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        collect_less()
         sys.stdout.write(self._greeting)
         sys.stdout.flush()
 

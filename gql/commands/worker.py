@@ -13,6 +13,7 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from gql.background_work import BackgroundWork
 from gql.bootstrap import running
+from gql.garbage import collect_less
 from gql.settings import Settings
 
 
@@ -34,6 +35,7 @@ async def _work(settings: Settings) -> None:
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop)
         async with work.working():
+            collect_less()
             sys.stdout.write("Tether works. It answers nobody; `tether serve` does.\n")
             sys.stdout.flush()
             await told.wait()

@@ -65,9 +65,11 @@ def test_a_moment_without_a_zone_is_refused(dialect: Dialect) -> None:
     assert Timestamp().process_result_value(None, dialect) is None
 
 
-@given(st.uuids())
-def test_an_id_comes_back_as_a_plain_uuid(id_: UUID) -> None:
+@given(st.uuids(), st.uuids())
+def test_an_id_comes_back_equal_to_what_it_was(id_: UUID, other: UUID) -> None:
     assert Identifier().process_result_value(Identifier().process_bind_param(id_, SQLITE), SQLITE) == id_
-    of_the_driver = asyncpg.pgproto.pgproto.UUID(str(id_))
-    back = Identifier().process_result_value(of_the_driver, POSTGRESQL)
-    assert (back, type(back)) == (id_, UUID)
+    assert Identifier().result_processor(POSTGRESQL, None) is None
+    back = asyncpg.pgproto.pgproto.UUID(str(id_))  # what it comes back as from PostgreSQL
+    assert isinstance(back, UUID)
+    assert (back, hash(back), str(back), back.bytes) == (id_, hash(id_), str(id_), id_.bytes)
+    assert (back < other, other < back, {back: 1}.get(id_)) == (id_ < other, other < id_, 1)
