@@ -29,6 +29,9 @@ class Driver(Protocol):
 
     async def close(self, connection: Any) -> None: ...
 
+    async def settle(self) -> None:
+        """Wait until the connections that were terminated have ended."""
+
 
 class DriverPool:
     """Lends at most `size` connections at a time, the most recently used first, and opens them when first needed."""
@@ -81,6 +84,7 @@ class DriverPool:
         self._closed = True
         while self._idle:
             await self._driver.close(self._idle.pop())
+        await self._driver.settle()
 
     async def _wait_for_turn(self) -> None:
         if self._closed:

@@ -96,3 +96,6 @@ class PostgresqlDriver:
 
     async def close(self, connection: Any) -> None:
         await connection.close(timeout=CONNECT_SECONDS)
+
+    async def settle(self) -> None:
+        """At once: what was terminated is gone."""

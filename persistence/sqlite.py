@@ -75,6 +75,7 @@ class SqliteDriver:
     def __init__(self, url: URL, *, wait_seconds: float) -> None:
         self._uri = f"{_uri(url)}?mode={_MODE}"
         self._wait_seconds = wait_seconds
+        self._ending: set[asyncio.Future[Any]] = set()
 
     async def connect(self) -> Any:
         connecting = aiosqlite.connect(self._uri, uri=True, isolation_level=None, cached_statements=256)
@@ -84,7 +85,7 @@ class SqliteDriver:
             for setting in (*_settings(self._wait_seconds), _READ_ONLY):
                 await connection.execute_fetchall(setting)
         except BaseException:
-            connection.stop()
+            self._end(connection)
             raise
         return connection
 
@@ -104,7 +105,17 @@ class SqliteDriver:
     def terminate(self, connection: Any) -> None:
         if connection._running:
             connection._conn.interrupt()
-            connection.stop()
+            self._end(connection)
 
     async def close(self, connection: Any) -> None:
         await connection.close()
+
+    async def settle(self) -> None:
+        while self._ending:
+            await asyncio.wait(self._ending)
+
+    def _end(self, connection: Any) -> None:
+        """Its thread says so to this loop when it ends, which is therefore not to be closed before."""
+        ended = connection.stop()
+        self._ending.add(ended)
+        ended.add_done_callback(self._ending.discard)

@@ -56,6 +56,13 @@ async def test_a_read_has_a_driver_connection_outside_of_any_transaction(databas
     assert [tuple(row) for row in await database.fetch_everywhere("SELECT slug FROM organizations")] == [("acme",)]
 
 
+async def test_what_was_ended_has_ended_when_a_database_on_sqlite_is_closed(file: Path) -> None:
+    """Else its thread would tell an event loop so that isn't there any more."""
+    async with Database(f"sqlite+aiosqlite:///{file}") as database, database.driver_connection() as connection:
+        await connection.execute_fetchall("BEGIN")  # with which it can't be lent again
+    assert connection._connection is None
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A SQLite database in which there is nothing."""
