@@ -6,18 +6,19 @@ Called by the command line. `SettingsError` tells all that is wrong at once, eac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from domain.address_guard import OutboundAllow
 from domain.key_ring import EncryptionKey, parse_key
 from domain.secret import Secret
+from gql.browser_settings import BROWSER_VARIABLES, BrowserSettings
 from gql.identity_settings import ISSUERS, IdentitySettings
 from gql.limit_settings import LIMIT_VARIABLES, Limits
 from gql.log import LogFormat
 from gql.operator_error import OperatorError
 from gql.service_settings import SERVICE_VARIABLES, ServiceSettings
-from gql.settings_reader import LOOPBACK, SettingsReader, absolute_url
+from gql.settings_reader import LOOPBACK, SettingsReader, Switch, absolute_url
 from gql.trusted_proxies import TrustedProxies
 from persistence.database_url import parse_database_url
 
@@ -32,6 +33,7 @@ KNOWN: Final = (
     "TETHER_SESSION_DAYS",
     "TETHER_DEVELOPMENT_ISSUER",
     "TETHER_RETURN_TO",
+    *BROWSER_VARIABLES,
     "TETHER_TRUSTED_PROXIES",
     "TETHER_OUTBOUND_ALLOW",
     "TETHER_CHECKS_KEPT_DAYS",
@@ -48,8 +50,6 @@ KNOWN: Final = (
 
 SHORTEST_METRICS_TOKEN: Final = 16
 
-_Word = TypeVar("_Word", bound=StrEnum)
-
 
 class Environment(StrEnum):
     """Development may offer a sample organization and sign GraphiQL in; production does neither."""
@@ -63,13 +63,6 @@ class TracingTarget(StrEnum):
 
     OFF = "off"
     OTLP = "otlp"
-
-
-class Switch(StrEnum):
-    """Whether something is there at all."""
-
-    ON = "on"
-    OFF = "off"
 
 
 class SettingsError(OperatorError):
@@ -87,6 +80,7 @@ class Settings:
     return_to: tuple[str, ...]
     """Where browsers may be sent when they come back from a service: these very addresses."""
     identity: IdentitySettings
+    browsers: BrowserSettings
     trusted_proxies: TrustedProxies
     services: ServiceSettings
     outbound_allow: OutboundAllow
@@ -122,6 +116,7 @@ class Settings:
             public_url=public_url,
             return_to=reader.optional("TETHER_RETURN_TO", lambda text: _return_to(text, production), ""),
             identity=IdentitySettings.read(reader, allow, production=production),
+            browsers=BrowserSettings.read(reader, production=production),
             trusted_proxies=reader.optional("TETHER_TRUSTED_PROXIES", TrustedProxies.parse, ""),
             services=ServiceSettings.read(reader, allow),
             outbound_allow=allow,
@@ -132,8 +127,8 @@ class Settings:
             events_kept_days=reader.days("TETHER_EVENTS_KEPT_DAYS", 90, at_least=_LEAST_EVENTS_KEPT_DAYS),
             audit_kept_days=reader.days("TETHER_AUDIT_KEPT_DAYS", 400, at_least=_LEAST_AUDIT_KEPT_DAYS),
             metrics_token=_metrics_token(reader),
-            log_format=_one_of(reader, "TETHER_LOG_FORMAT", LogFormat, LogFormat.chosen(reader.environ)),
-            tracing=_one_of(reader, "TETHER_TRACING", TracingTarget, TracingTarget.OFF),
+            log_format=reader.one_of("TETHER_LOG_FORMAT", LogFormat, LogFormat.chosen(reader.environ)),
+            tracing=reader.one_of("TETHER_TRACING", TracingTarget, TracingTarget.OFF),
             limits=Limits.read(reader),
         )
         reader.refuse_unknown((*KNOWN, *settings.identity.variables))
@@ -202,7 +197,7 @@ def _development_issuer(reader: SettingsReader, public_url: str, production: boo
     name = "TETHER_DEVELOPMENT_ISSUER"
     url = urlsplit(public_url)
     possible = not production and url.scheme == "http" and url.hostname in LOOPBACK
-    wanted = _one_of(reader, name, Switch, Switch.ON if possible else Switch.OFF)
+    wanted = reader.one_of(name, Switch, Switch.ON if possible else Switch.OFF)
     if wanted is Switch.ON and production:
         reader.problems.append(f"{name}: It signs in whoever comes, without a password: production refuses it.")
     elif wanted is Switch.ON and not possible:
@@ -238,11 +233,3 @@ def _metrics_token(reader: SettingsReader) -> Secret | None:
     if text is not None and len(text) < SHORTEST_METRICS_TOKEN:
         reader.problems.append(f"{name}: Write at least {SHORTEST_METRICS_TOKEN} characters, such as 32 random ones.")
     return None if text is None else Secret(text)
-
-
-def _one_of(reader: SettingsReader, name: str, words: type[_Word], default: _Word) -> _Word:
-    text = reader.text(name)
-    if text is None or text in set(words):
-        return default if text is None else words(text)
-    reader.problems.append(f"{name}: Write {' or '.join(words)}, not {text[:40]!r}.")
-    return default

@@ -8,6 +8,7 @@ import logging
 import re
 import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -16,6 +17,14 @@ from domain.address_guard import AddressNotAllowed, OutboundAllow, is_host
 from domain.secret import Secret
 
 _T = TypeVar("_T")
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+class Switch(StrEnum):
+    """Whether something is there at all."""
+
+    ON = "on"
+    OFF = "off"
 
 
 class SettingsReader:
@@ -37,6 +46,14 @@ class SettingsReader:
         except ValueError as wrong:
             self.problems.append(f"{name}: {wrong}")
             return parse(default)
+
+    def one_of(self, name: str, words: type[_Word], default: _Word) -> _Word:
+        """One of these words."""
+        text = self.text(name)
+        if text is None or text in set(words):
+            return default if text is None else words(text)
+        self.problems.append(f"{name}: Write {' or '.join(words)}, not {text[:40]!r}.")
+        return default
 
     def days(self, name: str, default: int, *, at_least: int) -> int:
         """A number of days, ten years at most."""

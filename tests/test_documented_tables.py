@@ -19,6 +19,7 @@ from domain.identity_providers.refusal import Refusal
 from domain.sign_in_failure import SignInFailureCode
 from gql import __main__ as command_line
 from gql import errors, queries
+from gql.browser_settings import BROWSER_VARIABLES
 from gql.http.own_pages import CSRF_REFUSED
 from gql.identity_settings import ISSUER_ENDINGS, ISSUERS, variable
 from gql.limit_settings import LIMIT_VARIABLES, Limits, settings_of_limits
@@ -148,7 +149,8 @@ def test_the_readmes_settings_have_their_defaults_and_are_required_as_it_says(tm
     for name, _, default, required in rows:
         if default:
             settings = development if required == "yes" else production
-            assert str(getattr(settings, name.removeprefix("TETHER_").lower())) == default
+            group = settings.browsers if name in BROWSER_VARIABLES else settings
+            assert str(getattr(group, name.removeprefix("TETHER_").lower())) == default
     of_services = _table("docs/services.md", "Name")
     assert [row[0] for row in of_services] == list(SERVICE_VARIABLES)
     for name, _, default in of_services:

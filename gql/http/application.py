@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, cast
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -26,12 +25,14 @@ from gql.errors import BAD_USER_INPUT, INTERNAL, masked, request_error
 from gql.http.authorization import authorization_routes
 from gql.http.browser_access import BrowserAccess
 from gql.http.client import place_client
+from gql.http.cors import Cors
 from gql.http.development_issuer import development_issuer_routes
 from gql.http.graphiql import FRONT_END, GraphiQL
 from gql.http.graphql_view import GraphQLView
 from gql.http.health import health_routes
 from gql.http.metrics import metrics_routes
 from gql.http.own_pages import CSRF_REFUSED, CsrfRefused
+from gql.http.security_headers import security_headers
 from gql.http.sign_in import sign_in_routes
 from gql.http.start_page import start_page_routes
 from gql.http.webhooks import webhook_routes
@@ -72,7 +73,9 @@ def create_application(
         },
     )
     application.router.redirect_slashes = False  # a redirected POST would lose its body
-    return RequestFrame(application, tether.settings.trusted_proxies)
+    settings = tether.settings
+    shared = Cors(application, settings.browsers)
+    return RequestFrame(shared, settings.trusted_proxies, security_headers(settings))
 
 
 class RequestFrame:
@@ -83,9 +86,10 @@ class RequestFrame:
     answer that sets one of these headers itself keeps its own.
     """
 
-    def __init__(self, application: ASGIApp, proxies: TrustedProxies) -> None:
+    def __init__(self, application: ASGIApp, proxies: TrustedProxies, headers: Mapping[str, str]) -> None:
         self._application = application
         self._proxies = proxies
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -96,11 +100,10 @@ class RequestFrame:
 
         async def send_framed(message: Message) -> None:
             if message["type"] in _STARTS:
-                message.setdefault("headers", [])
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                own = list(message.get("headers", ()))
+                set_already = {name for name, _ in own}
+                missing = [header for header in self._headers if header[0] not in set_already]
+                message["headers"] = [*own, (b"x-request-id", request_id.encode()), *missing]
             await send(message)
 
         with log_context(request_id=request_id), request_from(RequestOrigin(address, request_id)):
@@ -123,14 +126,6 @@ def _sent_id(scope: Scope) -> str | None:
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _log: Final = logging.getLogger(__name__)
 _STARTS: Final = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
-_HEADERS: Final = {
-    "Cache-Control": "no-store",  # every answer depends on who asks and when
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

@@ -1,10 +1,12 @@
-"""GraphQLRequest: what a client's HTTP body asks for, or why it can't be read. Used by the GraphQL view.
+"""GraphQLRequest: what a client asks for, in a JSON body or an address, or why it can't be read. Used by the view.
 
 A request that is refused here never becomes an operation; each refusal has a status, a code and words for the client.
 """
 
-from dataclasses import dataclass
-from typing import Any
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -21,6 +23,7 @@ class Refusal(Exception):
     status: int
     message: str
     code: str = BAD_USER_INPUT
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +37,33 @@ class GraphQLRequest:
     @classmethod
     async def read(cls, request: Request, limits: Limits) -> "GraphQLRequest":
         """Read it from a POST. Raises Refusal."""
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            raise Refusal(415, "Send the operation as JSON, with the header Content-Type: application/json.")
+        _require_json(request)
         return cls.parse(await _body(request, limits.body_kilobytes))
+
+    @classmethod
+    def of_address(cls, request: Request) -> "GraphQLRequest":
+        """Read it from a GET, whose address holds `variables` and `extensions` as JSON. Raises Refusal."""
+        given = request.query_params.multi_items()
+        if len(given) != len(request.query_params):
+            raise Refusal(400, "The address says something twice.")
+        content: dict[str, Any] = dict(given)
+        for name in ("variables", "extensions"):
+            if name in content:
+                content[name] = _read_json(content[name].encode(), f"{name} is no JSON.")
+        return cls._of(content)
 
     @classmethod
     def parse(cls, body: bytes) -> "GraphQLRequest":
         """Read it from a body. Raises Refusal."""
-        try:
-            content = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise Refusal(400, "The body is not JSON in UTF-8.") from None
+        content = _read_json(body, "The body is not JSON in UTF-8.")
+        if isinstance(content, list):
+            raise Refusal(400, "The body is a list. Operations aren't taken in batches: send each one by itself.")
         if not isinstance(content, dict):
             raise Refusal(400, 'The body is not a JSON object, such as {"query": "{ viewer { user { name } } }"}.')
+        return cls._of(content)
+
+    @classmethod
+    def _of(cls, content: Mapping[str, Any]) -> "GraphQLRequest":
         query = content.get("query")
         if not isinstance(query, str) or not query.strip():
             raise Refusal(400, NO_QUERY)
@@ -61,6 +77,21 @@ class GraphQLRequest:
         return cls(query, variables, operation_name or None)
 
 
+def _require_json(request: Request) -> None:
+    """Whether the headers say that the body is JSON as it is written here. Raises Refusal."""
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    if media_type.strip().lower() != "application/json":
+        raise Refusal(
+            415, "Send the operation as JSON, with the header Content-Type: application/json.", headers=_TAKEN
+        )
+    for parameter in parameters.lower().split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in {"utf-8", "utf8"}:
+            raise Refusal(415, "Send JSON in UTF-8; no other charset is read.", headers=_TAKEN)
+    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise Refusal(415, "Send the body as it is: none that is compressed is read.", headers=_UNCOMPRESSED)
+
+
 async def _body(request: Request, most_kilobytes: int) -> bytes:
     try:
         body = await read_body(request, most_kilobytes * 1024)
@@ -69,3 +100,36 @@ async def _body(request: Request, most_kilobytes: int) -> bytes:
     if body is None:
         raise Refusal(413, f"The body is larger than {most_kilobytes} KiB.")
     return body
+
+
+def _read_json(text: bytes, refusal: str) -> Any:
+    """Its value. Raises Refusal, also where an object has a key twice: readers differ in which of them they take."""
+    try:
+        content = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise Refusal(400, refusal) from None
+    try:
+        _WITHOUT_REPEATS.decode(text.decode())
+    except _Repeated as repeated:
+        raise Refusal(400, f"An object has the key {repeated.key[:80]!r} twice.") from None
+    except RecursionError:
+        raise Refusal(400, "The JSON is nested too deep.") from None
+    return content
+
+
+class _Repeated(Exception):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def _object(pairs: list[tuple[str, Any]]) -> None:
+    keys = {key for key, _ in pairs}
+    if len(keys) < len(pairs):
+        names = [key for key, _ in pairs]
+        raise _Repeated(next(key for key in names if names.count(key) > 1))
+
+
+_WITHOUT_REPEATS: Final = json.JSONDecoder(object_pairs_hook=_object)
+_TAKEN: Final = {"Accept-Post": "application/json; charset=utf-8"}
+_UNCOMPRESSED: Final = {"Accept-Encoding": "identity"}

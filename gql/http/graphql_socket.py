@@ -187,7 +187,7 @@ class GraphQLSockets(GraphQL[Context, None]):
         schema: Any,
         context: Any,
         callers: Callers,
-        own_origin: str,
+        origins: tuple[str, ...],
         operations: WatchedOperations,
         metrics: Metrics,
         limits: Limits,
@@ -197,8 +197,8 @@ class GraphQLSockets(GraphQL[Context, None]):
             graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=limits.socket_init_seconds),
-            # Only pages of the host that was called get a socket; behind a proxy that may be another name than ours.
-            allowed_origins=(own_origin,),
+            # Pages of our own, and of the origins that may ask with a token; cookies only count from the former.
+            allowed_origins=origins,
         )
         self._context = context
         self._callers = callers

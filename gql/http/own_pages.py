@@ -5,15 +5,15 @@ change, is from where they ask: Origin and Sec-Fetch-Site.
 """
 
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from gql.browser_settings import origin_of
 from gql.http.loopback import is_loopback
 
 CSRF_HEADER: Final = "X-Tether-CSRF"
 """What a page sends to show that it is no form of another site: those can't set headers, and scripts of other origins
-have to ask first (CORS), which this server never allows."""
+have to ask first (CORS), which this server allows those of `TETHER_CORS_ORIGINS`, and never with cookies."""
 
 
 CSRF_REFUSED: Final = "CSRF_REFUSED"
@@ -31,7 +31,7 @@ class OwnPages:
     """`public_url` is the one origin; in `development` also each name of this machine by which it was called."""
 
     def __init__(self, public_url: str, *, development: bool) -> None:
-        self.origin = _origin(public_url)
+        self.origin = origin_of(public_url)
         self._development = development
 
     def require(self, connection: HTTPConnection) -> None:
@@ -60,14 +60,6 @@ class OwnPages:
         # Only for a name of this machine: a foreign name that leads here would be its own origin, too.
         host = connection.headers.get("host")
         return self._development and origin == f"http://{host}" and is_loopback(connection)
-
-
-def _origin(public_url: str) -> str:
-    """As browsers write it: in small letters, and without the port that is usual for the scheme."""
-    url = urlsplit(public_url)
-    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
-    usual = url.port in {None, {"http": 80, "https": 443}[url.scheme]}
-    return f"{url.scheme}://{host}" if usual else f"{url.scheme}://{host}:{url.port}"
 
 
 FOREIGN_PAGE: Final = "Somebody is signed in in this browser, but it isn't a page of this server that asks."

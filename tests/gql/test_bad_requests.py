@@ -1,7 +1,10 @@
 """What is answered to requests that can't be served: the exact status, code and message, in both forms of an answer."""
 
+import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,6 +17,7 @@ VIEWER = "{ viewer { user { name } } }"
 TWO = "query A { viewer { user { name } } } query B { viewer { user { email } } }"
 NOT_JSON = "The body is not JSON in UTF-8."
 NO_OBJECT = 'The body is not a JSON object, such as {"query": "{ viewer { user { name } } }"}.'
+BATCH = "The body is a list. Operations aren't taken in batches: send each one by itself."
 NO_QUERY = "There is no query: the operation's text."
 NO_SUCH_OPERATION = "operationName names no operation of this query."
 
@@ -37,8 +41,15 @@ async def client(shared_server: TetherServer) -> Client:
         (b"null", NO_OBJECT),
         (b"1", NO_OBJECT),
         (b'"x"', NO_OBJECT),
-        (b"[]", NO_OBJECT),
-        (b'[{"query": "{ viewer { user { name } } }"}]', NO_OBJECT),
+        (b"[]", BATCH),
+        (b'[{"query": "{ viewer { user { name } } }"}]', BATCH),
+        (b'\xef\xbb\xbf{"query": "{ viewer { user { name } } }"}', NOT_JSON),
+        ('{"query": "{ viewer { user { name } } }"}'.encode("utf-16"), NOT_JSON),
+        (b'{"query": "{ x }", "variables": {"a": NaN}}', NOT_JSON),
+        (b'{"query": "{ x }", "query": "{ y }"}', "An object has the key 'query' twice."),
+        (b'{"query": "{ x }", "qu\\u0065ry": "{ y }"}', "An object has the key 'query' twice."),
+        (b'{"query": "{ x }", "variables": {"a": [{"b": 1, "c": 2, "b": 3}]}}', "An object has the key 'b' twice."),
+        (b'{"query": "{ x }", "variables": {"a":' + b"[" * 999 + b"]" * 999 + b"}}", "The JSON is nested too deep."),
         (b"{}", NO_QUERY),
         (b'{"query": null}', NO_QUERY),
         (b'{"query": 1}', NO_QUERY),
@@ -78,14 +89,56 @@ async def test_only_json_is_read(client: Client, content_type: str) -> None:
     answer = await _send(client, b'{"query": "{ viewer { user { name } } }"}', **{"Content-Type": content_type})
 
     assert answer.status == 415
+    assert answer.response.headers["accept-post"] == "application/json; charset=utf-8"
     assert answer.error == (
         "BAD_USER_INPUT",
         "Send the operation as JSON, with the header Content-Type: application/json.",
     )
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"utf-8"', "utf-8; x=y"])
+async def test_json_is_read_in_utf_8(client: Client, charset: str) -> None:
+    body = '{"query": "{ viewer { user { name } } } # ✓"}'.encode()
+    answer = await _send(client, body, **{"Content-Type": f"application/json; charset={charset}"})
+
+    assert answer.data == {"viewer": {"user": {"name": "owner"}}}
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16", '"ascii"', ""])
+async def test_json_of_another_charset_is_refused(client: Client, charset: str) -> None:
+    answer = await _send(client, b"{}", **{"Content-Type": f"application/json; charset={charset}"})
+
+    assert answer.status == 415
+    assert answer.error == ("BAD_USER_INPUT", "Send JSON in UTF-8; no other charset is read.")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+async def test_a_compressed_body_is_refused(client: Client, encoding: str) -> None:
+    answer = await _send(client, gzip.compress(b'{"query": "{ x }"}'), **{"Content-Encoding": encoding})
+
+    assert answer.status == 415
+    assert answer.response.headers["accept-encoding"] == "identity"
+    assert answer.error == ("BAD_USER_INPUT", "Send the body as it is: none that is compressed is read.")
+
+
+async def test_a_body_that_ends_too_early_is_no_failure_of_the_server(
+    shared_server: TetherServer, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client hangs up in the midst of it."""
+    address = urlsplit(shared_server.url)
+    _, writer = await asyncio.open_connection(address.hostname, address.port)
+    head = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+    writer.write(head.encode() + b'{"query": "{ view')
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+    assert (await client.post({"query": VIEWER})).data == {"viewer": {"user": {"name": "owner"}}}
+    assert not [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}]
+
+
 async def test_an_answer_that_nobody_takes_is_not_sent(client: Client) -> None:
-    answer = await _send(client, b"{}", Accept="image/png, text/event-stream")
+    answer = await _send(client, b"{}", Accept="image/png, multipart/mixed, text/event-stream;q=0")
 
     assert answer.status == 406
     assert answer.error == (
@@ -97,10 +150,20 @@ async def test_an_answer_that_nobody_takes_is_not_sent(client: Client) -> None:
 @pytest.mark.parametrize(
     ("accept", "content_type"),
     [
+        ("", JSON),
         ("*/*", JSON),
+        ("*/*;q=0.1, text/html", JSON),
         ("application/*", JSON),
         ("image/png, application/json;q=0.5", JSON),
         (f"{RESPONSE_JSON}, {JSON}", RESPONSE_JSON),
+        (f"{JSON}, {RESPONSE_JSON}", JSON),
+        (f"{JSON};q=0.9, {RESPONSE_JSON}", RESPONSE_JSON),
+        (f"{RESPONSE_JSON};q=0.5, */*", JSON),
+        (f"{JSON};q=0, */*", RESPONSE_JSON),
+        (f'{JSON};charset="utf-8";q=0.4, {RESPONSE_JSON};charset=iso-8859-1', JSON),
+        (f"{RESPONSE_JSON}, application/graphql+json, {JSON}, text/event-stream, multipart/mixed", RESPONSE_JSON),
+        (f'multipart/mixed;boundary="a,b;c";subscriptionSpec=1.0, {JSON}', JSON),
+        (f"text/event-stream, {JSON};q=nonsense, {JSON};q=0.1", JSON),
         (f"{RESPONSE_JSON.upper()}; charset=utf-8", RESPONSE_JSON),
     ],
 )
@@ -117,7 +180,7 @@ async def test_another_method_than_post_is_refused(client: Client, method: str) 
     answer = Answer(await client.http.request(method, "/graphql", headers={"Accept": JSON}))
 
     assert answer.status == 405
-    assert answer.response.headers["allow"] == "GET, POST"
+    assert answer.response.headers["allow"] == ("POST" if method == "GET" else "GET, POST")
     assert answer.error == ("BAD_USER_INPUT", "Send operations by POST. A browser gets GraphiQL by GET.")
 
 
@@ -148,6 +211,7 @@ async def test_a_document_without_an_operation_to_run_is_refused(
     for _ in range(2):  # the second time, the document could be found in the cache
         answer = await client.post(body, accept=accept)
         assert answer.status == 400
+        assert answer.response.headers["content-type"] == f"{accept}; charset=utf-8"
         assert answer.error == ("BAD_USER_INPUT", message)
 
 
