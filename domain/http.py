@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Self
 
 import httpcore2
@@ -123,7 +123,7 @@ class HttpClient:
         self._allow = allow
         self._limits = limits
         self._retry_delay_seconds = retry_delay_seconds
-        context = ssl_context or httpx2.create_ssl_context(trust_env=False)
+        context = ssl_context or _trusted_by_the_machine()
         backend = GuardedBackend(allow, resolver)
 
         def connect(origin: httpcore2.Origin) -> httpcore2.AsyncHTTPConnection:
@@ -244,6 +244,12 @@ class HttpClient:
             return HttpFault(HttpFaultKind.BROKEN, "an answer that isn't whole, valid HTTP", _since(started))
         except (httpcore2.NetworkError, OSError) as failed:
             return _network_fault(failed, _since(started))
+
+
+@cache
+def _trusted_by_the_machine() -> ssl.SSLContext:
+    """One for all clients of a process: reading the certificates takes longer than many calls."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 @lru_cache(maxsize=256)

@@ -4,9 +4,8 @@ Built once by the composition root. It overrides two private methods of Strawber
 tests/gql/test_schema.py shows that both are still called.
 """
 
-from typing import Any
+from typing import Any, Final
 
-import strawberry
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, get_operation_ast, parse
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.config import StrawberryConfig
@@ -21,6 +20,7 @@ from gql.limits import oversize
 from gql.mutations import Mutation
 from gql.operations import OperationCache
 from gql.queries import Query
+from gql.shared_types import SharedTypesSchema
 from gql.subscriptions import Subscription
 from gql.types.audit import AuditRecord
 from gql.types.credential import ServiceCredential
@@ -51,11 +51,14 @@ def build_schema(limits: Limits = DEFAULT_LIMITS) -> "TetherSchema":
             *USER_ERRORS,
         ],
         execution_context_class=DocumentExecutor,
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=_CONFIG,
     )
 
 
-class TetherSchema(strawberry.Schema):
+_CONFIG: Final = StrawberryConfig(scalar_map=SCALARS)
+
+
+class TetherSchema(SharedTypesSchema):
     """Strawberry's schema, which parses and validates an operation once, and shows clients only public errors."""
 
     def __init__(self, limits: Limits, **parts: Any) -> None:

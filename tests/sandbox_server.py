@@ -13,6 +13,7 @@ import httpx2
 from sandbox.app import create_app
 from sandbox.serving import serving
 from sandbox.state import Clock, utc_now
+from tests.plain_http import NO_TLS
 
 SandboxService = Literal["github", "slack", "gitlab", "openid"]
 
@@ -113,7 +114,10 @@ class SandboxServer:
 
 @asynccontextmanager
 async def running_sandbox(clock: Clock = utc_now) -> AsyncIterator[SandboxServer]:
-    async with serving(create_app(clock)) as url, httpx2.AsyncClient(base_url=url, trust_env=False) as control:
+    async with (
+        serving(create_app(clock)) as url,
+        httpx2.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as control,
+    ):
         yield SandboxServer(url, control)
 
 

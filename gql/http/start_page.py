@@ -22,6 +22,7 @@ from gql.settings import Environment
 from persistence import migrations
 
 _TEMPLATE: Final = Path(__file__).with_name("start.html").read_text("utf-8")
+_VERSION: Final = version("tether")
 _DATABASES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
@@ -63,7 +64,7 @@ _LINKS: Final = {
 
 def _facts(tether: Tether) -> dict[str, str]:
     facts = {
-        "Version": version("tether"),
+        "Version": _VERSION,
         "Environment": tether.settings.environment.value,
         "Database": _DATABASES[tether.database.dialect_name],
     }

@@ -8,6 +8,7 @@ Called by `tether migrate`, by `make serve` through it, and by the tests. Synchr
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -36,6 +37,7 @@ def downgrade(database_url: str, revision: str) -> None:
     _migrate(database_url, lambda config: command.downgrade(config, revision))
 
 
+@cache
 def head() -> str:
     """The newest revision: what `Database.migration_revision` answers for a database that is up to date."""
     (newest,) = ScriptDirectory.from_config(_config()).get_heads()

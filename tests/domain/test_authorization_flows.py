@@ -44,6 +44,7 @@ from domain.task_outcome import Ended, TaskOutcome
 from persistence.row_security import Reach
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.world import Clock, World
+from tests.plain_http import NO_TLS
 
 pytestmark = pytest.mark.anyio
 
@@ -164,7 +165,7 @@ async def authorizing(world: World) -> AsyncIterator[Authorizing]:
     client = OAuthClient("tether-in-domain-tests", Secret(secrets.token_hex(20)))
     sandbox, vault = world.sandbox, CredentialVault(world.encryption)
     async with (
-        httpx2.AsyncClient(base_url=sandbox.url, trust_env=False) as browser,
+        httpx2.AsyncClient(base_url=sandbox.url, trust_env=False, verify=NO_TLS) as browser,
         aclosing(HttpClient(allow=OutboundAllow.parse("127.0.0.1"), retry_delay_seconds=lambda: 0.0)) as http,
     ):
         for service in ("github", "openid"):

@@ -20,6 +20,7 @@ from domain.one_time_tokens import one_time_hash
 from domain.sealed_grant import open_grant
 from tests.gql.client import Client
 from tests.gql.server import TetherServer, running_tether
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 
 RETURN_TO: Final = "https://app.example.com/connected"
@@ -88,7 +89,9 @@ async def withdraw_at_github(server: TetherServer, token: str) -> None:
     """The person withdraws what they have granted, the refresh token with it."""
     client = server.tether.settings.services.github_client
     assert client is not None
-    async with httpx2.AsyncClient(trust_env=False, auth=(client.client_id, client.client_secret.reveal())) as http:
+    async with httpx2.AsyncClient(
+        trust_env=False, verify=NO_TLS, auth=(client.client_id, client.client_secret.reveal())
+    ) as http:
         address = f"{server.sandbox.github_api_url}/applications/{client.client_id}/token"
         withdrawn = await http.request("DELETE", address, json={"access_token": token})
     assert withdrawn.status_code == 204, withdrawn.text
@@ -96,7 +99,7 @@ async def withdraw_at_github(server: TetherServer, token: str) -> None:
 
 async def accepted_at_github(server: TetherServer, token: str) -> bool:
     """Whether the simulated GitHub takes the token."""
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as http:
         answer = await http.get(f"{server.sandbox.github_api_url}/user", headers={"Authorization": f"Bearer {token}"})
     return answer.status_code == 200
 
@@ -164,7 +167,7 @@ class Browser:
 
 @asynccontextmanager
 async def a_browser() -> AsyncIterator[Browser]:
-    async with httpx2.AsyncClient(trust_env=False, follow_redirects=False) as http:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS, follow_redirects=False) as http:
         yield Browser(http)
 
 

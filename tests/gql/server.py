@@ -29,6 +29,7 @@ from persistence.tables import metadata
 from tests.every_row import every_row
 from tests.gql.client import Client
 from tests.gql.web_socket import Followed, Socket, open_socket
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 
 _numbers = itertools.count(1)
@@ -154,7 +155,7 @@ async def running_tether(
             tether = replace(opened, sample_founder=await find_founder(opened))
             async with (
                 _serving(create_application(tether), settings.limits, listener),
-                httpx2.AsyncClient(base_url=url, trust_env=False, timeout=30) as http,
+                httpx2.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS, timeout=30) as http,
             ):
                 yield TetherServer(url, tether, sandbox, http)
 

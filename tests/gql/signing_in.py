@@ -14,6 +14,7 @@ from gql.http.own_pages import CSRF_HEADER
 from gql.sample import FOUNDER
 from tests.gql.client import Answer
 from tests.gql.server import TetherServer
+from tests.plain_http import NO_TLS
 
 SESSION: Final = "tether-session"
 CSRF: Final = {CSRF_HEADER: "1"}
@@ -89,5 +90,5 @@ class _Fields(HTMLParser):
 
 @asynccontextmanager
 async def a_browser_at(server: TetherServer) -> AsyncIterator[SigningIn]:
-    async with httpx2.AsyncClient(base_url=server.url, trust_env=False, follow_redirects=False) as http:
+    async with httpx2.AsyncClient(base_url=server.url, trust_env=False, verify=NO_TLS, follow_redirects=False) as http:
         yield SigningIn(http, server)

@@ -24,6 +24,7 @@ from tests.gql.client import USER_ERRORS, Answer, Client
 from tests.gql.people import key_id, user_id
 from tests.gql.server import TetherServer, uuid_of
 from tests.gql.web_socket import open_socket
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +84,9 @@ async def an_office(database_url: str, sandbox: SandboxServer, encryption_key: s
     settings = {"TETHER_TRUSTED_PROXIES": "127.0.0.1"}
     async with (
         authorizing_tether(database_url, sandbox, encryption_key, **settings) as server,
-        httpx2.AsyncClient(base_url=server.url, trust_env=False, headers={"X-Forwarded-For": ADDRESS}) as http,
+        httpx2.AsyncClient(
+            base_url=server.url, trust_env=False, verify=NO_TLS, headers={"X-Forwarded-For": ADDRESS}
+        ) as http,
     ):
         token = await server.token("acme", "asking@acme.example", Role.OWNER)
         yield Office(server, Client(http, token), await server.organization_id())

@@ -22,6 +22,7 @@ from persistence import migrations
 from tests.documented_examples import examples_of
 from tests.gql.server import TetherServer, running_tether
 from tests.gql.signing_in import CSRF, SESSION, WHO, a_browser_at
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -68,7 +69,10 @@ def browser(server: TetherServer, front_end: Path = FRONT_END) -> httpx2.AsyncCl
     """On the server's own machine, with cookies."""
     application = create_application(server.tether, front_end)
     return httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(application), base_url="http://127.0.0.1", headers={"Accept": "text/html"}
+        verify=NO_TLS,
+        transport=httpx2.ASGITransport(application),
+        base_url="http://127.0.0.1",
+        headers={"Accept": "text/html"},
     )
 
 

@@ -22,6 +22,7 @@ from tests.gql.server import TetherServer
 from tests.gql.signing_in import CSRF, WHO
 from tests.gql.web_socket import open_socket
 from tests.local_issuer import running_local_issuer
+from tests.plain_http import NO_TLS
 from tests.postgresql import PostgresqlServer
 from tests.sandbox_server import SandboxServer
 
@@ -194,7 +195,7 @@ async def test_processes_that_start_at_once_on_an_empty_database_agree_on_one_da
     environ["TETHER_DATABASE_URL"] = database_url
 
     async def serve_until_ready() -> object:
-        async with tether_serve(environ) as serving, httpx2.AsyncClient(trust_env=False) as http:
+        async with tether_serve(environ) as serving, httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as http:
             return (await http.get(f"{serving.url}/readyz")).json()["checks"]
 
     checks = await asyncio.gather(*(serve_until_ready() for _ in range(3)))
@@ -237,7 +238,7 @@ async def test_production_has_no_sample_and_signs_nobody_in(environ: dict[str, s
         "tether: The sample organization is for development, and this is production: TETHER_ENVIRONMENT says so, "
         "or isn't set.\n"
     )
-    async with tether_serve(safe) as serving, httpx2.AsyncClient(trust_env=False) as http:
+    async with tether_serve(safe) as serving, httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as http:
         page = await http.get(f"{serving.url}/graphql", headers={"Accept": "text/html"})
         assert "set-cookie" not in page.headers
         assert "Signed in" not in serving.greeting
@@ -407,7 +408,7 @@ async def test_the_doctor_names_a_database_without_its_password(environ: dict[st
 async def test_serve_says_where_it_listens_and_signs_graphiql_in(environ: dict[str, str]) -> None:
     assert (await run_tether("sample", environ=environ)).exit_code == 0
     for _ in range(2):
-        async with tether_serve(environ) as serving, httpx2.AsyncClient(trust_env=False) as http:
+        async with tether_serve(environ) as serving, httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as http:
             assert serving.greeting.splitlines() == [
                 f"Tether runs at {serving.url}",
                 f"GraphiQL:      {serving.url}/graphql",
@@ -432,7 +433,7 @@ async def test_serve_signs_nobody_in_without_the_sample(environ: dict[str, str])
 async def test_serve_ends_soon_and_well_also_with_a_subscription_open(environ: dict[str, str]) -> None:
     token = (await run_tether(*TOKEN, environ=environ)).output.strip()
     authorization = {"authorization": f"Bearer {token}"}
-    async with tether_serve(environ) as serving, httpx2.AsyncClient(trust_env=False) as http:
+    async with tether_serve(environ) as serving, httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as http:
         answer = await http.post(
             f"{serving.url}/graphql?secret=canary",  # which serve doesn't log: it ends without having written a line
             json={"query": '{ organization(by: {slug: "acme"}) { id } }'},

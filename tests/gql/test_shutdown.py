@@ -19,6 +19,7 @@ from persistence.tables import service_credentials, tasks
 from tests.gql.authorizing import a_browser, authorizing_tether, begin, complete
 from tests.gql.command import start_tether, url_when_listening
 from tests.gql.waiting import eventually
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -101,7 +102,7 @@ async def _stop_while_waiting(
 ) -> None:
     """A request, a refresh and a sync are all at the service when the signal comes."""
     process = await start_tether(["serve", "--port", "0"], environ)
-    async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS, timeout=60) as http:
         url = await url_when_listening(process)
         headers = {"Authorization": f"Bearer {token}"}
         asking = asyncio.create_task(http.post(f"{url}/graphql", json=body, headers=headers))

@@ -15,6 +15,8 @@ from typing import Any, Final
 import httpx2
 import pytest
 
+from tests.plain_http import NO_TLS
+
 FOLDER: Final = Path(__file__).parent
 CLIENT_ID: Final = "tether"
 CLIENT_SECRET: Final = "tether-not-secret-but-long-enough-for-a-client"
@@ -73,7 +75,7 @@ async def running_identity_provider() -> AsyncIterator[IdentityProviderServer]:
         async with asyncio.timeout(_START_SECONDS):
             url = (await process.stdout.readline()).decode().strip()
         assert url.startswith("http://127.0.0.1:"), "the identity provider didn't start; it says why on standard error"
-        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as http:
             yield IdentityProviderServer(url, http)
     finally:
         process.stdin.close()  # by which it ends, as it does when the tests are killed

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from tests.identity_provider.running import CLIENT_ID, CLIENT_SECRET, IdentityProviderServer
+from tests.plain_http import NO_TLS
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +25,7 @@ AUDIENCE = "https://tether.example.com"
 @pytest.fixture
 async def browser(identity_provider: IdentityProviderServer) -> AsyncIterator[httpx2.AsyncClient]:
     """Keeps cookies, and goes where it is sent on this host."""
-    async with httpx2.AsyncClient(base_url=identity_provider.url, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=identity_provider.url, trust_env=False, verify=NO_TLS) as client:
         yield client
 
 

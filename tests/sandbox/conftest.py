@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer, running_sandbox
 
 START = datetime(2026, 11, 20, 10, 0, 0, tzinfo=UTC)
@@ -41,5 +42,5 @@ async def sandbox(session_clock: MovableClock) -> AsyncIterator[SandboxServer]:
 
 @pytest.fixture(scope="session")
 async def client() -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as http:
         yield http

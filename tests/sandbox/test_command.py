@@ -7,6 +7,8 @@ import sys
 import httpx2
 import pytest
 
+from tests.plain_http import NO_TLS
+
 pytestmark = pytest.mark.anyio
 
 
@@ -26,7 +28,7 @@ async def first_line(process: asyncio.subprocess.Process) -> str:
 async def test_it_listens_on_the_port_it_prints_until_it_is_told_to_stop(signal_number: signal.Signals) -> None:
     process = await command("--port", "0")
     url = (await first_line(process)).removeprefix("Sandbox at ").strip()
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         authorization = {"authorization": "Bearer sandbox-github-acme"}
         assert (await client.get(f"{url}/github/api/user", headers=authorization)).status_code == 200
         process.send_signal(signal_number)

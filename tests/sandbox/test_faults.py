@@ -7,6 +7,7 @@ from typing import Literal
 import httpx2
 import pytest
 
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("service", ["github", "slack"])]
@@ -73,7 +74,7 @@ async def test_a_slow_answer_keeps_nobody_else_waiting(
     assert not slow.done()
     assert (await slow).status_code == 200
     with pytest.raises(httpx2.ReadTimeout):
-        async with httpx2.AsyncClient(timeout=0.1, trust_env=False) as impatient:
+        async with httpx2.AsyncClient(timeout=0.1, trust_env=False, verify=NO_TLS) as impatient:
             await call(sandbox, impatient, service, "sleepy")
 
 

@@ -10,6 +10,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge  # type: ignore[im
 from domain.secret import Secret
 from domain.services.authorization import Authorization, AuthorizationMethod, AuthorizationRequest, AuthorizationReturn
 from domain.services.base import Service
+from tests.plain_http import NO_TLS
 
 
 def authorization_of(service: Service) -> Authorization:
@@ -25,7 +26,7 @@ async def come_back(
     challenge = create_s256_code_challenge(verifier.reveal())
     state = Secret(secrets.token_hex(8))
     request = AuthorizationRequest(AuthorizationMethod.OAUTH2, state, challenge, redirect_uri, scopes)
-    async with httpx2.AsyncClient(trust_env=False) as browser:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as browser:
         page = await browser.get(authorization_of(service).address(request))
         assert page.status_code == 200, page.text
         assert "<form" in page.text

@@ -24,6 +24,7 @@ from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.token_endpoint import ClientAuthentication
 from sandbox.ready_made_clients import CLIENT_ID, CLIENT_SECRET
 from tests.domain.services.browser import authorization_of, come_back
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -81,7 +82,7 @@ def oauth(grant: Grant) -> OAuthSecret:
 
 
 async def test_the_description_fits_what_the_provider_says_of_itself(description: GenericServiceDescription) -> None:
-    async with httpx2.AsyncClient(trust_env=False) as browser:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as browser:
         says = (await browser.get(f"{description.issuer}/.well-known/openid-configuration")).json()
 
     assert says["issuer"] == description.issuer

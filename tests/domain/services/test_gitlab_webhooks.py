@@ -21,6 +21,7 @@ from domain.secret import Secret
 from domain.services.gitlab.webhooks import GitLabWebhooks
 from domain.services.webhooks import Delivery, Refusal, RepositoriesChanged, ScopesChanged
 from sandbox.serving import serving
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -64,7 +65,10 @@ async def receiving() -> AsyncIterator[tuple[str, list[tuple[dict[str, str], byt
 async def test_what_gitlab_sends_is_taken(secret: Secret, sandbox: SandboxServer) -> None:
     webhooks = GitLabWebhooks([Secret("another"), secret])
     payload = {"object_kind": "push", "project": {"path_with_namespace": "acme/api"}}
-    async with receiving() as (url, received), httpx2.AsyncClient(base_url=sandbox.url, trust_env=False) as control:
+    async with (
+        receiving() as (url, received),
+        httpx2.AsyncClient(base_url=sandbox.url, trust_env=False, verify=NO_TLS) as control,
+    ):
         await control.put("/_sandbox/webhooks/gitlab", json={"url": url, "secret": secret.reveal()})
         sending = {"event": "Push Hook", "payload": payload, "id": "d-1"}
         sent = [await control.post("/_sandbox/gitlab/deliveries", json=sending) for _ in range(2)]

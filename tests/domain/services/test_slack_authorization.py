@@ -23,6 +23,7 @@ from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.slack import Slack
 from domain.services.slack.authorization import SlackAuthorization
 from domain.services.slack.grants import read_exchanged, read_refreshed
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +83,7 @@ def came_back(**query: str) -> AuthorizationReturn:
 
 async def returned_with(address: str, **clicked: str) -> dict[str, str]:
     """The query that the browser comes back with after this was clicked on Slack's page."""
-    async with httpx2.AsyncClient(trust_env=False) as browser:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as browser:
         page = await browser.get(address)
         assert page.status_code == 200
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page.text))
@@ -99,7 +100,7 @@ async def an_app(http: HttpClient, sandbox: SandboxServer, access_lifetime_secon
         "access_lifetime_seconds": access_lifetime_seconds,
         "refresh_lifetime_seconds": None,
     }
-    async with httpx2.AsyncClient(trust_env=False) as control:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as control:
         answer = await control.put(f"{sandbox.url}/_sandbox/clients/slack/{client.client_id}", json=document)
     assert answer.status_code == 201, answer.text
     return App(Slack(http, sandbox.slack_api_url, sandbox.slack_url, now, client=client), http, sandbox, client)

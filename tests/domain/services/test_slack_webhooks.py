@@ -29,6 +29,7 @@ from domain.services.webhooks import (
     Withdrawn,
 )
 from tests.domain.services.test_slack_authorization import App, an_app
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 from tests.webhook_address import Arrived, WebhookAddress, webhook_address
 
@@ -380,7 +381,10 @@ def taken() -> list[Delivery]:
 @pytest.fixture
 async def address(sandbox: SandboxServer, taken: list[Delivery]) -> AsyncIterator[WebhookAddress]:
     """An address that the simulated Slack sends to, signing with SECRET."""
-    async with webhook_address(takes(WEBHOOKS, taken)) as made, httpx2.AsyncClient(trust_env=False) as control:
+    async with (
+        webhook_address(takes(WEBHOOKS, taken)) as made,
+        httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as control,
+    ):
         target = f"{sandbox.url}/_sandbox/webhooks/slack"
         (await control.put(target, json={"url": made.url, "secret": SECRET.reveal()})).raise_for_status()
         yield made
@@ -389,7 +393,7 @@ async def address(sandbox: SandboxServer, taken: list[Delivery]) -> AsyncIterato
 
 async def told(sandbox: SandboxServer, path: str, **document: object) -> dict[str, Any]:
     """What the simulated Slack says came of a delivery."""
-    async with httpx2.AsyncClient(trust_env=False) as control:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as control:
         response = await control.post(f"{sandbox.url}/_sandbox/slack/{path}", json=document)
     answer: dict[str, Any] = response.raise_for_status().json()
     return answer
@@ -445,7 +449,7 @@ async def uninstall(app: App, token: Secret, client: OAuthClient) -> None:
     """As the app itself asks for it; Slack's events have arrived when this is done."""
     arguments = {"client_id": client.client_id, "client_secret": client.client_secret.reveal()}
     headers = {"authorization": f"Bearer {token.reveal()}"}
-    async with httpx2.AsyncClient(trust_env=False) as caller:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as caller:
         address = f"{app.sandbox.slack_api_url}/apps.uninstall"
         answer = await caller.post(address, data=arguments, headers=headers)
     assert answer.json() == {"ok": True}
