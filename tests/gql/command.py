@@ -1,5 +1,6 @@
 """The command `tether` as a process of its own, with no environment but what a test gives it.
 
+Most are forked from a process that has imported it all already; a few start from nothing, as operators start them.
 Whatever it is asked, it must never write the encryption key or a traceback: that is looked at here, for every call.
 """
 
@@ -8,6 +9,9 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+
+from tests.preloaded_python import start_module
 
 _DEADLINE_SECONDS = 30.0
 
@@ -21,9 +25,9 @@ class Finished:
     errors: str
 
 
-async def run_tether(*arguments: str, environ: Mapping[str, str] | None = None) -> Finished:
+async def run_tether(*arguments: str, environ: Mapping[str, str] | None = None, preloaded: bool = True) -> Finished:
     """Run it to its end."""
-    process = await start_tether(arguments, environ or {})
+    process = await start_tether(arguments, environ or {}, preloaded=preloaded)
     return await _end(process, environ or {})
 
 
@@ -58,13 +62,12 @@ async def tether_serve(environ: Mapping[str, str]) -> AsyncIterator[ServingProce
 
 
 async def start_tether(
-    arguments: list[str] | tuple[str, ...], environ: Mapping[str, str]
+    arguments: list[str] | tuple[str, ...], environ: Mapping[str, str], *, preloaded: bool = True
 ) -> asyncio.subprocess.Process:
     """For who ends it themselves."""
     pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gql", *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environ
-    )
+    start = start_module if preloaded else partial(asyncio.create_subprocess_exec, sys.executable, "-m")
+    return await start("gql", *arguments, env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe)
 
 
 async def url_when_listening(process: asyncio.subprocess.Process) -> str:

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.anyio
 
 SERVICES = ("GitHub", "Slack", "GitLab")
 TOKEN = ("token", "--organization", "acme", "--user", "ada@acme.example", "--role", "ADMIN")
+REPLAY = ("webhooks", "replay", "--delivery", "Ev1")
 
 
 @pytest.fixture
@@ -98,9 +99,11 @@ async def test_a_call_that_cannot_be_understood_ends_with_2(arguments: list[str]
     assert message in finished.errors
 
 
-@pytest.mark.parametrize("command", [("serve",), ("migrate",), TOKEN, ("sample",)], ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    "command", [("serve",), ("worker",), ("migrate",), TOKEN, ("sample",), REPLAY], ids=lambda command: command[0]
+)
 async def test_settings_that_are_missing_are_named_a_line_each(command: tuple[str, ...]) -> None:
-    finished = await run_tether(*command)
+    finished = await run_tether(*command, preloaded=False)
     assert (finished.exit_code, finished.output) == (1, "")
     assert [line.split()[:2] for line in finished.errors.splitlines()] == [
         ["tether:", "TETHER_DATABASE_URL"],
@@ -113,13 +116,13 @@ async def test_settings_that_are_missing_are_named_a_line_each(command: tuple[st
 
 
 async def test_schema_prints_the_schema_without_any_settings() -> None:
-    finished = await run_tether("schema")
+    finished = await run_tether("schema", preloaded=False)
     assert (finished.exit_code, finished.errors) == (0, "")
     assert finished.output == build_schema().as_str().rstrip("\n") + "\n"
 
 
 async def test_keys_are_new_each_time_and_say_if_they_are_for_development() -> None:
-    first, second = await run_tether("keys", "generate"), await run_tether("keys", "generate")
+    first, second = await run_tether("keys", "generate"), await run_tether("keys", "generate", preloaded=False)
     development = await run_tether("keys", "generate", "--development")
     keys = [parse_key(finished.output) for finished in (first, second, development)]
     assert len({key.key for key in keys}) == 3
@@ -348,7 +351,7 @@ async def test_the_doctor_says_what_is_wrong_and_what_to_do(environ: dict[str, s
     assert f"There is no file {tmp_path}/elsewhere.db yet. Create it with `tether migrate`." in finished.output
     assert not (tmp_path / "elsewhere.db").exists()
 
-    assert (await run_tether("doctor")).exit_code == 1
+    assert (await run_tether("doctor", preloaded=False)).exit_code == 1
 
 
 async def test_the_doctor_asks_each_issuer_for_what_its_tokens_are_verified_with(environ: dict[str, str]) -> None:

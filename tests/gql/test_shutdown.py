@@ -101,7 +101,7 @@ async def _stop_while_waiting(
     environ: Mapping[str, str], silent: SilentService, body: Mapping[str, object], token: str
 ) -> None:
     """A request, a refresh and a sync are all at the service when the signal comes."""
-    process = await start_tether(["serve", "--port", "0"], environ)
+    process = await start_tether(["serve", "--port", "0"], environ, preloaded=False)
     async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS, timeout=60) as http:
         url = await url_when_listening(process)
         headers = {"Authorization": f"Bearer {token}"}
