@@ -135,5 +135,6 @@ _VERDICT: Final = {
     FaultKind.CREDENTIAL_REVOKED: Verdict.REVOKED,
     FaultKind.SCOPE_MISSING: Verdict.INCONCLUSIVE,  # it won't say whose the credential is, and doesn't refuse it either
     FaultKind.ADMIN_REQUIRED: Verdict.FAILED,
+    FaultKind.REQUEST_REFUSED: Verdict.INCONCLUSIVE,
     FaultKind.CLIENT_REFUSED: Verdict.INCONCLUSIVE,  # the operator's fault, which says nothing of the connection
 }

@@ -14,7 +14,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -85,11 +85,15 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class HttpFault:
-    """No answer to use. `message` is half a sentence for people, such as `no answer within 10 s`."""
+    """No answer to use. `message` is half a sentence for people, such as `no answer within 10 s`.
+
+    `maybe_done`: what isn't idempotent may have reached the service, which may have done what it was asked for.
+    """
 
     kind: HttpFaultKind
     message: str
     latency_ms: int
+    maybe_done: bool = False
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> int | None:
@@ -158,6 +162,7 @@ class HttpClient:
         started = time.perf_counter()
         with self._tracing.span("call", {"tether.service": self._service, "http.request.method": method}) as span:
             request = self._prepared(method, url, headers, body)
+            sending = None if idempotent or isinstance(request, str) else _Sending(request)
             if isinstance(request, str):
                 answer: HttpAnswer | HttpFault = HttpFault(HttpFaultKind.NOT_ALLOWED, request, _since(started))
             else:
@@ -167,6 +172,7 @@ class HttpClient:
                 outcome = f"{answer.status // 100}XX"
                 span.set("http.response.status_code", answer.status)
             else:
+                answer = replace(answer, maybe_done=sending is not None and sending.begun)
                 outcome = answer.kind.value
                 span.set("error.type", outcome)
         self._measurements.called(self._service, outcome, time.perf_counter() - started)
@@ -250,6 +256,17 @@ class HttpClient:
 def _trusted_by_the_machine() -> ssl.SSLContext:
     """One for all clients of a process: reading the certificates takes longer than many calls."""
     return httpx2.create_ssl_context(trust_env=False)
+
+
+class _Sending:
+    """Whether anything of a request has gone out: until then, the service can't have done what it asks for."""
+
+    def __init__(self, request: httpcore2.Request) -> None:
+        self.begun = False
+        request.extensions["trace"] = self._note
+
+    async def _note(self, step: str, info: Mapping[str, object]) -> None:
+        self.begun = self.begun or step.endswith("send_request_headers.started")
 
 
 @lru_cache(maxsize=256)

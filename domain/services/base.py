@@ -1,6 +1,7 @@
 """What every service offers to the rest of Tether: the one interface that a folder below this one implements.
 
-Called by HealthCheckFactory, ServiceConnectionManager, the OAuth flow, repository syncs, webhooks and the catalogue.
+Called by HealthCheckFactory, ServiceConnectionManager, the OAuth flow, repository syncs, webhooks, commands and the
+catalogue.
 What a service answers is a value, never an exception: what was asked for, or a `ServiceFault`. A service knows neither
 the database nor any other service.
 """
@@ -14,6 +15,8 @@ from domain.credential_secrets import CredentialSecret
 from domain.entities.call_budget import CallAllowance
 from domain.entities.health import Identity, Json, ServiceRateLimit
 from domain.services.authorization import Authorization, AuthorizationMethod
+from domain.services.commands import Commands
+from domain.services.form import FormProblem
 from domain.services.repository_listing import RepositoryListing
 from domain.services.service_fault import ServiceFault
 from domain.services.webhooks import Webhooks
@@ -47,14 +50,6 @@ class Revocation(StrEnum):
     NOT_REVOCABLE = "NOT_REVOCABLE"  # only the one who made it can: a personal access token, a key of an app
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsProblem:
-    """One thing wrong with a connection's settings; `path` leads to it from the settings' root."""
-
-    path: tuple[str, ...]
-    message: str
-
-
 class Service(Protocol):
     """A service that can be connected: described for the catalogue, and asked about credentials."""
 
@@ -81,7 +76,7 @@ class Service(Protocol):
     def settings_schema(self) -> Mapping[str, Json]:
         """The JSON Schema of a connection's settings."""
 
-    def settings_problems(self, settings: Mapping[str, Json]) -> Iterator[SettingsProblem]:
+    def settings_problems(self, settings: Mapping[str, Json]) -> Iterator[FormProblem]:
         """What is wrong with these settings, looked for one by one; nothing where they can be used."""
 
     def required_scopes(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
@@ -109,6 +104,10 @@ class Service(Protocol):
     @property
     def webhooks(self) -> Webhooks | None:
         """How its webhooks are verified and read; None where it sends none, or the operator has set no secret."""
+
+    @property
+    def commands(self) -> Commands | None:
+        """What can be done there through a connection; None for a service that Tether only watches."""
 
     @property
     def revocation_spreads(self) -> bool:

@@ -43,7 +43,14 @@ def transport_fault(service_id: str, service_name: str, fault: HttpFault) -> Ser
         )
     else:
         message = f"{service_name} gave no usable answer: {fault.message}."
-    return ServiceFault(kind, f"{service_id}_{code}", message, remedy, latency_ms=fault.latency_ms)
+    return ServiceFault(
+        kind,
+        f"{service_id}_{code}",
+        message,
+        remedy,
+        latency_ms=fault.latency_ms,
+        may_have_happened=fault.maybe_done,
+    )
 
 
 def clean_text(value: Json) -> str | None:

@@ -46,7 +46,12 @@ def unexpected_answer(service_id: str, answer: HttpAnswer, message: str) -> Serv
 
 
 def _service_error(code: str, message: str, answer: HttpAnswer) -> ServiceFault:
-    evidence = {"status": answer.status}
     return ServiceFault(
-        FaultKind.SERVICE_ERROR, code, message, Remedy.WAIT, evidence=evidence, latency_ms=answer.latency_ms
+        FaultKind.SERVICE_ERROR,
+        code,
+        message,
+        Remedy.WAIT,
+        evidence={"status": answer.status},
+        latency_ms=answer.latency_ms,
+        may_have_happened=answer.status >= 500 or 200 <= answer.status < 300,
     )

@@ -18,6 +18,7 @@ class FaultKind(StrEnum):
     CREDENTIAL_REVOKED = "CREDENTIAL_REVOKED"  # the service says that the grant was withdrawn
     SCOPE_MISSING = "SCOPE_MISSING"
     ADMIN_REQUIRED = "ADMIN_REQUIRED"  # single sign-on, suspension, a policy: an administrator's matter
+    REQUEST_REFUSED = "REQUEST_REFUSED"  # this very request: not found, invalid, in conflict; the connection is well
     CLIENT_REFUSED = "CLIENT_REFUSED"  # our own client id, secret, key or address: the operator's matter, nobody else's
 
 
@@ -27,6 +28,9 @@ class ServiceFault:
 
     `conclusive`: a refusal of the credential has no other cause that the service would name in the same way. One that
     isn't keeps a new credential out, but doesn't end a connection that has worked.
+
+    `argument`: the key of a command's argument that the service objects to, where it tells. `may_have_happened`: what
+    was asked for may have been done all the same, so that asking once more could do it twice.
     """
 
     kind: FaultKind
@@ -38,3 +42,5 @@ class ServiceFault:
     rate_limit: ServiceRateLimit | None = None
     latency_ms: int | None = None
     conclusive: bool = True
+    argument: str | None = None
+    may_have_happened: bool = False

@@ -5,24 +5,13 @@ Used by the services to declare what they know, by ServiceConnectionManager, and
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from domain.entities.health import Json
 from domain.errors import InvalidInput
-from domain.services.base import Service, ServiceScope, SettingsProblem
-
-
-class Setting(Protocol):
-    """One key of the settings."""
-
-    @property
-    def key(self) -> str: ...
-
-    def schema(self) -> dict[str, Json]:
-        """Its JSON Schema."""
-
-    def problems(self, value: Json) -> Iterator[SettingsProblem]:
-        """What is wrong with this value, looked for one by one: it may be long."""
+from domain.services.base import Service, ServiceScope
+from domain.services.fields import WholeNumber
+from domain.services.form import Field, Form, FormProblem, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +22,8 @@ class ScopeList:
     description: str
     service_name: str
     scopes: Sequence[ServiceScope]
+
+    required = False
 
     def schema(self) -> dict[str, Json]:
         names: list[Json] = [scope.name for scope in self.scopes]
@@ -50,22 +41,22 @@ class ScopeList:
     def default(self) -> tuple[str, ...]:
         return tuple(scope.name for scope in self.scopes if scope.required)
 
-    def problems(self, value: Json) -> Iterator[SettingsProblem]:
+    def problems(self, value: Json) -> Iterator[FormProblem]:
         if not isinstance(value, list):
             example = ", ".join(f'"{name}"' for name in self.default)
-            yield SettingsProblem((self.key,), f"{self.key} is a list of scopes, such as [{example}].")
+            yield FormProblem((self.key,), f"{self.key} is a list of scopes, such as [{example}].")
             return
         known = {scope.name for scope in self.scopes}
         seen: set[str] = set()
         for index, scope in enumerate(value):
             path = (self.key, str(index))
             if not isinstance(scope, str):
-                yield SettingsProblem(path, f"A scope is a text, such as {self.scopes[0].name!r}.")
+                yield FormProblem(path, f"A scope is a text, such as {self.scopes[0].name!r}.")
             elif scope not in known:
-                message = f"{self.service_name} has no scope {_quoted(scope)}. It knows: {', '.join(sorted(known))}."
-                yield SettingsProblem(path, message)
+                message = f"{self.service_name} has no scope {quoted(scope)}. It knows: {', '.join(sorted(known))}."
+                yield FormProblem(path, message)
             elif scope in seen:
-                yield SettingsProblem(path, f"The scope {scope!r} is named twice.")
+                yield FormProblem(path, f"The scope {scope!r} is named twice.")
             else:
                 seen.add(scope)
 
@@ -77,66 +68,9 @@ class ScopeList:
         return tuple(scope for scope in value if isinstance(scope, str))
 
 
-@dataclass(frozen=True, slots=True)
-class WholeNumber:
-    """A whole number between two bounds, both included."""
-
-    key: str
-    description: str
-    minimum: int
-    maximum: int
-    default: int
-
-    def schema(self) -> dict[str, Json]:
-        return {
-            "description": self.description,
-            "type": "integer",
-            "minimum": self.minimum,
-            "maximum": self.maximum,
-            "default": self.default,
-            "examples": [self.default],
-        }
-
-    def problems(self, value: Json) -> Iterator[SettingsProblem]:
-        # A bool is an int to Python, not to JSON. JSON Schema takes 7.0 for an integer; Python's check wouldn't.
-        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
-        if not whole or not self.minimum <= _number(value) <= self.maximum:
-            message = f"{self.key} is a whole number from {self.minimum} to {self.maximum}."
-            yield SettingsProblem((self.key,), message)
-
-    def read(self, settings: Mapping[str, Json]) -> int:
-        """The number in these settings; the default where there is none or it can't be used."""
-        value = settings.get(self.key)
-        return self.default if any(self.problems(value)) else int(_number(value))
-
-
-@dataclass(frozen=True, slots=True)
-class SettingsForm:
+def settings_form(service_name: str, fields: Sequence[Field]) -> Form:
     """All the settings that a service knows."""
-
-    service_name: str
-    fields: Sequence[Setting]
-
-    def schema(self) -> dict[str, Json]:
-        """JSON Schema, draft 2020-12."""
-        return {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "title": f"Settings of a connection to {self.service_name}",
-            "type": "object",
-            "properties": {field.key: field.schema() for field in self.fields},
-            "additionalProperties": False,
-        }
-
-    def problems(self, settings: Mapping[str, Json]) -> Iterator[SettingsProblem]:
-        """All that is wrong, unknown keys first; each with the path to it."""
-        fields = {field.key: field for field in self.fields}
-        for key in settings:
-            if key not in fields:
-                message = f"{self.service_name} has no setting {_quoted(key)}. It knows: {', '.join(fields)}."
-                yield SettingsProblem((key,), message)
-        for key, field in fields.items():
-            if key in settings:
-                yield from field.problems(settings[key])
+    return Form(f"Settings of a connection to {service_name}", service_name, "setting", fields)
 
 
 def accepted_settings(service: Service, settings: Json) -> dict[str, Json]:
@@ -148,14 +82,6 @@ def accepted_settings(service: Service, settings: Json) -> dict[str, Json]:
     for problem in service.settings_problems(settings):
         raise InvalidInput(problem.message, ("input", "settings", *problem.path))
     return dict(settings)
-
-
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:60]}…")
-
-
-def _number(value: Json) -> float:
-    return value if isinstance(value, int | float) else 0
 
 
 EXPIRY_WARNING_DAYS: Final = WholeNumber(

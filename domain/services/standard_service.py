@@ -10,10 +10,12 @@ from domain.entities.call_budget import CallAllowance
 from domain.entities.health import Json
 from domain.secret import Secret
 from domain.services.authorization import Authorization
-from domain.services.base import Revocation, ServiceScope, SettingsProblem
+from domain.services.base import Revocation, ServiceScope
+from domain.services.commands import Commands
+from domain.services.form import Form, FormProblem
 from domain.services.repository_listing import RepositoryListing
 from domain.services.service_fault import ServiceFault
-from domain.services.settings import EXPIRY_WARNING_DAYS, ScopeList, SettingsForm
+from domain.services.settings import EXPIRY_WARNING_DAYS, ScopeList, settings_form
 from domain.services.webhooks import Webhooks
 
 
@@ -28,13 +30,14 @@ class StandardService:
     authorization: Authorization | None = None
     repositories: RepositoryListing | None = None
     webhooks: Webhooks | None = None
+    commands: Commands | None = None
     revocation_spreads = False
 
     @property
     def settings_schema(self) -> Mapping[str, Json]:
         return self._settings.schema()
 
-    def settings_problems(self, settings: Mapping[str, Json]) -> Iterator[SettingsProblem]:
+    def settings_problems(self, settings: Mapping[str, Json]) -> Iterator[FormProblem]:
         return self._settings.problems(settings)
 
     def required_scopes(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
@@ -59,9 +62,9 @@ class StandardService:
         return ScopeList("requiredScopes", self.required_scopes_description, self.name, self.scopes)
 
     @property
-    def _settings(self) -> SettingsForm:
+    def _settings(self) -> Form:
         scopes = (self._required_scopes,) if self.scopes else ()
-        return SettingsForm(self.name, (*scopes, EXPIRY_WARNING_DAYS))
+        return settings_form(self.name, (*scopes, EXPIRY_WARNING_DAYS))
 
 
 def bearer_of(secret: CredentialSecret) -> Secret:

@@ -28,8 +28,10 @@ from domain.repository_sync import RepositorySync
 from domain.repository_sync_outcome import SyncReport, SyncStopped
 from domain.secret import Secret
 from domain.services.authorization import Authorization, AuthorizationMethod, Grant
-from domain.services.base import IdentityAnswer, Revocation, Service, ServiceScope, SettingsProblem
+from domain.services.base import IdentityAnswer, Revocation, Service, ServiceScope
 from domain.services.catalogue import ServiceCatalogue
+from domain.services.commands import Commands
+from domain.services.form import FormProblem
 from domain.services.repository_listing import PageUnchanged, RemoteRepository, RepositoryListing, RepositoryPage
 from domain.services.service_fault import ServiceFault
 from domain.services.webhooks import Webhooks
@@ -115,9 +117,10 @@ class Forge:
     settings_schema: Mapping[str, Json] = field(default_factory=dict)
     authorization: Authorization | None = None
     webhooks: Webhooks | None = None
+    commands: Commands | None = None
     revocation_spreads: bool = False
 
-    def settings_problems(self, settings: Mapping[str, Json]) -> Iterator[SettingsProblem]:
+    def settings_problems(self, settings: Mapping[str, Json]) -> Iterator[FormProblem]:
         return iter(())
 
     def required_scopes(self, settings: Mapping[str, Json]) -> tuple[str, ...]:
