@@ -1,10 +1,13 @@
 """The client of a request: who is at the other end, and behind the proxies that the operator trusts.
 
-Used by RequestFrame, for requests and sockets alike, before anything else looks at them.
+Used by RequestFrame, for requests and sockets alike, before anything else looks at them, and where strangers are
+counted.
 """
 
+from ipaddress import IPv6Address, ip_network
 from typing import Final
 
+from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from gql.trusted_proxies import TrustedProxies, parse_address
@@ -28,6 +31,14 @@ def place_client(scope: Scope, proxies: TrustedProxies) -> str | None:
     if any(name in _FORWARDED for name, _ in headers):
         scope["client"] = None
     return None if peer_address is None else str(peer_address)
+
+
+def client_network(connection: HTTPConnection) -> str:
+    """The address, of IPv6 the network, of which its holder has all addresses; empty behind a proxy of no trust."""
+    address = None if connection.client is None else parse_address(connection.client.host)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return "" if address is None else str(address)
 
 
 def _take_scheme(scope: Scope) -> None:

@@ -7,12 +7,11 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_network
 from typing import Final
 
 from starlette.requests import Request
 
-from gql.trusted_proxies import parse_address
+from gql.http.client import client_network
 
 MOST: Final = 1200
 """In a minute."""
@@ -38,7 +37,7 @@ class SignInLimit:
         if now >= self._ends_at:
             self._ends_at, self._told = now + MINUTE_SECONDS, False
             self._begun.clear()
-        client = _client(request)
+        client = client_network(request)
         if self._begun.total() >= MOST or (client and self._begun[client] >= MOST_OF_ONE):
             self._tell(client)
             return False
@@ -52,11 +51,3 @@ class SignInLimit:
                 "Too many sign-ins are begun, from %s among others: more wait for a minute.", client or "a proxy"
             )
             self._told = True
-
-
-def _client(request: Request) -> str:
-    """The address, of IPv6 the network, of which its holder has all addresses; empty behind a proxy of no trust."""
-    address = None if request.client is None else parse_address(request.client.host)
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, 64), strict=False))
-    return "" if address is None else str(address)
