@@ -1,6 +1,6 @@
-"""Context: what an operation runs with, namely who asks and the services that answer. Made by the view.
+"""Context: what one operation runs with, namely who asks and the services that answer. Made by the view.
 
-Over a WebSocket one context serves all operations of the socket, so it holds nothing of a single one.
+Each operation has its own, also on a WebSocket, so that nothing of one is found by the next.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,6 @@ class Context:
     strangers_may_introspect: bool = False
     proof: Proof | None = None
     known_viewer: Viewer | None = None
-    connection_params: dict[str, object] | None = None
 
     @property
     def request_id(self) -> str:

@@ -26,6 +26,7 @@ PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 BAD_USER_INPUT = BadUserInput.code
 INTERNAL = "INTERNAL_SERVER_ERROR"
+RATE_LIMITED = "RATE_LIMITED"
 
 NO_QUERY = "There is no query: the operation's text."
 NO_SUCH_OPERATION = "operationName names no operation of this query."
@@ -83,7 +84,7 @@ def _cause(error: GraphQLError) -> Exception:
 
 
 def _of_domain(error: DomainError) -> tuple[str, str]:
-    if isinstance(error, _PUBLIC):
+    if isinstance(error, _PUBLIC) or error.code == RATE_LIMITED:
         return error.code, error.message
     if isinstance(error, InvalidInput):
         return BAD_USER_INPUT, error.message

@@ -3,16 +3,15 @@
 A request that is refused here never becomes an operation; each refusal has a status, a code and words for the client.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from gql.errors import BAD_USER_INPUT, NO_QUERY
 from gql.http.request_body import read_body
+from gql.http.strict_json import NotJson, UnfitJson, parse_json
 from gql.limit_settings import Limits
 
 
@@ -50,7 +49,7 @@ class GraphQLRequest:
         for name in ("variables", "extensions"):
             if name in content:
                 content[name] = _read_json(content[name].encode(), f"{name} is no JSON.")
-        return cls._of(content)
+        return cls._filled(content)
 
     @classmethod
     def parse(cls, body: bytes) -> "GraphQLRequest":
@@ -60,12 +59,20 @@ class GraphQLRequest:
             raise Refusal(400, "The body is a list. Operations aren't taken in batches: send each one by itself.")
         if not isinstance(content, dict):
             raise Refusal(400, 'The body is not a JSON object, such as {"query": "{ viewer { user { name } } }"}.')
-        return cls._of(content)
+        return cls._filled(content)
 
     @classmethod
-    def _of(cls, content: Mapping[str, Any]) -> "GraphQLRequest":
+    def _filled(cls, content: Mapping[str, Any]) -> "GraphQLRequest":
+        asked = cls.of(content)
+        if not asked.query.strip():
+            raise Refusal(400, NO_QUERY)
+        return asked
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "GraphQLRequest":
+        """Read it from what was parsed already, such as the payload of a socket's message. Raises Refusal."""
         query = content.get("query")
-        if not isinstance(query, str) or not query.strip():
+        if not isinstance(query, str):
             raise Refusal(400, NO_QUERY)
         variables, operation_name = content.get("variables"), content.get("operationName")
         if variables is not None and not isinstance(variables, dict):
@@ -103,33 +110,14 @@ async def _body(request: Request, most_kilobytes: int) -> bytes:
 
 
 def _read_json(text: bytes, refusal: str) -> Any:
-    """Its value. Raises Refusal, also where an object has a key twice: readers differ in which of them they take."""
+    """Its value. Raises Refusal."""
     try:
-        content = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return parse_json(text)
+    except NotJson:
         raise Refusal(400, refusal) from None
-    try:
-        _WITHOUT_REPEATS.decode(text.decode())
-    except _Repeated as repeated:
-        raise Refusal(400, f"An object has the key {repeated.key[:80]!r} twice.") from None
-    except RecursionError:
-        raise Refusal(400, "The JSON is nested too deep.") from None
-    return content
+    except UnfitJson as unfit:
+        raise Refusal(400, str(unfit)) from None
 
 
-class _Repeated(Exception):
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-def _object(pairs: list[tuple[str, Any]]) -> None:
-    keys = {key for key, _ in pairs}
-    if len(keys) < len(pairs):
-        names = [key for key, _ in pairs]
-        raise _Repeated(next(key for key in names if names.count(key) > 1))
-
-
-_WITHOUT_REPEATS: Final = json.JSONDecoder(object_pairs_hook=_object)
 _TAKEN: Final = {"Accept-Post": "application/json; charset=utf-8"}
 _UNCOMPRESSED: Final = {"Accept-Encoding": "identity"}

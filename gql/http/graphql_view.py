@@ -6,7 +6,7 @@ An ASGI application, mounted by `gql/http/application.py`. Every answer but Grap
 import asyncio
 from typing import Final
 
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -23,7 +23,9 @@ from gql.http.graphiql import GraphiQL
 from gql.http.graphql_answer import answer, failed, refused
 from gql.http.graphql_request import GraphQLRequest, Refusal
 from gql.http.graphql_socket import GraphQLSockets
+from gql.http.open_streams import OpenStreams
 from gql.http.own_pages import CSRF_HEADER, CSRF_REFUSED, CsrfRefused
+from gql.http.socket_conversation import SocketParts
 from gql.proof import Proof
 from gql.schema import TetherSchema
 from gql.settings import Environment
@@ -47,15 +49,10 @@ class GraphQLView:
         self._queries_by_get = tether.settings.browsers.get_queries is Switch.ON
         self._events = EventReader(tether.database)
         self._operations = WatchedOperations(schema.operations, tether.metrics, tether.observation.tracing)
-        self._sockets = GraphQLSockets(
-            schema,
-            self._socket_context,
-            access.callers,
-            (access.own_pages.origin, *tether.settings.browsers.cors_origins),
-            self._operations,
-            tether.metrics,
-            self._limits,
-        )
+        self.streams = OpenStreams(self._limits)
+        parts = SocketParts(schema, self._context, access.callers, self._operations, self._limits)
+        origins = tether.settings.browsers.cors_origins
+        self._sockets = GraphQLSockets(parts, access.own_pages, origins, self.streams, tether.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -94,7 +91,7 @@ class GraphQLView:
     async def _operation(
         self, request: Request, asked: GraphQLRequest, accepted: AcceptedMedia, *, by_get: bool = False
     ) -> Response:
-        context = self._context(request)
+        context = self._context()
         proof = self._proof(request)
         media_type = accepted.json or JSON
         try:
@@ -138,7 +135,7 @@ class GraphQLView:
                 raise NotByGet("Only queries go by GET. Send this by POST.") from None
             raise BadUserInput(_NO_SUBSCRIPTION) from None
 
-    def _context(self, connection: HTTPConnection) -> Context:
+    def _context(self) -> Context:
         tether = self._tether
         return Context(
             operations=self._schema.operations,
@@ -154,11 +151,6 @@ class GraphQLView:
             public_url=tether.settings.public_url,
             strangers_may_introspect=tether.settings.environment is Environment.DEVELOPMENT,
         )
-
-    async def _socket_context(self, connection: HTTPConnection) -> Context:
-        context = self._context(connection)
-        context.proof = self._callers.of_socket(connection)
-        return context
 
 
 class NotByGet(BadUserInput):

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from typing import Final
 
 from domain.errors import DomainError
-
-RATE_LIMITED: Final = "RATE_LIMITED"
+from gql.errors import RATE_LIMITED
+from gql.limit_settings import Limits
 
 Caller = Hashable
-"""Whom it counts for: the user's id of who has shown who they are, the network of a stranger (`client_network`)."""
+"""Whom it counts for: the user's id of who has shown who they are, the network of a stranger (`client_network`); None
+for strangers behind a proxy that isn't trusted, who can't be told apart."""
 
 
 class TooMuchOpen(DomainError):
@@ -24,19 +25,23 @@ class TooMuchOpen(DomainError):
 
 
 class OpenStreams:
-    """One a process. `most`: sockets and streams of all callers; `most_of_one`: those of each, and what they run."""
+    """One a process."""
 
-    def __init__(self, *, most: int, most_of_one: int, most_operations_of_one: int) -> None:
-        self._all = _Count(most, "This server keeps at most {} sockets and streams open. Try again later.")
-        self._of_one = _Count(most_of_one, "You have {} sockets and streams open, which is the most. Close one first.")
+    def __init__(self, limits: Limits) -> None:
+        self._all = _Count(
+            limits.open_streams, "This server keeps at most {} sockets and streams open. Try again later."
+        )
+        self._of_one = _Count(
+            limits.caller_streams, "You have {} sockets and streams open, which is the most. Close one first."
+        )
         self._operations = _Count(
-            most_operations_of_one, "You run {} operations on sockets and streams, which is the most. Complete one."
+            limits.caller_operations, "You run {} operations on sockets and streams, which is the most. Complete one."
         )
 
     @contextmanager
     def open(self, caller: Caller) -> Iterator["OpenStream"]:
         """One socket or streamed answer more, as long as the block. Raises TooMuchOpen before it begins."""
-        with self._all.one_more(self):
+        with self._all.one_more(_EVERYBODY):
             stream = OpenStream(self._of_one, self._operations, caller)
             try:
                 yield stream
@@ -70,8 +75,11 @@ class OpenStream:
         self._streams.remove(self._caller)
 
 
+_EVERYBODY: Final = "everybody"
+
+
 class _Count:
-    """How many there are for each key."""
+    """How many there are for each key that isn't None."""
 
     def __init__(self, most: int, refusal: str) -> None:
         self._most = most
@@ -87,11 +95,15 @@ class _Count:
             self.remove(key)
 
     def add(self, key: Hashable) -> None:
+        if key is None:
+            return
         if self._counted[key] >= self._most:
             raise TooMuchOpen(self._refusal)
         self._counted[key] += 1
 
     def remove(self, key: Hashable) -> None:
+        if key is None:
+            return
         self._counted[key] -= 1
         if not self._counted[key]:
             del self._counted[key]  # callers come and go

@@ -7,10 +7,16 @@ from starlette.requests import HTTPConnection
 
 from gql.http.client import client_network
 from gql.http.open_streams import OpenStreams, TooMuchOpen
+from gql.limit_settings import Limits
+
+
+def _streams(*, most: int, most_of_one: int, most_operations_of_one: int) -> OpenStreams:
+    limits = Limits(open_streams=most, caller_streams=most_of_one, caller_operations=most_operations_of_one)
+    return OpenStreams(limits)
 
 
 def test_one_caller_has_so_many_open_and_another_one_too() -> None:
-    streams = OpenStreams(most=10, most_of_one=2, most_operations_of_one=9)
+    streams = _streams(most=10, most_of_one=2, most_operations_of_one=9)
     with streams.open("ada"), streams.open("ada") as second:
         with pytest.raises(TooMuchOpen, match="You have 2 sockets and streams open"), streams.open("ada"):
             raise AssertionError("a third was opened")
@@ -24,7 +30,7 @@ def test_one_caller_has_so_many_open_and_another_one_too() -> None:
 
 
 def test_all_together_have_so_many() -> None:
-    streams = OpenStreams(most=3, most_of_one=3, most_operations_of_one=9)
+    streams = _streams(most=3, most_of_one=3, most_operations_of_one=9)
     with ExitStack() as open_now:
         for caller in ("ada", "bob", "cem"):
             open_now.enter_context(streams.open(caller))
@@ -34,8 +40,16 @@ def test_all_together_have_so_many() -> None:
         pass
 
 
+def test_strangers_who_cannot_be_told_apart_count_only_for_all() -> None:
+    streams = _streams(most=3, most_of_one=1, most_operations_of_one=1)
+    with streams.open(None) as first, streams.open(None) as second, first.operation(), second.operation():
+        second.belongs_to("ada")
+        with pytest.raises(TooMuchOpen):
+            first.belongs_to("ada")
+
+
 def test_a_stranger_who_turns_out_to_be_somebody_counts_as_them_from_then_on() -> None:
-    streams = OpenStreams(most=10, most_of_one=1, most_operations_of_one=9)
+    streams = _streams(most=10, most_of_one=1, most_operations_of_one=9)
     with streams.open("192.0.2.1") as stream:
         stream.belongs_to("ada")
         stream.belongs_to("ada")
@@ -46,7 +60,7 @@ def test_a_stranger_who_turns_out_to_be_somebody_counts_as_them_from_then_on() -
 
 
 def test_operations_count_for_all_that_their_caller_has_open() -> None:
-    streams = OpenStreams(most=10, most_of_one=5, most_operations_of_one=2)
+    streams = _streams(most=10, most_of_one=5, most_operations_of_one=2)
     with ExitStack() as open_now:
         first, second, other = [open_now.enter_context(streams.open(caller)) for caller in ("ada", "ada", "bob")]
         with first.operation(), second.operation(), other.operation():
@@ -57,7 +71,7 @@ def test_operations_count_for_all_that_their_caller_has_open() -> None:
 
 
 def test_what_fails_gives_its_place_back() -> None:
-    streams = OpenStreams(most=1, most_of_one=1, most_operations_of_one=1)
+    streams = _streams(most=1, most_of_one=1, most_operations_of_one=1)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), streams.open("ada") as stream, stream.operation():
             raise ZeroDivisionError

@@ -4,10 +4,13 @@ from typing import Any
 
 import orjson
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from tests.gql.client import Client
 from tests.gql.server import TetherServer
-from tests.gql.web_socket import open_socket
+from tests.gql.web_socket import PROTOCOL, open_socket
 
 pytestmark = pytest.mark.anyio
 
@@ -24,33 +27,72 @@ def _subscribe(query: object, id_: object = "1") -> dict[str, Any]:
     return {"type": "subscribe", "id": id_, "payload": {"query": query}}
 
 
+OBJECT = "A message is a JSON object."
+NOT_JSON = "A message is JSON in UTF-8."
+TYPE = "type is connection_init, ping, pong, subscribe or complete."
+ID = "id is text of 1 to 255 characters."
+PAYLOAD = "payload is an object."
+
+
 @pytest.mark.parametrize("after_init", [False, True])
 @pytest.mark.parametrize(
-    "message",
+    ("message", "reason"),
     [
-        "null",
-        "[]",
-        "1",
-        '"x"',
-        "{",
-        "",
-        "[" * 60_000,
-        '{"type": null}',
-        '{"type": "nope"}',
-        '{"id": "1"}',
-        b"{}",
-        '{"type": "subscribe"}',
-        '{"type": "subscribe", "id": "1"}',
-        '{"type": "subscribe", "id": "1", "payload": {}}',
-        '{"type": "subscribe", "id": 1, "payload": {"query": "{ viewer { user { name } } }"}}',
-        '{"type": "subscribe", "id": "1", "payload": {"query": 1}}',
-        '{"type": "subscribe", "id": "1", "payload": {"query": "{ x }", "variables": []}}',
-        '{"type": "subscribe", "id": "1", "payload": {"query": "{ x }", "operationName": 1}}',
-        '{"type": "complete"}',
+        ("null", OBJECT),
+        ("[]", OBJECT),
+        ("1", OBJECT),
+        ('"x"', OBJECT),
+        ("{", NOT_JSON),
+        ("", NOT_JSON),
+        ("[" * 60_000, NOT_JSON),
+        ('{"type": "ping", "payload": {"a": NaN}}', NOT_JSON),
+        ('{"type": "ping", "payload": {"a": "\\ud800"}}', NOT_JSON),
+        ('{"type": "ping", "type": "pong"}', "An object has the key 'type' twice."),
+        (
+            '{"type": "ping", "payload": {"a": [{"b": 1, "b": 1}]}}',
+            "An object has the key 'b' twice.",
+        ),
+        (b'{"type": "ping"}', "A message is text, not binary."),
+        ("{}", TYPE),
+        ('{"type": null}', TYPE),
+        ('{"type": ["ping"]}', TYPE),
+        ('{"type": "nope"}', TYPE),
+        ('{"type": "connection_ack"}', TYPE),
+        ('{"type": "next", "id": "1", "payload": {}}', TYPE),
+        ('{"type": "start", "id": "1", "payload": {"query": "{ x }"}}', TYPE),
+        ('{"id": "1"}', TYPE),
+        ('{"type": "ping", "payload": []}', PAYLOAD),
+        ('{"type": "pong", "payload": 1}', PAYLOAD),
+        ('{"type": "connection_init", "payload": "x"}', PAYLOAD),
+        ('{"type": "subscribe", "payload": {"query": "{ x }"}}', ID),
+        ('{"type": "subscribe", "id": "", "payload": {"query": "{ x }"}}', ID),
+        ('{"type": "subscribe", "id": 1, "payload": {"query": "{ x }"}}', ID),
+        (f'{{"type": "subscribe", "id": "{"x" * 256}", "payload": {{"query": "{{ x }}"}}}}', ID),
+        ('{"type": "complete"}', ID),
+        (f'{{"type": "complete", "id": "{"x" * 256}"}}', ID),
+        ('{"type": "subscribe", "id": "1"}', "subscribe has a payload, the operation."),
+        ('{"type": "subscribe", "id": "1", "payload": "{ x }"}', PAYLOAD),
+        ('{"type": "subscribe", "id": "1", "payload": {}}', "payload: There is no query: the operation's text."),
+        (
+            '{"type": "subscribe", "id": "1", "payload": {"query": 1}}',
+            "payload: There is no query: the operation's text.",
+        ),
+        (
+            '{"type": "subscribe", "id": "1", "payload": {"query": "{ x }", "variables": []}}',
+            "payload: variables is an object, or null.",
+        ),
+        (
+            '{"type": "subscribe", "id": "1", "payload": {"query": "{ x }", "operationName": 1}}',
+            "payload: operationName is text, or null.",
+        ),
+        (
+            '{"type": "subscribe", "id": "1", "payload": {"query": "{ x }", "extensions": 1}}',
+            "payload: extensions is an object, or null.",
+        ),
     ],
 )
-async def test_a_message_that_is_none_closes_the_socket(
-    shared_server: TetherServer, message: str | bytes, after_init: bool
+async def test_a_message_that_is_none_closes_the_socket_and_says_why(
+    shared_server: TetherServer, message: str | bytes, reason: str, after_init: bool
 ) -> None:
     async with open_socket(shared_server.ws_url) as socket:
         if after_init:
@@ -58,39 +100,57 @@ async def test_a_message_that_is_none_closes_the_socket(
         await socket.connection.send(message)
 
         assert await socket.close_code() == 4400
+        assert socket.connection.close_reason == reason
 
 
 @pytest.mark.parametrize(
-    ("messages", "code"),
+    ("messages", "code", "reason"),
     [
-        ([_subscribe(VIEWER)], 4401),
-        ([{**INIT, "payload": 5}], 4400),
-        ([{**INIT, "payload": {"authorization": "Bearer x"}}], 4403),
-        ([{**INIT, "payload": {"authorization": "Basic x"}}], 4403),
-        ([{**INIT, "payload": {"authorization": 5}}], 4403),
-        ([INIT, INIT], 4429),
-        ([{**INIT, "payload": {"padding": "x" * 70_000}}], 1009),
+        ([_subscribe(VIEWER)], 4401, "Unauthorized"),
+        ([{"type": "ping"}, _subscribe(VIEWER), INIT], 4401, "Unauthorized"),
+        ([{**INIT, "payload": {"authorization": "Bearer x"}}], 4403, "Forbidden"),
+        ([{**INIT, "payload": {"authorization": "Basic x"}}], 4403, "Forbidden"),
+        ([{**INIT, "payload": {"authorization": 5}}], 4403, "Forbidden"),
+        ([{**INIT, "payload": {"authorization": None}}], 4403, "Forbidden"),
+        ([INIT, INIT], 4429, "Too many initialisation requests"),
+        ([INIT, {"type": "pong"}, {**INIT, "payload": {"authorization": "Bearer x"}}], 4429, None),
+        ([{**INIT, "payload": {"padding": "x" * 70_000}}], 1009, None),
     ],
 )
 async def test_a_message_out_of_turn_closes_the_socket(
-    shared_server: TetherServer, messages: list[Any], code: int
+    shared_server: TetherServer, messages: list[Any], code: int, reason: str | None
 ) -> None:
     async with open_socket(shared_server.ws_url) as socket:
         for message in messages:
             await socket.send(message)
 
         assert await socket.close_code() == code
+        assert reason in {None, socket.connection.close_reason}
 
 
 @pytest.mark.parametrize("subprotocol", ["graphql-ws", "graphql-sse", None])
 async def test_another_protocol_is_not_spoken(shared_server: TetherServer, subprotocol: str | None) -> None:
     async with open_socket(shared_server.ws_url, subprotocol=subprotocol) as socket:
         assert await socket.close_code() == 4406
+        assert socket.connection.close_reason == "Subprotocol not acceptable"
 
 
-async def test_who_does_not_begin_within_5_seconds_is_sent_away(shared_server: TetherServer) -> None:
-    async with open_socket(shared_server.ws_url) as socket:
-        assert await socket.close_code() == 4408
+async def test_of_several_protocols_ours_is_chosen(shared_server: TetherServer) -> None:
+    offered = [Subprotocol(name) for name in ("graphql-ws", PROTOCOL, "graphql-transport-ws-2")]
+    async with connect(shared_server.ws_url, subprotocols=offered, proxy=None) as connection:
+        assert connection.subprotocol == PROTOCOL
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}])
+async def test_pages_of_other_origins_open_no_socket(shared_server: TetherServer, headers: dict[str, str]) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with open_socket(shared_server.ws_url, headers=headers):
+            pass
+    response = refused.value.response
+    assert response.status_code == 403
+    [error] = orjson.loads(response.body)["errors"]
+    assert error["message"] == "Pages of this origin can't open sockets here."
+    assert error["extensions"] == {"code": "FORBIDDEN", "requestId": response.headers["x-request-id"]}
 
 
 async def test_an_id_names_one_operation_at_a_time(shared_server: TetherServer, client: Client) -> None:
@@ -102,12 +162,27 @@ async def test_an_id_names_one_operation_at_a_time(shared_server: TetherServer, 
             await socket.send(_subscribe(VIEWER))
             assert await query.next() == {"viewer": {"user": {"name": "owner"}}}
             assert await query.message() == {"type": "complete", "id": "1"}
+        await socket.send(_subscribe("{ nope }"))  # or with an error
+        assert (await query.message())["type"] == "error"
         await socket.send(_subscribe(follow))
         await query.complete()
         await socket.send(_subscribe(follow))
         await socket.send(_subscribe(follow))
 
         assert await socket.close_code() == 4409
+        assert socket.connection.close_reason == "Subscriber for 1 already exists"
+
+
+async def test_a_long_id_is_cut_where_it_is_told(shared_server: TetherServer, client: Client) -> None:
+    organization_id = await shared_server.organization_id()
+    follow = f'subscription {{ connectionEvents(organizationId: "{organization_id}") {{ id }} }}'
+    id_ = "ü" * 255
+    async with shared_server.socket(client.token) as socket:
+        for _ in range(2):
+            await socket.send(_subscribe(follow, id_))
+
+        assert await socket.close_code() == 4409
+        assert socket.connection.close_reason == "Subscriber for " + "ü" * 54  # 123 bytes
 
 
 async def test_a_socket_runs_20_operations_at_once(shared_server: TetherServer, client: Client) -> None:
@@ -117,7 +192,7 @@ async def test_a_socket_runs_20_operations_at_once(shared_server: TetherServer, 
         first, *_ = [await socket.subscribe(follow, id=organization_id) for _ in range(20)]
         refused = await socket.subscribe(follow, id=organization_id)
         assert await refused.error() == (
-            "BAD_USER_INPUT",
+            "RATE_LIMITED",
             "A socket runs at most 20 operations at once. Complete one, or open another socket.",
         )
         await first.complete()
@@ -125,15 +200,24 @@ async def test_a_socket_runs_20_operations_at_once(shared_server: TetherServer, 
         assert await query.next() == {"viewer": {"user": {"name": "owner"}}}
 
 
-async def test_pings_are_answered(shared_server: TetherServer) -> None:
-    async with shared_server.socket(None) as socket:
-        for payload in ({}, {"payload": {"a": 1}}, {"payload": None}):
+@pytest.mark.parametrize("initialised", [False, True])
+async def test_pings_are_answered_with_what_they_bring_and_signs_of_life_are_not(
+    shared_server: TetherServer, initialised: bool
+) -> None:
+    async with open_socket(shared_server.ws_url) as socket:
+        if initialised:
+            await socket.init()
+        brought: tuple[dict[str, Any], ...] = ({}, {"payload": {"a": [1, {"b": None}]}}, {"payload": {}})
+        for payload in brought:
             await socket.send({"type": "ping", **payload})
-            assert await socket.next_of(socket.others) == {"type": "pong"}
-        await socket.send({"type": "pong"})
-        await socket.send({"type": "complete", "id": "never begun"})
-        await socket.send({"type": "ping"})
+            assert await socket.next_of(socket.others) == {"type": "pong", **payload}
+        await socket.send({"type": "ping", "payload": None})
         assert await socket.next_of(socket.others) == {"type": "pong"}
+        await socket.send({"type": "pong"})
+        await socket.send({"type": "pong", "payload": {"a": 1}})
+        await socket.send({"type": "complete", "id": "never begun"})
+        await socket.send({"type": "ping", "payload": {"last": True}})
+        assert await socket.next_of(socket.others) == {"type": "pong", "payload": {"last": True}}
 
 
 @pytest.mark.parametrize(
