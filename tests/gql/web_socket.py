@@ -99,6 +99,15 @@ class Socket:
         assert self.connection.close_code is not None
         return self.connection.close_code
 
+    async def acknowledged(self) -> bool:
+        """Whether the server acknowledges what `send` has begun; if not, it has closed the socket."""
+        acknowledged = asyncio.ensure_future(self.others.get())
+        closing = asyncio.ensure_future(self.closed.wait())
+        await asyncio.wait({acknowledged, closing}, timeout=DEADLINE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in (acknowledged, closing):
+            waiting.cancel()
+        return acknowledged.done() and acknowledged.result() == {"type": "connection_ack"}
+
     async def next_of(self, messages: asyncio.Queue[dict[str, Any]]) -> dict[str, Any]:
         """The next message in a queue. Fails the test where none comes, or the socket is closed before."""
         getting = asyncio.ensure_future(messages.get())
