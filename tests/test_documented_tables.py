@@ -98,6 +98,10 @@ def test_the_table_of_limits_is_the_codes() -> None:
         limits.frame_kilobytes,
         limits.socket_operations,
         limits.socket_init_seconds,
+        limits.socket_messages,
+        limits.socket_unread_seconds,
+        limits.caller_streams,
+        limits.caller_operations,
         limits.request_seconds,
     ]
 

@@ -33,7 +33,7 @@ The runner's DRAIN_SECONDS and the refresher's CLOSING_SECONDS follow: it all en
 def run(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment(os.environ)
     with (
-        _listener(arguments.host, arguments.port) as listener,
+        _listener(arguments.host, arguments.port, settings.limits) as listener,
         asyncio.Runner(loop_factory=auto_loop_factory()) as runner,
     ):
         runner.run(_serve(settings, listener, without_worker=arguments.without_worker))
@@ -57,16 +57,23 @@ async def _serve(settings: Settings, listener: socket.socket, *, without_worker:
             await server.serve(sockets=[listener])
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def _listener(host: str, port: int, limits: Limits) -> socket.socket:
     """Taken before anything else is opened. Raises OperatorError."""
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as failed:
         reason = (failed.strerror or "").partition(" (")[0]  # in brackets it tells the address again
         raise OperatorError(f"Can't listen on {host}:{port}: {reason}.") from None
+    prepare_listener(listener, limits)
+    return listener
+
+
+def prepare_listener(listener: socket.socket, limits: Limits) -> None:
+    """What all connections to it take over from it, here and in tests."""
     # asyncio doesn't set it on connections of a socket made like this; without it answers wait 40 ms for an ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: else what a client never reads would be kept as long as it lives
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limits.socket_unread_seconds * 1_000)
 
 
 def server_config(application: ASGIApp, limits: Limits) -> uvicorn.Config:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from domain.entities.user import Role
 from domain.tracing import Tracing
 from gql.bootstrap import Tether, running
-from gql.commands.serve import server_config
+from gql.commands.serve import prepare_listener, server_config
 from gql.http.application import create_application
 from gql.limit_settings import Limits
 from gql.sample import find_founder
@@ -162,7 +162,7 @@ async def running_tether(
 
 @asynccontextmanager
 async def _serving(application: ASGIApp, limits: Limits, listener: socket.socket) -> AsyncIterator[None]:
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    prepare_listener(listener, limits)
     server = _Server(server_config(application, limits))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
