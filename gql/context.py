@@ -25,7 +25,10 @@ from persistence.event_reader import EventReader
 
 @dataclass(slots=True)
 class Context:
-    """`proof` is how the caller has shown who they are; `known_viewer` who that is, once the proof was asked."""
+    """`proof` is how the caller has shown who they are; `known_viewer` who that is, once the proof was asked.
+
+    `suggests`: whether a name that doesn't exist is answered with those that are like it.
+    """
 
     operations: OperationCache
     documents: DocumentReader
@@ -39,6 +42,7 @@ class Context:
     users: UserService
     public_url: str
     strangers_may_introspect: bool = False
+    suggests: bool = False
     proof: Proof | None = None
     known_viewer: Viewer | None = None
 

@@ -6,7 +6,15 @@ Given to Strawberry as its execution context class by `gql/schema.py`. Everythin
 from functools import partial
 from typing import Any
 
-from graphql import GraphQLOutputType, GraphQLResolveInfo, OperationType, is_non_null_type, located_error
+from graphql import (
+    DocumentNode,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationType,
+    is_non_null_type,
+    located_error,
+)
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 from orjson import Fragment
@@ -27,6 +35,19 @@ def document(reference: Reference | None) -> Any:
 
 class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
     """graphql-core's executor, which can splice. The context value is a `Context`."""
+
+    @classmethod
+    def build(
+        cls,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        root_value: Any = None,
+        context_value: Any = None,
+        *rest: Any,
+        **named: Any,
+    ) -> Any:
+        named["hide_suggestions"] = not context_value.suggests
+        return super().build(schema, document, root_value, context_value, *rest, **named)
 
     def complete_value(
         self,

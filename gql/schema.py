@@ -29,7 +29,7 @@ from gql.types.health import HealthCheck
 from gql.types.people import ApiKey, Invitation, User
 from gql.types.scalars import SCALARS
 from gql.user_errors import USER_ERRORS
-from gql.value_errors import RULES
+from gql.validation import errors_in
 from gql.watched_operations import note_error
 
 
@@ -82,7 +82,8 @@ class TetherSchema(SharedTypesSchema):
             context.graphql_document = document = _parsed(text, self._limits)
         except GraphQLError as error:
             return PreExecutionError(data=None, errors=[error])
-        context.validation_rules = RULES
+        # Strawberry validates nothing that has been found valid or invalid already.
+        context.pre_execution_errors = errors_in(document, self._schema, suggests=context.context.suggests)
         invalid = await super()._prepare_operation_async(context, extensions_runner)
         if invalid is None:
             to_run = get_operation_ast(document, name)

@@ -5,7 +5,8 @@ event is then read as a document of its own.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import strawberry
+from graphql import located_error
 
 from domain.entities.event import HEALTH_EVENT_TYPES
 from domain.entities.identifiers import Kind, parse_id
@@ -54,7 +56,7 @@ class Subscription:
     ) -> AsyncIterator[ConnectionEvent]:
         types = None if filter is None else filter.types
         connection_ids = None if filter is None else filter.connection_ids
-        return _follow(info.context, organization_id, after, types, connection_ids)
+        return _located(info, _follow(info.context, organization_id, after, types, connection_ids))
 
     @strawberry.subscription(description="The same, of health and status only.")
     def connection_health(
@@ -66,7 +68,7 @@ class Subscription:
         ] = None,
         after: After = None,
     ) -> AsyncIterator[ConnectionEvent]:
-        return _follow(info.context, organization_id, after, HEALTH_EVENT_TYPES, connection_ids)
+        return _located(info, _follow(info.context, organization_id, after, HEALTH_EVENT_TYPES, connection_ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,23 @@ class FeedCursor:
         return cursor
 
 
+async def _located(info: Info, events: AsyncGenerator[Any]) -> AsyncIterator[Any]:
+    """The same events. What ends them is an error of their field, as it would be of any other."""
+    async with aclosing(events):
+        try:
+            async for each in events:
+                yield each
+        except Exception as error:
+            raise located_error(error, path=info.path.as_list()) from error
+
+
 async def _follow(
     context: Context,
     organization_text: str,
     after: str | None,
     types: Sequence[str] | None,
     connections: Sequence[str] | None,
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any]:
     organization_id = parse_id(Kind.ORGANIZATION, organization_text)
     context.require_viewer()
     if organization_id is None:

@@ -136,7 +136,7 @@ class GraphQLView:
             raise BadUserInput(_NO_SUBSCRIPTION) from None
 
     def _context(self) -> Context:
-        tether = self._tether
+        tether, development = self._tether, self._tether.settings.environment is Environment.DEVELOPMENT
         return Context(
             operations=self._schema.operations,
             documents=tether.documents,
@@ -149,7 +149,8 @@ class GraphQLView:
             authorization_flows=tether.authorization_flows,
             users=tether.user_service,
             public_url=tether.settings.public_url,
-            strangers_may_introspect=tether.settings.environment is Environment.DEVELOPMENT,
+            strangers_may_introspect=development,
+            suggests=development,
         )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from graphql import GraphQLError
 from starlette.websockets import WebSocket
-from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.execution import ExecutionResult
 
 from domain.errors import ServiceUnavailable, Unauthenticated
 from domain.log_context import log_context
@@ -23,6 +23,7 @@ from domain.request_origin import request_from, request_origin
 from gql.context import Context
 from gql.errors import RATE_LIMITED, public_error, request_error
 from gql.http.callers import Callers
+from gql.http.graphql_answer import body_of
 from gql.http.open_streams import OpenStream, TooMuchOpen
 from gql.http.socket_messages import Closing, Complete, ConnectionInit, Message, Payload, Ping, Subscribe, read_message
 from gql.http.socket_outbox import SocketOutbox
@@ -183,12 +184,11 @@ class SocketConversation:
         results = cast("AsyncGenerator[ExecutionResult]", stream)  # of no other kind, without incremental delivery
         async with aclosing(results):
             async for result in results:
-                errors = [error.formatted for error in result.errors or ()]
-                if isinstance(result, PreExecutionError):
-                    await self._say(message.id, "error", payload=errors)
+                body = body_of(result)
+                if "data" not in body:
+                    await self._say(message.id, "error", payload=body["errors"])
                     return
-                payload = {"data": result.data, "errors": errors} if errors else {"data": result.data}
-                await self._say(message.id, "next", payload=payload)
+                await self._say(message.id, "next", payload=body)
         await self._say(message.id, "complete")
 
     async def _say(self, operation_id: str, type_: str, **rest: object) -> None:

@@ -48,10 +48,12 @@ class Followed:
         message = await self.message()
         if message["type"] == "next":
             [error] = message["payload"]["errors"]
+            assert error["path"], "what is no field's comes as an error message"
             assert (await self.message())["type"] == "complete"
         else:
             assert message["type"] == "error", message
             [error] = message["payload"]
+            assert "path" not in error
         assert set(error["extensions"]) == {"code", "requestId"}
         return error["extensions"]["code"], error["message"]
 
