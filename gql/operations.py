@@ -24,12 +24,12 @@ from graphql import (
 )
 
 OPERATIONS_KEPT = 1_000
+HASH_DIGITS = 16
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 _MISSING = object()
-_HASH_DIGITS = 16
 _Text = tuple[bytes, str | None]
 _Shaper = Callable[[Any], Hashable]
 
@@ -81,7 +81,7 @@ class OperationCache:
         """Keep a document that is valid, with the operation of it that is to run."""
         key = _key(text, operation_name)
         name = None if to_run.name is None else to_run.name.value
-        self._known.put(key, KnownOperation(document, to_run.operation.value, name, key[0].hex()[:_HASH_DIGITS]))
+        self._known.put(key, KnownOperation(document, to_run.operation.value, name, key[0].hex()[:HASH_DIGITS]))
         self.validated += 1
 
     def running(self, definition: OperationDefinitionNode, schema: GraphQLSchema) -> Operation:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from graphql import GraphQLError
@@ -17,7 +18,8 @@ from domain.errors import DomainError
 from domain.tracing import Tracing
 from gql.errors import INTERNAL
 from gql.metrics import Metrics
-from gql.operations import OperationCache
+from gql.operations import HASH_DIGITS, OperationCache
+from gql.refusal_log import RefusalLog
 
 OK: Final = "OK"
 CANCELLED: Final = "CANCELLED"
@@ -27,6 +29,7 @@ UNREADABLE: Final = "unreadable"
 """The kind of what is no valid operation."""
 
 _LONGEST_NAME: Final = 100
+_TOLD_ELSEWHERE: Final = {OK, CANCELLED, INTERNAL}
 
 
 @dataclass(slots=True)
@@ -39,10 +42,11 @@ class RunningOperation:
 class WatchedOperations:
     """Those of one schema."""
 
-    def __init__(self, operations: OperationCache, metrics: Metrics, tracing: Tracing) -> None:
+    def __init__(self, operations: OperationCache, metrics: Metrics, tracing: Tracing, refusals: RefusalLog) -> None:
         self._operations = operations
         self._metrics = metrics
         self._tracing = tracing
+        self._refusals = refusals
 
     @contextmanager
     def watching(self, text: str, operation_name: str | None) -> Iterator[RunningOperation]:
@@ -70,10 +74,19 @@ class WatchedOperations:
                 self._metrics.requested(kind, running.outcome, time.perf_counter() - started)
                 span.set("graphql.operation.type", kind)
                 span.set("tether.operation.outcome", running.outcome)
+                if running.outcome not in _TOLD_ELSEWHERE:
+                    name = "" if known is None or known.name is None else f" {known.name[:_LONGEST_NAME]}"
+                    hash_ = _hash(text) if known is None else known.hash
+                    self._refusals.note("%s for %s%s (%s)", running.outcome, kind, name, hash_)
                 if known is not None:
                     span.set("graphql.document.hash", known.hash)
                     if known.name is not None:
                         span.set("graphql.operation.name", known.name[:_LONGEST_NAME])
+
+
+def _hash(text: str) -> str:
+    """As that of a valid one."""
+    return sha256(text.encode()).hexdigest()[:HASH_DIGITS]
 
 
 def note_error(error: GraphQLError) -> None:

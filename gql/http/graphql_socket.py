@@ -5,7 +5,6 @@ What is said on it is in `gql/http/socket_conversation.py`.
 """
 
 import asyncio
-import logging
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
@@ -22,13 +21,12 @@ from gql.http.own_pages import OwnPages
 from gql.http.socket_conversation import SocketConversation, SocketParts
 from gql.http.socket_messages import PROTOCOL, Closing
 from gql.metrics import Metrics
+from gql.refusal_log import RefusalLog
 
 CLOSE_SECONDS: Final = 1.0
 """How long it is tried to tell a client why, who may have stopped reading."""
 
 LONGEST_REASON_BYTES: Final = 123
-
-_log: Final = logging.getLogger(__name__)
 
 
 class GraphQLSockets:
@@ -41,6 +39,7 @@ class GraphQLSockets:
         other_origins: Collection[str],
         streams: OpenStreams,
         metrics: Metrics,
+        refusals: RefusalLog,
     ) -> None:
         """`other_origins`: whose pages may ask with a token. Cookies count from our own pages only."""
         self._parts = parts
@@ -48,6 +47,7 @@ class GraphQLSockets:
         self._other_origins = other_origins
         self._streams = streams
         self._metrics = metrics
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         websocket = WebSocket(scope, receive, send)
@@ -61,6 +61,7 @@ class GraphQLSockets:
             return  # gone before it began
         closing = await self._converse(websocket) if speaks else Closing(4406, "Subprotocol not acceptable")
         if closing is not None:
+            self._refusals.note("%d for a WebSocket", closing.code)
             await _close(websocket, closing)
 
     async def _converse(self, websocket: WebSocket) -> Closing | None:
@@ -75,13 +76,13 @@ class GraphQLSockets:
 
     async def _deny(self, websocket: WebSocket) -> None:
         """Another site's page has asked, whose visitors' browser says so."""
+        self._refusals.note("%s for a WebSocket (HTTP 403)", Forbidden.code)
         error = request_error(Forbidden.code, _FOREIGN_ORIGIN, websocket.scope["state"]["request_id"])
         await websocket.send_denial_response(JSONResponse({"errors": [error]}, 403))
 
 
 async def _close(websocket: WebSocket, closing: Closing) -> None:
     reason = closing.reason.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
-    _log.info("A socket is closed with %d: %s", closing.code, reason)
     with suppress(WebSocketDisconnect, TimeoutError):
         async with asyncio.timeout(CLOSE_SECONDS):
             await websocket.close(closing.code, reason)

@@ -27,6 +27,7 @@ from gql.http.open_streams import OpenStreams
 from gql.http.own_pages import CSRF_HEADER, CSRF_REFUSED, CsrfRefused
 from gql.http.socket_conversation import SocketParts
 from gql.proof import Proof
+from gql.refusal_log import RefusalLog
 from gql.schema import TetherSchema
 from gql.settings import Environment
 from gql.settings_reader import Switch
@@ -48,11 +49,14 @@ class GraphQLView:
         self._graphiql = graphiql
         self._queries_by_get = tether.settings.browsers.get_queries is Switch.ON
         self._events = EventReader(tether.database)
-        self._operations = WatchedOperations(schema.operations, tether.metrics, tether.observation.tracing)
+        self._refusals = RefusalLog()
+        self._operations = WatchedOperations(
+            schema.operations, tether.metrics, tether.observation.tracing, self._refusals
+        )
         self.streams = OpenStreams(self._limits)
         parts = SocketParts(schema, self._context, access.callers, self._operations, self._limits)
         origins = tether.settings.browsers.cors_origins
-        self._sockets = GraphQLSockets(parts, access.own_pages, origins, self.streams, tether.metrics)
+        self._sockets = GraphQLSockets(parts, access.own_pages, origins, self.streams, tether.metrics, self._refusals)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -70,6 +74,7 @@ class GraphQLView:
                 return await self._get(request)
             raise Refusal(405, _METHODS, headers={"Allow": "GET, POST"})
         except Refusal as refusal:
+            self._refusals.note("%s for %s /graphql (HTTP %d)", refusal.code, request.method, refusal.status)
             accepted = AcceptedMedia.of(request.headers.get("accept", ""))
             return refused(refusal, request.scope["state"]["request_id"], accepted.json or JSON)
 
