@@ -50,13 +50,15 @@ class Limits:
     socket_messages: int = _limit(50, "TETHER_MAX_SOCKET_MESSAGES", "messages", 1, 100_000)
     """Heard in a second on one WebSocket; more are heard later."""
     socket_unread_seconds: int = _limit(30, "TETHER_MAX_SOCKET_UNREAD_SECONDS", "seconds", 1, 3_600)
-    """How long the client of a WebSocket may leave unread what it is sent."""
+    """How long the client of a WebSocket, or of a stream, may leave unread what it is sent."""
     open_streams: int = _limit(10_000, "TETHER_MAX_OPEN_STREAMS", "sockets and streams", 1, 1_000_000)
     """In one process."""
     caller_streams: int = _limit(200, "TETHER_MAX_CALLER_STREAMS", "sockets and streams", 1, 1_000_000)
     """Of one user, or of strangers from one address."""
     caller_operations: int = _limit(1_000, "TETHER_MAX_CALLER_OPERATIONS", "operations", 1, 1_000_000)
     """At a time, on all sockets and streams of one user."""
+    stream_quiet_seconds: int = _limit(10, "TETHER_MAX_STREAM_QUIET_SECONDS", "seconds", 1, 3_600)
+    """How long a stream over HTTP says nothing, so that no proxy takes it for dead."""
     request_seconds: int = _limit(30, "TETHER_MAX_REQUEST_SECONDS", "seconds", 1, 3_600)
 
     @classmethod

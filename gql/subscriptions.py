@@ -21,6 +21,7 @@ from domain.entities.identifiers import Kind, parse_id
 from domain.errors import BadUserInput, CursorExpired, Forbidden
 from gql.context import Context, Info
 from gql.execution import document
+from gql.feed_place import feed_place
 from gql.patience import patiently
 from gql.types.event import ConnectionEvent, EventsFilter
 from persistence.documents.filters import connection_ids as parse_connection_ids
@@ -92,6 +93,9 @@ class FeedCursor:
             raise BadUserInput(f"{text[:80]!r} is no place in an event feed. Use an event's cursor, or an eventCursor.")
         return cursor
 
+    def __str__(self) -> str:
+        return f"evt~{self.organization_id}~{self.epoch}~{self.sequence}"
+
 
 async def _located(info: Info, events: AsyncGenerator[Any]) -> AsyncIterator[Any]:
     """The same events. What ends them is an error of their field, as it would be of any other."""
@@ -115,8 +119,10 @@ async def _follow(
     if organization_id is None:
         raise _not_a_member()
     connection_ids = None if connections is None else parse_connection_ids(list(connections))
+    place = feed_place()
     async with context.feed.watch(organization_id) as watch:
-        epoch, sequence = await _start(context, organization_id, after)
+        # Where a client was that comes again is further than where it once began, which its operation still says.
+        epoch, sequence = await _start(context, organization_id, place.resume_after or after)
         while True:
             head = await _beyond(context, watch, organization_id, epoch, sequence)
             if head.epoch != epoch or head.pruned_sequence > sequence:
@@ -136,6 +142,7 @@ async def _follow(
                 if found is None:
                     raise _not_a_member()
                 for sequence in found:
+                    place.cursor = str(FeedCursor(organization_id, epoch, sequence))
                     yield document(event(organization_id, sequence))
                 sequence = sequence if found else head.sequence
 

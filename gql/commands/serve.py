@@ -49,6 +49,7 @@ async def _serve(settings: Settings, listener: socket.socket, *, without_worker:
 
         def stop() -> None:
             work.stop()
+            application.drain()
             server.stop()
 
         for signal_number in (signal.SIGINT, signal.SIGTERM):

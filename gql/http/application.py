@@ -42,7 +42,7 @@ from gql.trusted_proxies import TrustedProxies
 
 def create_application(
     tether: Tether, front_end: Path = FRONT_END, *, wake_runner: Callable[[], None] | None = None
-) -> ASGIApp:
+) -> "RequestFrame":
     """/, /graphql, /sign-in, /livez, /readyz and /metrics. Every error is JSON, in the form that GraphQL clients know.
 
     `front_end` is the folder of GraphiQL's. `wake_runner` is told of work that has come; without it, the runner looks
@@ -75,7 +75,7 @@ def create_application(
     application.router.redirect_slashes = False  # a redirected POST would lose its body
     settings = tether.settings
     shared = Cors(application, settings.browsers)
-    return RequestFrame(shared, settings.trusted_proxies, security_headers(settings))
+    return RequestFrame(shared, settings.trusted_proxies, security_headers(settings), drain=view.drain)
 
 
 class RequestFrame:
@@ -86,7 +86,16 @@ class RequestFrame:
     answer that sets one of these headers itself keeps its own.
     """
 
-    def __init__(self, application: ASGIApp, proxies: TrustedProxies, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        proxies: TrustedProxies,
+        headers: Mapping[str, str],
+        *,
+        drain: Callable[[], None],
+    ) -> None:
+        self.drain = drain
+        """Called when the server is being stopped, to end what would go on for ever."""
         self._application = application
         self._proxies = proxies
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -13,8 +13,9 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from domain.errors import DomainError, Forbidden, ServiceUnavailable, Unauthenticated
 from gql.errors import INTERNAL, request_error
-from gql.http.accepted_media import RESPONSE_JSON
+from gql.http.accepted_media import JSON, RESPONSE_JSON, AcceptedMedia
 from gql.http.graphql_request import Refusal
+from gql.http.stream_framing import FRAMINGS, StreamFraming
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,16 @@ def was_not_run(result: ExecutionResult) -> bool:
     )
 
 
-def answer(result: ExecutionResult, media_type: str) -> Response:
-    """An operation that was run, or that the schema refused."""
-    if was_not_run(result):
-        return _not_run(body_of(result), media_type)
-    return json_response(body_of(result), media_type, 200)
+def answer(result: ExecutionResult, accepted: AcceptedMedia) -> Response:
+    """An operation that was run, or that the schema refused: in JSON, or as a stream for a client of those alone."""
+    body, not_run = body_of(result), was_not_run(result)
+    if accepted.json is None and accepted.stream is not None:
+        failure, _ = failure_of(body["errors"]) if not_run else (_BAD_REQUEST, {})
+        if failure is _BAD_REQUEST:  # the client's mistakes are told in the stream, where they can be read
+            return _whole_stream(body, FRAMINGS[accepted.stream])
+        return _not_run(body, RESPONSE_JSON)
+    media_type = accepted.json or JSON
+    return _not_run(body, media_type) if not_run else json_response(body, media_type, 200)
 
 
 def failed(error: DomainError, request_id: str, media_type: str) -> Response:
@@ -78,6 +84,11 @@ def refused(refusal: Refusal, request_id: str, media_type: str) -> Response:
 
 def json_response(body: Mapping[str, Any], media_type: str, status: int) -> Response:
     return Response(orjson.dumps(body), status, media_type=f"{media_type}; charset=utf-8")
+
+
+def _whole_stream(body: Mapping[str, Any], framing: StreamFraming) -> Response:
+    text = framing.begin() + framing.result(body) + framing.complete()
+    return Response(text, headers={"Content-Type": framing.content_type})
 
 
 def _not_run(body: Mapping[str, Any], media_type: str) -> Response:

@@ -1,10 +1,12 @@
-"""The GraphQL view: operations by POST, subscriptions by WebSocket, GraphiQL for browsers; all at /graphql.
+"""The GraphQL view: operations by POST, sockets and streams for subscriptions, GraphiQL for browsers; all at /graphql.
 
-An ASGI application, mounted by `gql/http/application.py`. Every answer but GraphiQL's page is JSON.
+An ASGI application, mounted by `gql/http/application.py`. Answers are JSON, except for GraphiQL's page and streams.
 """
 
 import asyncio
-from typing import Final
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack
+from typing import Final, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,8 +19,10 @@ from domain.errors import BadUserInput, DomainError, ServiceUnavailable
 from gql.bootstrap import Tether
 from gql.context import Context
 from gql.errors import NO_SUCH_OPERATION
-from gql.http.accepted_media import JSON, RESPONSE_JSON, AcceptedMedia
+from gql.feed_place import FeedPlace
+from gql.http.accepted_media import EVENT_STREAM, JSON, RESPONSE_JSON, AcceptedMedia
 from gql.http.browser_access import BrowserAccess
+from gql.http.client import client_network
 from gql.http.graphiql import GraphiQL
 from gql.http.graphql_answer import answer, failed, refused
 from gql.http.graphql_request import GraphQLRequest, Refusal
@@ -26,6 +30,8 @@ from gql.http.graphql_socket import GraphQLSockets
 from gql.http.open_streams import OpenStreams
 from gql.http.own_pages import CSRF_HEADER, CSRF_REFUSED, CsrfRefused
 from gql.http.socket_conversation import SocketParts
+from gql.http.stream_framing import FRAMINGS
+from gql.http.streamed_operation import STOPPING, StreamedOperation, StreamTimes
 from gql.proof import Proof
 from gql.refusal_log import RefusalLog
 from gql.schema import TetherSchema
@@ -49,6 +55,7 @@ class GraphQLView:
         self._graphiql = graphiql
         self._queries_by_get = tether.settings.browsers.get_queries is Switch.ON
         self._events = EventReader(tether.database)
+        self._draining = asyncio.Event()
         self._refusals = RefusalLog()
         self._operations = WatchedOperations(
             schema.operations, tether.metrics, tether.observation.tracing, self._refusals
@@ -66,7 +73,11 @@ class GraphQLView:
         response.headers.add_vary_header("Accept")
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    def drain(self) -> None:
+        """End the streams that are open, since the server is being stopped."""
+        self._draining.set()
+
+    async def _answer(self, request: Request) -> Response | StreamedOperation:
         try:
             if request.method == "POST":
                 return await self._post(request)
@@ -76,9 +87,9 @@ class GraphQLView:
         except Refusal as refusal:
             self._refusals.note("%s for %s /graphql (HTTP %d)", refusal.code, request.method, refusal.status)
             accepted = AcceptedMedia.of(request.headers.get("accept", ""))
-            return refused(refusal, request.scope["state"]["request_id"], accepted.json or JSON)
+            return refused(refusal, request.scope["state"]["request_id"], _form_of_failure(accepted))
 
-    async def _get(self, request: Request) -> Response:
+    async def _get(self, request: Request) -> Response | StreamedOperation:
         """GraphiQL's page for whoever takes a page, and queries where the operator lets them go by GET."""
         if _prefers_html(request):
             return await self._graphiql.page(request)
@@ -89,26 +100,59 @@ class GraphQLView:
         accepted = _accepted(request)
         return await self._operation(request, GraphQLRequest.of_address(request), accepted, by_get=True)
 
-    async def _post(self, request: Request) -> Response:
+    async def _post(self, request: Request) -> Response | StreamedOperation:
         accepted = _accepted(request)
         return await self._operation(request, await GraphQLRequest.read(request, self._limits), accepted)
 
     async def _operation(
         self, request: Request, asked: GraphQLRequest, accepted: AcceptedMedia, *, by_get: bool = False
-    ) -> Response:
+    ) -> Response | StreamedOperation:
         context = self._context()
         proof = self._proof(request)
-        media_type = accepted.json or JSON
         try:
-            with self._operations.watching(asked.query, asked.operation_name):
-                result = await self._run(asked, context, proof, _BY_GET if by_get else _BY_POST)
+            with ExitStack() as held:
+                held.enter_context(self._operations.watching(asked.query, asked.operation_name))
+                try:
+                    result = await self._run(asked, context, proof, _BY_GET if by_get else _BY_POST)
+                except InvalidOperationTypeError:
+                    if by_get:
+                        raise NotByGet("Only queries go by GET. Send this by POST.") from None
+                    if accepted.stream is None:
+                        raise BadUserInput(_NO_SUBSCRIPTION) from None
+                    return await self._stream(request, asked, context, accepted.stream, held)
         except NotByGet as wrong:
             raise Refusal(405, wrong.message, headers={"Allow": "POST"}) from None
         except BadUserInput as wrong:
             raise Refusal(400, wrong.message) from None
         except DomainError as error:
-            return failed(error, context.request_id, media_type)
-        return answer(result, media_type)
+            return failed(error, context.request_id, _form_of_failure(accepted))
+        return answer(result, accepted)
+
+    async def _stream(
+        self, request: Request, asked: GraphQLRequest, context: Context, form: str, held: ExitStack
+    ) -> StreamedOperation:
+        """A subscription's, which takes over what is held for the operation."""
+        if self._draining.is_set():
+            raise ServiceUnavailable(STOPPING)
+        viewer = context.known_viewer
+        caller = client_network(request) or None if viewer is None else viewer.user_id
+        held.enter_context(held.enter_context(self.streams.open(caller)).operation())
+        results = await self._schema.stream(
+            asked.query,
+            variable_values=asked.variables,
+            operation_name=asked.operation_name,
+            context_value=context,
+        )
+        return StreamedOperation(
+            cast("AsyncGenerator[ExecutionResult]", results),  # of no other kind, without incremental delivery
+            FRAMINGS[form],
+            held=held.pop_all(),
+            proof=context.proof,
+            place=FeedPlace(resume_after=request.headers.get("last-event-id") or None),
+            times=StreamTimes(self._limits.stream_quiet_seconds, self._limits.socket_unread_seconds),
+            draining=self._draining,
+            request_id=context.request_id,
+        )
 
     def _proof(self, request: Request) -> Proof | None:
         try:
@@ -135,10 +179,6 @@ class GraphQLView:
             raise ServiceUnavailable(message) from None
         except CannotGetOperationTypeError:
             raise BadUserInput(NO_SUCH_OPERATION) from None
-        except InvalidOperationTypeError:
-            if allowed == _BY_GET:
-                raise NotByGet("Only queries go by GET. Send this by POST.") from None
-            raise BadUserInput(_NO_SUBSCRIPTION) from None
 
     def _context(self) -> Context:
         tether, development = self._tether, self._tether.settings.environment is Environment.DEVELOPMENT
@@ -166,9 +206,14 @@ class NotByGet(BadUserInput):
 def _accepted(request: Request) -> AcceptedMedia:
     """The forms of the answer that the client takes. Raises Refusal where there is none of them."""
     accepted = AcceptedMedia.of(request.headers.get("accept", ""))
-    if accepted.json is None:
+    if accepted.json is None and accepted.stream is None:
         raise Refusal(406, f"Answers are {RESPONSE_JSON} or {JSON}: name one of them in the header Accept.")
     return accepted
+
+
+def _form_of_failure(accepted: AcceptedMedia) -> str:
+    """Whoever takes nothing but streams, or nothing at all, goes by the status."""
+    return accepted.json or RESPONSE_JSON
 
 
 def _prefers_html(request: Request) -> bool:
@@ -179,4 +224,7 @@ _METHODS: Final = "Send operations by POST. A browser gets GraphiQL by GET."
 _GET_NEEDS_HEADER: Final = (
     f"A query by GET needs the header {CSRF_HEADER}: 1, so that no other site's page can send it unasked."
 )
-_NO_SUBSCRIPTION: Final = "Subscriptions need a WebSocket: connect here by graphql-transport-ws."
+_NO_SUBSCRIPTION: Final = (
+    "A subscription is answered again and again: connect here by WebSocket (graphql-transport-ws), or send "
+    f"Accept: {EVENT_STREAM}."
+)

@@ -9,7 +9,6 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from itertools import count
 from typing import Any, Final, cast
 
@@ -22,6 +21,7 @@ from domain.log_context import log_context
 from domain.request_origin import request_from, request_origin
 from gql.context import Context
 from gql.errors import RATE_LIMITED, public_error, request_error
+from gql.http.caller_watch import LOOKS_EVERY, is_shut_out
 from gql.http.callers import Callers
 from gql.http.graphql_answer import body_of
 from gql.http.open_streams import OpenStream, TooMuchOpen
@@ -32,9 +32,6 @@ from gql.limit_settings import Limits
 from gql.proof import Proof
 from gql.schema import TetherSchema
 from gql.watched_operations import WatchedOperations
-
-LOOKS_EVERY: Final = timedelta(seconds=2)
-"""How often it is made sure that the caller is still let in. All sockets of one caller ask the database together."""
 
 _FORBIDDEN: Final = Closing(4403, "Forbidden")
 _log: Final = logging.getLogger(__name__)
@@ -215,13 +212,8 @@ class SocketConversation:
             await asyncio.sleep(LOOKS_EVERY.total_seconds())
             if self._outbox.stuck_seconds() > self._parts.limits.socket_unread_seconds:
                 self._end(None)
-            elif self._acknowledged and self._proof is not None:
-                try:
-                    await self._proof.viewer(counts_as_use=False)
-                except Unauthenticated:
-                    self._end(_FORBIDDEN)
-                except ServiceUnavailable:
-                    continue  # nobody can tell; whatever the caller asks for meanwhile fails, too
+            elif self._acknowledged and self._proof is not None and await is_shut_out(self._proof):
+                self._end(_FORBIDDEN)
 
     def _end_uninitialised(self, too_late: Closing) -> None:
         if not self._initialised:

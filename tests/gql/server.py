@@ -15,13 +15,12 @@ from uuid import UUID
 import httpx2
 import uvicorn
 from sqlalchemy import Executable, select
-from starlette.types import ASGIApp
 
 from domain.entities.user import Role
 from domain.tracing import Tracing
 from gql.bootstrap import Tether, running
 from gql.commands.serve import prepare_listener, server_config
-from gql.http.application import create_application
+from gql.http.application import RequestFrame, create_application
 from gql.limit_settings import Limits
 from gql.sample import find_founder
 from gql.settings import Settings
@@ -161,7 +160,7 @@ async def running_tether(
 
 
 @asynccontextmanager
-async def _serving(application: ASGIApp, limits: Limits, listener: socket.socket) -> AsyncIterator[None]:
+async def _serving(application: RequestFrame, limits: Limits, listener: socket.socket) -> AsyncIterator[None]:
     prepare_listener(listener, limits)
     server = _Server(server_config(application, limits))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -169,6 +168,7 @@ async def _serving(application: ASGIApp, limits: Limits, listener: socket.socket
         await server.listening.wait()
         yield
     finally:
+        application.drain()
         server.should_exit = True
         await serving
 

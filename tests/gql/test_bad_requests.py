@@ -200,7 +200,8 @@ async def test_another_address_is_not_found(client: Client) -> None:
         ({"query": "type A { b: Int }"}, NO_SUCH_OPERATION),
         (
             {"query": 'subscription { connectionEvents(organizationId: "org_x") { id } }'},
-            "Subscriptions need a WebSocket: connect here by graphql-transport-ws.",
+            "A subscription is answered again and again: connect here by WebSocket (graphql-transport-ws), or send "
+            "Accept: text/event-stream.",
         ),
     ],
 )

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -29,6 +30,7 @@ ALLOWED_SECONDS = 20.0
 CREATE = """
 mutation ($input: CreateConnectionInput!) { createConnection(input: $input) { connection { id } userErrors { code } } }
 """
+FOLLOW = "subscription ($id: ID!) { connectionEvents(organizationId: $id) { sequence } }"
 
 
 class SilentService:
@@ -98,7 +100,7 @@ async def test_it_ends_in_time_while_requests_refreshes_and_syncs_wait_for_a_ser
 
 
 async def _stop_while_waiting(
-    environ: Mapping[str, str], silent: SilentService, body: Mapping[str, object], token: str
+    environ: Mapping[str, str], silent: SilentService, body: Mapping[str, Any], token: str
 ) -> None:
     """A request, a refresh and a sync are all at the service when the signal comes."""
     process = await start_tether(["serve", "--port", "0"], environ, preloaded=False)
@@ -106,6 +108,10 @@ async def _stop_while_waiting(
         url = await url_when_listening(process)
         headers = {"Authorization": f"Bearer {token}"}
         asking = asyncio.create_task(http.post(f"{url}/graphql", json=body, headers=headers))
+        follow = {"query": FOLLOW, "variables": {"id": body["variables"]["input"]["organizationId"]}}
+        following = asyncio.create_task(
+            http.post(f"{url}/graphql", json=follow, headers={**headers, "Accept": "text/event-stream"})
+        )
 
         async def all_wait() -> bool:
             asked = set(silent.paths)
@@ -117,5 +123,6 @@ async def _stop_while_waiting(
         _, errors = await asyncio.wait_for(process.communicate(), 2 * ALLOWED_SECONDS)
         took = time.monotonic() - begun
         await asyncio.wait([asking])
+        assert (await following).status_code == 200, "a stream is ended, not cut off"
     assert process.returncode == 0, errors
     assert took < ALLOWED_SECONDS, errors
