@@ -78,18 +78,18 @@ def _best(ranges: list[_Range], forms: tuple[str, ...]) -> str | None:
 def _ranges(header: str) -> Iterator[_Range]:
     """Those that can be read."""
     for place, text in enumerate(_BETWEEN_COMMAS.findall(header)):
-        name, *rest = (part.strip() for part in _BETWEEN_SEMICOLONS.findall(text))
+        name, *rest = [part.strip() for part in _BETWEEN_SEMICOLONS.findall(text)] or [""]
         pairs = (part.partition("=") for part in rest)
         parameters = {key.strip().lower(): value.strip().strip('"') for key, _, value in pairs}
         quality = parameters.get("q", "1")
-        if name and _QUALITY.fullmatch(quality):
+        if "/" in name and _QUALITY.fullmatch(quality):
             yield _Range(name.lower(), parameters, float(quality), place)
 
 
 _JSON_FORMS: Final = (JSON, RESPONSE_JSON)  # of equals the first, as for */*, which older clients send
 _STREAM_FORMS: Final = (EVENT_STREAM, MULTIPART)
 _REMEMBERED_LENGTH: Final = 300
-_QUOTED: Final = r'"(?:\\.|[^"\\])*"'
+_QUOTED: Final = r'"(?:\\.?|[^"\\])*(?:"|$)'  # also one that never ends, so that no place is looked at twice
 _BETWEEN_COMMAS: Final = re.compile(rf'(?:[^,"]|{_QUOTED})+')
 _BETWEEN_SEMICOLONS: Final = re.compile(rf'(?:[^;"]|{_QUOTED})+')
 _QUALITY: Final = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
