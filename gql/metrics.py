@@ -4,7 +4,8 @@ Labels are of bounded sets: services that this server knows, enums' words, kinds
 is told is added up in memory; what stands at the moment of reading is in `gql/scraped_state.py`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from prometheus_client import (
@@ -50,6 +51,7 @@ class Metrics:
             "tether_graphql_document_cost_objects", "Objects that a document could have held.", _OBJECTS
         )
         self._sockets = self._gauge("tether_graphql_sockets", "WebSockets that are open.")
+        self._streams = self._gauge("tether_graphql_streams", "Subscriptions that are answered over HTTP.")
         self._statements = self._histogram(
             "tether_statement_duration_seconds", "How long statements of the database took.", _SHORT, "kind"
         )
@@ -118,6 +120,15 @@ class Metrics:
 
     def socket_closed(self) -> None:
         self._sockets.dec()
+
+    @contextmanager
+    def open_stream(self) -> Iterator[None]:
+        """For as long as the block."""
+        self._streams.inc()
+        try:
+            yield
+        finally:
+            self._streams.dec()
 
     def checked(self, service: str, outcome: str, seconds: float) -> None:
         service = self._known(service)

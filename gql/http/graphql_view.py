@@ -137,6 +137,7 @@ class GraphQLView:
         viewer = context.known_viewer
         caller = client_network(request) or None if viewer is None else viewer.user_id
         held.enter_context(held.enter_context(self.streams.open(caller)).operation())
+        held.enter_context(self._tether.metrics.open_stream())
         results = await self._schema.stream(
             asked.query,
             variable_values=asked.variables,

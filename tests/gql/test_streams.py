@@ -295,20 +295,24 @@ async def test_whoever_is_no_member_any_more_follows_no_longer(server: TetherSer
 async def test_a_client_that_goes_away_ends_what_it_asked_for(shared_server: TetherServer) -> None:
     client = await shared_server.member()
 
-    async def ended() -> float:
-        page = (await shared_server.http.get("/metrics")).text
-        lines = [line for line in page.splitlines() if line.startswith("tether_graphql_requests_total{")]
-        return sum(float(line.split()[-1]) for line in lines if 'kind="subscription"' in line)
+    async def measured() -> tuple[float, float]:
+        """How many subscriptions have ended, and how many streams are open."""
+        lines = (await shared_server.http.get("/metrics")).text.splitlines()
+        ended = [line for line in lines if line.startswith("tether_graphql_requests_total{") and "subscription" in line]
+        [open_now] = [line for line in lines if line.startswith("tether_graphql_streams ")]
+        return sum(float(line.split()[-1]) for line in ended), float(open_now.split()[-1])
 
-    before = await ended()
+    async def none_is_open() -> bool:
+        return (await measured())[1] == 0
+
+    await eventually(none_is_open)  # of the tests before
+    before, _ = await measured()
     async with open_stream(shared_server, client.token, FOLLOW, id=await shared_server.organization_id()) as stream:
         assert await stream.message() == b":"
-        assert await ended() == before
+        assert await measured() == (before, 1)
 
-    async def one_more() -> bool:
-        return await ended() == before + 1
-
-    await eventually(one_more)
+    await eventually(none_is_open)
+    assert await measured() == (before + 1, 0)
 
 
 async def test_one_person_has_so_many_streams_open_and_may_open_another_when_one_has_ended(
