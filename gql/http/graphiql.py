@@ -45,7 +45,7 @@ class GraphiQL:
 
     async def page(self, request: Request) -> Response:
         """The page. In development it also signs the browser in, unless somebody has signed out there."""
-        response = HTMLResponse(self._html, headers={"Content-Security-Policy": self._policy})
+        response = HTMLResponse(self._html, headers={"Content-Security-Policy": self._policy, "Vary": "Accept"})
         await self._development_sign_in.welcome(request, response)
         return response
 

@@ -5,6 +5,7 @@ Used by the GraphQL view, for answers in JSON, and by streams for each of their 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
@@ -66,7 +67,7 @@ def answer(result: ExecutionResult, accepted: AcceptedMedia) -> Response:
             return _whole_stream(body, FRAMINGS[accepted.stream])
         return _not_run(body, RESPONSE_JSON)
     media_type = accepted.json or JSON
-    return _not_run(body, media_type) if not_run else json_response(body, media_type, 200)
+    return _not_run(body, media_type) if not_run else _json(body, media_type, 200)
 
 
 def failed(error: DomainError, request_id: str, media_type: str) -> Response:
@@ -77,26 +78,25 @@ def failed(error: DomainError, request_id: str, media_type: str) -> Response:
 def refused(refusal: Refusal, request_id: str, media_type: str) -> Response:
     """A request that never became an operation."""
     body = {"errors": [request_error(refusal.code, refusal.message, request_id)]}
-    response = json_response(body, media_type, refusal.status)
-    response.headers.update(refusal.headers)
-    return response
+    return _json(body, media_type, refusal.status, refusal.headers)
 
 
-def json_response(body: Mapping[str, Any], media_type: str, status: int) -> Response:
-    return Response(orjson.dumps(body), status, media_type=f"{media_type}; charset=utf-8")
+def _json(
+    body: Mapping[str, Any], media_type: str, status: int, headers: Mapping[str, str] = MappingProxyType({})
+) -> Response:
+    given = {"Content-Type": f"{media_type}; charset=utf-8", "Vary": "Accept", **headers}
+    return Response(orjson.dumps(body), status, given)
 
 
 def _whole_stream(body: Mapping[str, Any], framing: StreamFraming) -> Response:
     text = framing.begin() + framing.result(body) + framing.complete()
-    return Response(text, headers={"Content-Type": framing.content_type})
+    return Response(text, headers={"Content-Type": framing.content_type, "Vary": "Accept"})
 
 
 def _not_run(body: Mapping[str, Any], media_type: str) -> Response:
     """application/json means 200 to its clients, who couldn't tell our 4xx from a proxy's."""
     failure, headers = failure_of(body["errors"])
-    response = json_response(body, media_type, failure.status if media_type == RESPONSE_JSON else 200)
-    response.headers.update(headers)
-    return response
+    return _json(body, media_type, failure.status if media_type == RESPONSE_JSON else 200, headers)
 
 
 def failure_of(errors: Sequence[Mapping[str, Any]]) -> tuple[Failure, Mapping[str, str]]:

@@ -70,7 +70,6 @@ class GraphQLView:
             await self._sockets(scope, receive, send)
             return
         response = await self._answer(Request(scope, receive))
-        response.headers.add_vary_header("Accept")
         await response(scope, receive, send)
 
     def drain(self) -> None:

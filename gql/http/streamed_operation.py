@@ -12,7 +12,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 from strawberry.types.execution import ExecutionResult
 
@@ -49,12 +49,6 @@ class StreamedOperation:
         draining: asyncio.Event,
         request_id: str,
     ) -> None:
-        self.headers = MutableHeaders(
-            {
-                "Content-Type": framing.content_type,
-                "X-Accel-Buffering": "no",  # proxies such as nginx would keep it until it is long enough
-            }
-        )
         self._results = results
         self._framing = framing
         self._held = held
@@ -73,7 +67,8 @@ class StreamedOperation:
             shut_out = asyncio.create_task(until_shut_out(self._proof))
             drained = asyncio.create_task(self._draining.wait())
             try:
-                await send({"type": "http.response.start", "status": 200, "headers": self.headers.raw})
+                headers = Headers({"Content-Type": self._framing.content_type, **_HEADERS}).raw
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
                 await self._stream(send, context, gone, shut_out, drained)
             except TimeoutError:
                 _log.info(
@@ -146,5 +141,9 @@ async def _ended(*tasks: "asyncio.Task[Any]") -> None:
     await asyncio.wait(tasks)
 
 
+_HEADERS: Final = {
+    "Vary": "Accept",
+    "X-Accel-Buffering": "no",  # proxies such as nginx would keep it until it is long enough
+}
 STOPPING: Final = "This server is being stopped. Come again: another one, or its successor, goes on."
 _log: Final = logging.getLogger(__name__)

@@ -21,7 +21,6 @@ ANSWERS = [
     ("PUT", "/graphql", 405),
     ("GET", "/graphql", 200),
     ("GET", "/", 200),
-    ("GET", "/graphiql/style.css", 200),
     ("GET", "/graphiql/nope", 404),
     ("GET", "/nope", 404),
     ("GET", "/livez", 200),
