@@ -1,4 +1,4 @@
-"""Answers that no service documents: slowness, garbage, cut and endless bodies. Used by github.py and slack.py."""
+"""Answers that no service documents: slowness, garbage, cut and endless bodies. Used by the simulated services."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,6 +31,20 @@ async def fault(token: Token, behaviour: Behaviour) -> Response | None:
             return StreamingResponse(_endless_login(token.body_bytes), media_type="application/json")
         case _:
             return None
+
+
+async def fault_after(token: Token, behaviour: Behaviour, answer: Response) -> Response:
+    """What comes of the answer to a call that has been done: itself, or less."""
+    match behaviour:
+        case Behaviour.DONE_THEN_SLOW:
+            await asyncio.sleep(token.delay_seconds)
+            return answer
+        case Behaviour.DONE_THEN_ERROR:
+            return Response("<html><body>Bad gateway</body></html>", token.status or 502, media_type="text/html")
+        case Behaviour.DONE_THEN_CUT:
+            return TruncatedResponse(bytes(answer.body) or b"{}", media_type="application/json")
+        case _:
+            return answer
 
 
 class TruncatedResponse(Response):

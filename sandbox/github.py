@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox.faults import fault
+from sandbox.faults import fault, fault_after
 from sandbox.github_answers import (
     DOCUMENTATION,
     Body,
@@ -34,6 +34,7 @@ from sandbox.github_objects import (
     root_json,
     user_json,
 )
+from sandbox.github_repository_api import GitHubRepositoryApi
 from sandbox.state import SandboxState
 from sandbox.tokens import Behaviour, GitHubToken, Quota, Service
 from sandbox.web_pages import account_page, avatar, page_not_found
@@ -54,6 +55,7 @@ NOT_FOR = {
 class GitHub:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
+        self._repository_api = GitHubRepositoryApi(state)
         self._endpoints: dict[str, tuple[bool, Callable[[Request, GitHubToken], tuple[Body, Headers]]]] = {
             "/user": (PERSONS, self._user),
             "/user/repos": (PERSONS, self._repositories),
@@ -86,7 +88,8 @@ class GitHub:
             answer = await fault(token, behaviour) or _misbehaviour(token, behaviour, now) or self._suspension(token)
             if answer is not None:
                 return answer
-        return self._answer(request, path, token, quota)
+        done = await self._answer(request, path, token, quota)
+        return done if token is None else await fault_after(token, behaviour, done)
 
     def _suspension(self, token: GitHubToken) -> Response | None:
         installation = self._state.github_apps.installations.get(token.installation_id or 0)
@@ -94,7 +97,7 @@ class GitHub:
             return None
         return refusal(403, "This installation has been suspended", headers=rate_limit_headers(token.quota))
 
-    def _answer(self, request: Request, path: str, token: GitHubToken | None, quota: Quota) -> Response:
+    async def _answer(self, request: Request, path: str, token: GitHubToken | None, quota: Quota) -> Response:
         headers = token_headers(token, accepted_scopes="repo" if path == "/user/repos" else "")
         is_read = request.method in {"GET", "HEAD"}
         if path == "/rate_limit" and is_read:  # asking costs nothing, and is answered when nothing is left
@@ -107,6 +110,9 @@ class GitHub:
             return membership(self._state, request, token, organization, headers | rate_limit_headers(quota))
         if path == "/installation/token" and request.method == "DELETE" and token is not None:
             return self._end_installation_token(token, quota)
+        if path.startswith("/repos/"):
+            quota.take()
+            return await self._repository_api.answer(request, path, token)
         found = self._endpoints.get(path) if is_read else None
         body: Body
         if path == "/" and is_read:

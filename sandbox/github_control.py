@@ -27,6 +27,8 @@ class GitHubControl:
             Route(installation, self.put_installation, methods=["PUT"]),
             Route(installation, self.delete_installation, methods=["DELETE"]),
             Route("/_sandbox/github/deliveries", self.create_delivery, methods=["POST"]),
+            Route("/_sandbox/github/repositories/{owner}/{name}", self.get_repository, methods=["GET"]),
+            Route("/_sandbox/github/repositories/{owner}/{name}", self.put_repository, methods=["PUT"]),
         ]
 
     async def put_app(self, request: Request) -> Response:
@@ -93,6 +95,30 @@ class GitHubControl:
             return json_answer({"message": "No address is set: PUT /_sandbox/webhooks/github."}, 409)
         return json_answer(sent, 201)
 
+    async def get_repository(self, request: Request) -> Response:
+        """What callers have made in a repository, as they have asked for it."""
+        content = self._state.github_contents.of(_full_name(request))
+        made = {"issues": content.issues, "comments": content.comments, "pulls": content.pulls}
+        return json_answer({**made, "dispatches": content.dispatches, "branches": content.branches})
+
+    async def put_repository(self, request: Request) -> Response:
+        """Change what a repository is; what is left out stays. `files` are texts by their paths."""
+        document = await document_of(request)
+        if isinstance(document, Problem):
+            return unprocessable([document])
+        content, settings = self._state.github_contents.of(_full_name(request)), JsonReader(document)
+        files = settings.texts_by_name("files", {})
+        branches = settings.texts("branches", tuple(content.branches))
+        has_issues = settings.flag("has_issues", content.has_issues)
+        tells_runs = settings.flag("tells_runs", content.tells_runs)
+        moved, locked = settings.flag("moved", content.moved), settings.flag("locked", bool(content.locked))
+        if problems := settings.problems():
+            return unprocessable(problems)
+        content.files |= {path: text.encode() for path, text in files.items()}
+        content.branches, content.has_issues, content.tells_runs = list(branches), has_issues, tells_runs
+        content.moved, content.locked = moved, [1] if locked else []
+        return await self.get_repository(request)
+
     def _read_installation(
         self, installation_id: int, before: Installation | None, settings: JsonReader
     ) -> Installation | list[Problem]:
@@ -143,6 +169,10 @@ class GitHubControl:
             await self._webhooks.send_installation_repositories(after, added, [], request)
         if removed:
             await self._webhooks.send_installation_repositories(after, [], removed, request)
+
+
+def _full_name(request: Request) -> str:
+    return f"{request.path_params['owner']}/{request.path_params['name']}"
 
 
 def _without(these: Installation, those: Installation) -> list[GitHubRepository]:

@@ -17,6 +17,11 @@ from sandbox.tokens import (
     Token,
 )
 
+WRITE_FAULTS = {
+    Behaviour.DONE_THEN_CUT: "does what is asked, and closes the connection in the middle of the answer",
+    Behaviour.DONE_THEN_ERROR: "does what is asked, and answers 502 (or 500, 503, 504)",
+    Behaviour.DONE_THEN_SLOW: "does what is asked, and answers after 5 seconds",
+}
 GITHUB_BEHAVIOURS = {
     Behaviour.NORMAL: "works",
     Behaviour.REVOKED: "401 Bad credentials",
@@ -35,6 +40,7 @@ GITHUB_BEHAVIOURS = {
     Behaviour.EMPTY_OBJECT: "200 with {}",
     Behaviour.TRUNCATED: "200, the connection closed in the middle of the body",
     Behaviour.HUGE_BODY: "200 with 64 MiB",
+    **WRITE_FAULTS,
 }
 FAULTS = {
     behaviour: GITHUB_BEHAVIOURS[behaviour]
@@ -62,6 +68,7 @@ SLACK_BEHAVIOURS = {
     Behaviour.INTERNAL_ERROR: "internal_error",
     Behaviour.RATE_LIMITED: "429 ratelimited, with Retry-After",
     **FAULTS,
+    **WRITE_FAULTS,
 }
 GITLAB_BEHAVIOURS = {
     Behaviour.NORMAL: "works",
@@ -71,6 +78,7 @@ GITLAB_BEHAVIOURS = {
     Behaviour.MISSING_SCOPE: "403 insufficient_scope, with the scopes that would do",
     Behaviour.RATE_LIMITED: "429 Retry later, with Retry-After and the RateLimit headers",
     **FAULTS,
+    **WRITE_FAULTS,
 }
 OPENID_BEHAVIOURS = {
     Behaviour.NORMAL: "works",
@@ -134,6 +142,9 @@ def ready_made_tokens(now: datetime) -> list[ReadyMade]:
         *(_misbehaving(slack, "slack", behaviour, about, now) for behaviour, about in SLACK_BEHAVIOURS.items()),
         ReadyMade(gitlab, "works: acme-dev, scopes read_api, read_repository, 6 projects"),
         _variant(replace(gitlab, expires_at=soon), "gitlab-expiring", now, "works; ends five days from the start"),
+        _variant(
+            replace(gitlab, scopes=("api",)), "gitlab-api", now, "works, and may change what it reaches: scope api"
+        ),
         *(_misbehaving(gitlab, "gitlab", behaviour, about, now) for behaviour, about in GITLAB_BEHAVIOURS.items()),
         ReadyMade(openid, "works: alice, scopes openid, profile"),
         *(_misbehaving(openid, "openid", behaviour, about, now) for behaviour, about in OPENID_BEHAVIOURS.items()),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from sandbox.github_apps import GitHubApps, Installation
+from sandbox.github_content import GitHubContents
 from sandbox.numbered import numbered_token
 from sandbox.oauth import Client
 from sandbox.tokens import GitHubToken, Quota, Service, Token
@@ -53,6 +54,7 @@ class SandboxState:
         self.clients: dict[tuple[Service, str], Client] = {}
         self.webhook_targets: dict[Service, WebhookTarget] = {}
         self.github_apps = GitHubApps()
+        self.github_contents = GitHubContents()
         self.anonymous_quota = Quota.full(60, 3600, clock())
         """GitHub's own, for calls without a token."""
         self._down: set[Service] = set()

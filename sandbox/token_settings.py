@@ -31,6 +31,7 @@ from sandbox.tokens import (
 
 STATUSES = {
     Behaviour.SERVER_ERROR: (500, 502, 503, 504),
+    Behaviour.DONE_THEN_ERROR: (500, 502, 503, 504),
     Behaviour.SECONDARY_LIMITED: (403, 429),
     Behaviour.SECONDARY_LIMITED_BARE: (403, 429),
 }

@@ -34,6 +34,10 @@ class Behaviour(StrEnum):
     EMPTY_OBJECT = "empty_object"
     TRUNCATED = "truncated"
     HUGE_BODY = "huge_body"
+    # Not OpenID: what was asked for is done, and whoever asked can't know it (faults.py).
+    DONE_THEN_CUT = "done_then_cut"
+    DONE_THEN_ERROR = "done_then_error"
+    DONE_THEN_SLOW = "done_then_slow"
     # Not Slack.
     SUSPENDED = "suspended"
     # GitHub only.
@@ -141,7 +145,7 @@ class Token:
     behaviour_calls: int | None = None
     """For how many more calls the behaviour holds; after them the token is normal. None: for ever."""
     status: int | None = None
-    """HTTP status of `server_error` (500 where None) and `secondary_limited` (403 where None)."""
+    """HTTP status of `server_error` (500 where None), `done_then_error` (502) and `secondary_limited` (403)."""
     retry_after_seconds: int = 60
     delay_seconds: float = 5.0
     body_bytes: int = 64 * 1024 * 1024

@@ -5,7 +5,7 @@ GitHub or Slack.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx2
@@ -87,6 +87,17 @@ class SandboxServer:
 
     async def remove_installation(self, installation_id: int) -> None:
         _checked(await self._control.delete(f"/_sandbox/github/installations/{installation_id}"))
+
+    async def github_repository(self, full_name: str, **changes: object) -> dict[str, Any]:
+        """What callers have made there: issues, comments, pulls, dispatches. Keys to change: files (texts by path),
+        branches, has_issues, tells_runs, moved, locked (issue 1)."""
+        return await self._content("github/repositories", full_name, changes)
+
+    async def _content(self, where: str, name: str, changes: Mapping[str, object]) -> dict[str, Any]:
+        path = f"/_sandbox/{where}/{name}"
+        asked = self._control.put(path, json=dict(changes)) if changes else self._control.get(path)
+        content: dict[str, Any] = _checked(await asked).json()
+        return content
 
     async def send_webhooks_to(self, service: str, url: str, secret: str) -> None:
         _checked(await self._control.put(f"/_sandbox/webhooks/{service}", json={"url": url, "secret": secret}))

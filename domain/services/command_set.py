@@ -65,7 +65,7 @@ class CommandSet:
 
     def arguments_from(self, command: Command, event: Mapping[str, Json]) -> Mapping[str, Json]:
         offered = self._handlers[command.id].arguments_from(event)
-        fields = {field.key: field for field in command.arguments.fields}
+        fields = {field.key: field for field in command.takes}
         return {key: value for key, value in offered.items() if value and not any(fields[key].problems(value))}
 
     async def run(
@@ -80,9 +80,14 @@ class CommandSet:
                 argument=next(iter(problem.path), None),
             )
         found = await self._handlers[command.id].run(secret, arguments)
-        if isinstance(found, ServiceFault) and not command.mutating:
-            return replace(found, may_have_happened=False)
-        return found
+        if isinstance(found, CommandResult):
+            return found
+        known = found.argument in {field.key for field in command.takes}
+        return replace(
+            found,
+            argument=found.argument if known else None,
+            may_have_happened=found.may_have_happened and command.mutating,
+        )
 
     def _levels_of(self, permission: str) -> Sequence[str]:
         name, _, level = permission.rpartition(":")

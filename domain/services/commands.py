@@ -14,7 +14,7 @@ from domain.credential_secrets import CredentialSecret
 from domain.entities.credential import CredentialKind
 from domain.entities.health import Json, ServiceRateLimit
 from domain.entities.user import Role
-from domain.services.form import Form
+from domain.services.form import Field, Form
 from domain.services.service_fault import ServiceFault
 
 
@@ -38,7 +38,7 @@ class Command:
     """One thing to do, described for people and programs.
 
     `id` is stable and no other service's: the service's id, a dot and a verb with its noun, `github.create_issue`.
-    `arguments` is what it takes, `result` what its `CommandResult.data` holds, each a form with a JSON Schema.
+    `takes`: its arguments, of which `arguments` is the form; `gives`: what `CommandResult.data` holds, and `result`.
     `required_scopes`: all of them, of tokens and OAuth grants; `required_permissions`: any one of them, of an app's
     installation. `Commands.needed_grants` says which grants contain them.
     `event_types`: the types of the service's standardized events that it suits. `repeatable`: running it twice does
@@ -50,8 +50,8 @@ class Command:
     name: str
     description: str
     documentation_url: str
-    arguments: Form
-    result: Form
+    takes: Sequence[Field]
+    gives: Sequence[Field]
     mutating: bool
     repeatable: bool
     least_role: Role
@@ -66,6 +66,14 @@ class Command:
     def service(self) -> str:
         """The id of the service."""
         return self.id.partition(".")[0]
+
+    @property
+    def arguments(self) -> Form:
+        return Form(f"Arguments of {self.id}", self.id, "argument", self.takes)
+
+    @property
+    def result(self) -> Form:
+        return Form(f"Result of {self.id}", f"The result of {self.id}", "field", self.gives)
 
     def suits(self, event: Mapping[str, Json]) -> bool:
         """Whether it is an answer to that standardized event (`WebhookMessage.event`)."""

@@ -33,9 +33,14 @@ class GitHubApi:
         conditional = {} if etag is None else {"If-None-Match": etag}
         return _answered(await self._http.get(self.url + path, headers=_bearer_headers(bearer) | conditional))
 
-    async def send(self, method: str, path: str, bearer: Secret) -> HttpAnswer | ServiceFault:
+    async def send(
+        self, method: str, path: str, bearer: Secret, body: Mapping[str, Json] | None = None
+    ) -> HttpAnswer | ServiceFault:
         """As `get`, for what changes something: never tried a second time by itself."""
-        return _answered(await self._http.request(method, self.url + path, headers=_bearer_headers(bearer)))
+        headers, content = _bearer_headers(bearer), b""
+        if body is not None:
+            headers, content = headers | {"Content-Type": "application/json"}, json.dumps(body).encode()
+        return _answered(await self._http.request(method, self.url + path, headers=headers, body=content))
 
     async def send_as_client(
         self, method: str, path: str, client: OAuthClient, body: Mapping[str, Json]

@@ -4,18 +4,20 @@ Used by the listing of repositories and by everything that acts for a connection
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
 from domain.credential_secrets import CredentialSecret, GitHubAppSecret, OAuthSecret, TokenSecret
-from domain.entities.health import Remedy
+from domain.entities.health import Json, Remedy
 from domain.http import HttpAnswer
 from domain.secret import Secret
 from domain.services.boundary import malformed_token
 from domain.services.github.api import SERVICE_NAME, GitHubApi
 from domain.services.github.installation_tokens import InstallationTokens
 from domain.services.service_fault import FaultKind, ServiceFault
+
+_Call = Callable[[Secret], Awaitable[HttpAnswer | ServiceFault]]
 
 FRESH: Final = timedelta(seconds=30)
 """For how long after its making a token may still be unknown to some of GitHub's servers."""
@@ -42,20 +44,25 @@ class GitHubCalls:
 
     async def get(self, secret: CredentialSecret, path: str, *, etag: str | None = None) -> HttpAnswer | ServiceFault:
         """An answer of any status, but for the 401 of an installation's token, which says nothing of the credential."""
-        if isinstance(secret, GitHubAppSecret):
-            return await self._get_as_installation(secret, path, etag)
-        bearer = await self.bearer(secret)
-        return bearer if isinstance(bearer, ServiceFault) else await self._api.get(path, bearer, etag=etag)
+        return await self._called(secret, lambda bearer: self._api.get(path, bearer, etag=etag))
 
-    async def _get_as_installation(
-        self, secret: GitHubAppSecret, path: str, etag: str | None
-    ) -> HttpAnswer | ServiceFault:
+    async def post(self, secret: CredentialSecret, path: str, body: Mapping[str, Json]) -> HttpAnswer | ServiceFault:
+        """As `get`. It is sent again only after a 401, with which nothing has been done."""
+        return await self._called(secret, lambda bearer: self._api.send("POST", path, bearer, body))
+
+    async def _called(self, secret: CredentialSecret, call: _Call) -> HttpAnswer | ServiceFault:
+        if isinstance(secret, GitHubAppSecret):
+            return await self._called_as_installation(secret, call)
+        bearer = await self.bearer(secret)
+        return bearer if isinstance(bearer, ServiceFault) else await call(bearer)
+
+    async def _called_as_installation(self, secret: GitHubAppSecret, call: _Call) -> HttpAnswer | ServiceFault:
         delays = iter(self._delays_seconds)
         while True:
             issued = await self._installation_tokens.token(secret)
             if isinstance(issued, ServiceFault):
                 return issued
-            answer = await self._api.get(path, issued.token, etag=etag)
+            answer = await call(issued.token)
             if isinstance(answer, ServiceFault) or answer.status != 401:
                 return answer
             if self._api.now() - issued.issued_at > FRESH:

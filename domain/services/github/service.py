@@ -17,6 +17,7 @@ from domain.services.github.api import SERVICE_ID, SERVICE_NAME, GitHubApi
 from domain.services.github.app import AppTokens, GitHubApp
 from domain.services.github.authorization import GitHubAuthorization
 from domain.services.github.calls import GitHubCalls
+from domain.services.github.commands import github_commands
 from domain.services.github.events import account_key
 from domain.services.github.grants import APP_USER_TOKEN_PREFIX
 from domain.services.github.installation_tokens import InstallationTokens
@@ -72,6 +73,7 @@ class GitHub(StandardService):
         self._app_tokens = AppTokens(app, clock)
         self._installation_tokens = InstallationTokens(self._api, self._app_tokens)
         self._calls = GitHubCalls(self._api, self._installation_tokens, fresh_token_delays_seconds)
+        self.commands = github_commands(self._api, self._calls)
         self.repositories = GitHubRepositories(self._api, self._calls)
         self.authorization = None if client is None else GitHubAuthorization(self._api, client, app)
         self.webhooks = GitHubWebhooks(webhook_secrets, self._api.web_url) if webhook_secrets else None
