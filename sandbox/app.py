@@ -59,7 +59,7 @@ def create_app(clock: Clock = utc_now, *, webhooks_to: str | None = None) -> Sta
         *GitHubLogin(state).routes(),
         *GitHubAppApi(state, github_webhooks).routes(),
         *GitHub(state).routes(),
-        *SlackControl(slack_events).routes(),
+        *SlackControl(state, slack_events).routes(),
         *SlackLogin(state, slack_grants).routes(),
         *Slack(state, slack_grants, slack_events).routes(),
         *GitLabWebhooks(state).routes(),

@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox.faults import fault
+from sandbox.faults import fault, fault_after
 from sandbox.slack_answers import Arguments, arguments_of, json_answer, server_error
 from sandbox.slack_channels import Json, channel_json, cursor_of, is_wanted, position_of
 from sandbox.slack_events import SlackEvents
 from sandbox.slack_grants import SlackGrants
+from sandbox.slack_messages import SlackMessages
 from sandbox.state import SandboxState
 from sandbox.tokens import Behaviour, Service, SlackToken
 from sandbox.web_pages import account_page, page_not_found
@@ -43,6 +44,7 @@ class Slack:
             "auth.revoke": self._auth_revoke,
             "auth.test": self._auth_test,
             "conversations.list": self._conversations_list,
+            **{name: _in_channels(*method) for name, method in SlackMessages(state).methods().items()},
         }
 
     def routes(self) -> list[BaseRoute]:
@@ -78,7 +80,8 @@ class Slack:
             return answer
         body = method(request, token, arguments)
         await self._events.flush()  # before it answers, so that whoever asked knows them sent
-        return json_answer(body, {"x-oauth-scopes": ",".join(token.scopes or ())})
+        done = json_answer(body, {"x-oauth-scopes": ",".join(token.scopes or ())})
+        return await fault_after(token, behaviour, done)
 
     def _auth_test(self, request: Request, token: SlackToken, arguments: Arguments) -> Json:
         answer: Json = {
@@ -138,11 +141,11 @@ class Slack:
         first = position_of(channels, arguments.get("cursor", ""))
         if first is None:
             return {"ok": False, "error": "invalid_cursor"}
-        after = first + int(limit)
+        after, joined = first + int(limit), self._state.slack_workspaces.of(token.account.id).joined
         next_cursor = cursor_of(channels[after]) if after < len(channels) else ""
         return {
             "ok": True,
-            "channels": [channel_json(each, token) for each in channels[first:after]],
+            "channels": [channel_json(each, token, joined) for each in channels[first:after]],
             "response_metadata": {"next_cursor": next_cursor},
         }
 
@@ -159,6 +162,17 @@ class Slack:
                 return account_page("Slack", domain)
             case _:
                 return page_not_found("Slack")
+
+
+def _in_channels(
+    scope: str, method: Callable[[SlackToken, Arguments], Json]
+) -> Callable[[Request, SlackToken, Arguments], Json]:
+    """The method, for who has the scope."""
+
+    def asked(_: Request, token: SlackToken, arguments: Arguments) -> Json:
+        return method(token, arguments) if scope in (token.scopes or ()) else _missing_scope(token, scope)
+
+    return asked
 
 
 def _presented_token(request: Request, arguments: Arguments) -> str | None:

@@ -2,6 +2,7 @@
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Collection
 
 from sandbox.tokens import SlackChannel, SlackToken
 
@@ -29,7 +30,12 @@ def position_of(channels: list[SlackChannel], cursor: str) -> int | None:
     return next((index for index, channel in enumerate(channels) if name == f"team:{channel.id}"), None)
 
 
-def channel_json(channel: SlackChannel, token: SlackToken) -> Json:
+def is_member(channel: SlackChannel, joined: Collection[str]) -> bool:
+    """Whether the bot is in it, as in #general it always is."""
+    return channel.name == "general" or channel.id in joined
+
+
+def channel_json(channel: SlackChannel, token: SlackToken, joined: Collection[str]) -> Json:
     return {
         "id": channel.id,
         "name": channel.name,
@@ -41,7 +47,7 @@ def channel_json(channel: SlackChannel, token: SlackToken) -> Json:
         "is_private": channel.is_private,
         "is_archived": channel.is_archived,
         "is_general": channel.name == "general",
-        "is_member": channel.name == "general",
+        "is_member": is_member(channel, joined),
         "is_shared": False,
         "created": 1762500000,
         "creator": token.bot.user_id,

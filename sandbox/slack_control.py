@@ -1,4 +1,7 @@
-"""The part of the control API that is Slack's alone: events to send, and the check of the address. Made in app.py."""
+"""The part of the control API that is Slack's alone: events to send, the check of the address, and what was said.
+
+Made in app.py.
+"""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,16 +10,19 @@ from starlette.routing import BaseRoute, Route
 from sandbox.control_answers import document_of, json_answer, not_found, unprocessable
 from sandbox.json_reader import JsonReader, Problem
 from sandbox.slack_events import SlackEvents
+from sandbox.state import SandboxState
 
 
 class SlackControl:
-    def __init__(self, events: SlackEvents) -> None:
+    def __init__(self, state: SandboxState, events: SlackEvents) -> None:
+        self._state = state
         self._events = events
 
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/_sandbox/slack/events", self.create_event, methods=["POST"]),
             Route("/_sandbox/slack/url_verification", self.create_verification, methods=["POST"]),
+            Route("/_sandbox/slack/workspaces/{team_id}", self.get_workspace, methods=["GET"]),
         ]
 
     async def create_event(self, request: Request) -> Response:
@@ -43,6 +49,12 @@ class SlackControl:
             secret=secret,
         )
         return not_found("address") if sent is None else json_answer(sent)
+
+    async def get_workspace(self, request: Request) -> Response:
+        """What callers have said and done there."""
+        workspace = self._state.slack_workspaces.of(request.path_params["team_id"])
+        made = {"messages": workspace.messages, "reactions": workspace.reactions}
+        return json_answer({**made, "joined": sorted(workspace.joined)})
 
     async def create_verification(self, request: Request) -> Response:
         """Ask the address that is set to answer with a challenge, as Slack does before it takes an address."""

@@ -13,6 +13,7 @@ from sandbox.github_apps import GitHubApps, Installation
 from sandbox.github_content import GitHubContents
 from sandbox.numbered import numbered_token
 from sandbox.oauth import Client
+from sandbox.slack_workspaces import SlackWorkspaces
 from sandbox.tokens import GitHubToken, Quota, Service, Token
 
 Clock = Callable[[], datetime]
@@ -55,6 +56,7 @@ class SandboxState:
         self.webhook_targets: dict[Service, WebhookTarget] = {}
         self.github_apps = GitHubApps()
         self.github_contents = GitHubContents()
+        self.slack_workspaces = SlackWorkspaces()
         self.anonymous_quota = Quota.full(60, 3600, clock())
         """GitHub's own, for calls without a token."""
         self._down: set[Service] = set()

@@ -93,6 +93,10 @@ class SandboxServer:
         branches, has_issues, tells_runs, moved, locked (issue 1)."""
         return await self._content("github/repositories", full_name, changes)
 
+    async def slack_workspace(self, team_id: str) -> dict[str, Any]:
+        """What callers have made there: messages, reactions, joined (ids of channels)."""
+        return await self._content("slack/workspaces", team_id, {})
+
     async def _content(self, where: str, name: str, changes: Mapping[str, object]) -> dict[str, Any]:
         path = f"/_sandbox/{where}/{name}"
         asked = self._control.put(path, json=dict(changes)) if changes else self._control.get(path)

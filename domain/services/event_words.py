@@ -26,9 +26,19 @@ def quoted_text(event: Mapping[str, Json], length: int) -> str:
     return quotation[: length - len(address)] + address
 
 
+def summary_of(event: Mapping[str, Json]) -> str:
+    """What an event tells in a line, and the address of it on a second one."""
+    what = " ".join(str(each) for each in (event.get("type"), event.get("action")) if each).replace("_", " ")
+    where = " ".join(str(each) for each in (event.get("repository"), event.get("subject")) if each)
+    who, title, url = event.get("actor"), title_of(event, _TITLE_LENGTH), event.get("url")
+    line = " ".join(part for part in (f"{where}:" if where else "", what, f"by {who}" if who else "") if part)
+    return "\n".join(part for part in (f"{line}: {title}" if title else line, url) if isinstance(part, str) and part)
+
+
 def _text(event: Mapping[str, Json]) -> str:
     text = event.get("text")
     return text.strip() if isinstance(text, str) else ""
 
 
+_TITLE_LENGTH: Final = 200
 _MENTION: Final = re.compile(r"<@[A-Z0-9]+(?:\|[^<>]*)?>")

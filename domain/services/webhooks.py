@@ -86,7 +86,8 @@ class WebhookMessage:
 
     `keys`: whom it is about, as `Identity.webhook_key` says it of a connection; several where any of them will do.
     `event` is the standardized shape for the feed, free of secrets: service, type, action, actor, subject, text, url,
-    repository or channel. `occurred_at`: when what it reports came true, if the body says just that; None elsewhere.
+    repository or channel, and the thread of a reply; commands fill their arguments from it. `occurred_at`: when what it
+    reports came true, if the body says just that; None elsewhere.
     """
 
     keys: Sequence[str]

@@ -19,6 +19,7 @@ from domain.services.slack.web_api import WebApi
 
 PAGE_SIZE: Final = 200
 """Slack takes up to 1,000, recommends no more than this, and sends fewer where it likes."""
+LARGEST_PAGE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class ChannelPage:
 
     channels: tuple[Channel, ...]
     next: str | None
+    latency_ms: int
 
 
 class SlackChannels:
@@ -48,19 +50,21 @@ class SlackChannels:
         self._web_url = web_url
         self._clock = clock
 
-    async def page(self, secret: CredentialSecret, at: str | None) -> ChannelPage | ServiceFault:
+    async def page(
+        self, secret: CredentialSecret, at: str | None, *, size: int = PAGE_SIZE
+    ) -> ChannelPage | ServiceFault:
         """The page at a place that an earlier one named as its next; None: the first."""
         if at is not None:
             types, _, cursor = at.partition(":")
-            return await self._listed(secret, types, cursor)
-        found = await self._listed(secret, _ALL, "")
+            return await self._listed(secret, types, cursor, size)
+        found = await self._listed(secret, _ALL, "", size)
         if isinstance(found, ServiceFault) and found.kind is FaultKind.SCOPE_MISSING:
             # Slack refuses the whole question where one of its types needs a scope that the token lacks.
-            return await self._listed(secret, _PUBLIC, "")
+            return await self._listed(secret, _PUBLIC, "", size)
         return found
 
-    async def _listed(self, secret: CredentialSecret, types: str, cursor: str) -> ChannelPage | ServiceFault:
-        arguments = {"types": types, "exclude_archived": "true", "limit": str(PAGE_SIZE), "cursor": cursor}
+    async def _listed(self, secret: CredentialSecret, types: str, cursor: str, size: int) -> ChannelPage | ServiceFault:
+        arguments = {"types": types, "exclude_archived": "true", "limit": str(size), "cursor": cursor}
         answer = await self._api.call("conversations.list", secret, arguments, idempotent=True)
         if isinstance(answer, ServiceFault):
             return answer
@@ -68,14 +72,14 @@ class SlackChannels:
         if fault is not None:
             return fault
         body = answer.json()
-        page = read_page(body, types, self._web_url) if isinstance(body, dict) else None
+        page = read_page(body, types, self._web_url, answer.latency_ms) if isinstance(body, dict) else None
         if page is None:
             text = "Slack's answer isn't the list of channels that its documentation describes."
             return unexpected_answer(SERVICE_ID, answer, text)
         return page
 
 
-def read_page(body: Mapping[str, Json], types: str, web_url: str) -> ChannelPage | None:
+def read_page(body: Mapping[str, Json], types: str, web_url: str, latency_ms: int = 0) -> ChannelPage | None:
     """A page of channels of these types; None where the answer can't be understood as a whole."""
     listed = body.get("channels")
     if not isinstance(listed, list):
@@ -83,11 +87,11 @@ def read_page(body: Mapping[str, Json], types: str, web_url: str) -> ChannelPage
     channels = tuple(channel for each in listed if (channel := _channel(each, web_url)) is not None)
     metadata = body.get("response_metadata")
     cursor = metadata.get("next_cursor") if isinstance(metadata, dict) else None
-    if len(channels) != len(listed) or not isinstance(cursor, str | None):
+    if len(channels) != len(listed) or len(listed) > LARGEST_PAGE or not isinstance(cursor, str | None):
         return None
     if not cursor:
-        return ChannelPage(channels, None)
-    return ChannelPage(channels, f"{types}:{cursor}") if _CURSOR.fullmatch(cursor) else None
+        return ChannelPage(channels, None, latency_ms)
+    return ChannelPage(channels, f"{types}:{cursor}", latency_ms) if _CURSOR.fullmatch(cursor) else None
 
 
 def _channel(body: Json, web_url: str) -> Channel | None:

@@ -88,12 +88,13 @@ def _message(event: Mapping[str, Json], web_url: str) -> Mapping[str, Json]:
 
 
 def _posted(action: str, event: Mapping[str, Json], message: Mapping[str, Json], web_url: str) -> Mapping[str, Json]:
-    """`subject` is the message's time, which is its name in its channel."""
+    """`subject` is the message's time, which is its name in its channel; `thread` that of the one it replies to."""
     channel, at = _identifier(event.get("channel")), _time(message.get("ts"))
     return _present(
         action=action,
         actor=_identifier(message.get("user")) or _identifier(message.get("bot_id")),
         subject=at,
+        thread=_time(message.get("thread_ts")),
         text=_text(message.get("text")),
         channel=channel,
         url=f"{web_url}/archives/{channel}/p{at.replace('.', '')}" if channel is not None and at is not None else None,

@@ -15,6 +15,7 @@ from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.slack.answers import SERVICE_ID, SERVICE_NAME, classify, read_identity
 from domain.services.slack.authorization import SlackAuthorization
 from domain.services.slack.channels import SlackChannels
+from domain.services.slack.commands import slack_commands
 from domain.services.slack.scopes import SCOPES
 from domain.services.slack.web_api import WebApi
 from domain.services.slack.webhooks import SlackWebhooks
@@ -52,6 +53,7 @@ class Slack(StandardService):
         self.authorization = None if client is None else SlackAuthorization(self._api, self._web_url, client, clock)
         self.webhooks = SlackWebhooks(signing_secrets, self._web_url) if signing_secrets else None
         self.channels = SlackChannels(self._api, self._web_url, clock)
+        self.commands = slack_commands(self._api, self._web_url, clock, self.channels)
 
     @property
     def authorization_methods(self) -> Sequence[AuthorizationMethod]:
