@@ -13,7 +13,7 @@ from starlette.responses import Response
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from domain.errors import DomainError, Forbidden, ServiceUnavailable, Unauthenticated
-from gql.errors import INTERNAL, request_error
+from gql.errors import INTERNAL, RATE_LIMITED, request_error
 from gql.http.accepted_media import JSON, RESPONSE_JSON, AcceptedMedia
 from gql.http.graphql_request import Refusal
 from gql.http.stream_framing import FRAMINGS, StreamFraming
@@ -30,7 +30,7 @@ class Failure:
 FAILURES: Final[Mapping[str, Failure]] = {
     Unauthenticated.code: Failure(401, {"WWW-Authenticate": "Bearer"}),
     Forbidden.code: Failure(403),
-    "RATE_LIMITED": Failure(429, {"Retry-After": "5"}),
+    RATE_LIMITED: Failure(429, {"Retry-After": "5"}),
     ServiceUnavailable.code: Failure(503, {"Retry-After": "5"}),
     INTERNAL: Failure(500),
 }

@@ -175,10 +175,10 @@ async def test_who_isnt_let_in_and_what_cant_be_read_is_told_by_the_status(
     assert answer.response.headers["content-type"] == f"{RESPONSE_JSON}; charset=utf-8"
 
 
-async def test_a_cookie_opens_a_stream_for_our_own_pages_only(server: TetherServer) -> None:
-    await server.token()
-    given = {"query": FOLLOW, "variables": {"id": await server.organization_id()}}
-    async with a_browser_at(server) as browser:
+async def test_a_cookie_opens_a_stream_for_our_own_pages_only(shared_server: TetherServer) -> None:
+    await shared_server.token()
+    given = {"query": FOLLOW, "variables": {"id": await shared_server.organization_id()}}
+    async with a_browser_at(shared_server) as browser:
         await browser.sign_in("ada@acme.example")
         foreign = Answer(await browser.http.post("/graphql", json=given, headers={"Accept": SSE}))
         assert (foreign.status, foreign.error[0]) == (403, "CSRF_REFUSED")
@@ -261,11 +261,11 @@ async def test_apollos_queries_get_json(shared_server: TetherServer) -> None:
 
 
 @pytest.mark.parametrize("accept", [SSE, APOLLO])
-async def test_a_key_that_is_revoked_ends_its_streams(server: TetherServer, accept: str) -> None:
-    owner = await server.member(Role.OWNER)
-    ending, _ = await new_key(server, await server.member(Role.MEMBER))
+async def test_a_key_that_is_revoked_ends_its_streams(shared_server: TetherServer, accept: str) -> None:
+    owner = await shared_server.member(Role.OWNER)
+    ending, _ = await new_key(shared_server, await shared_server.member(Role.MEMBER))
     async with open_stream(
-        server, ending.token, FOLLOW, headers={"Accept": accept}, id=await server.organization_id()
+        shared_server, ending.token, FOLLOW, headers={"Accept": accept}, id=await shared_server.organization_id()
     ) as stream:
         await stream.message()
         await owner.mutate("revokeApiKey", "apiKey { id }", apiKeyId=await key_id(ending))
@@ -280,10 +280,11 @@ async def test_a_key_that_is_revoked_ends_its_streams(server: TetherServer, acce
             assert [error["extensions"]["code"] for error in errors] == ["UNAUTHENTICATED"]
 
 
-async def test_whoever_is_no_member_any_more_follows_no_longer(server: TetherServer) -> None:
-    owner, leaving = await server.member(Role.OWNER), await server.member(Role.MEMBER)
-    organization_id = await server.organization_id()
-    async with open_stream(server, leaving.token, FOLLOW, id=organization_id) as stream:
+async def test_whoever_is_no_member_any_more_follows_no_longer(shared_server: TetherServer) -> None:
+    owner = await shared_server.member(Role.OWNER)
+    leaving = shared_server.client(await shared_server.token("acme", "leaving@acme.example", Role.MEMBER))
+    organization_id = await shared_server.organization_id()
+    async with open_stream(shared_server, leaving.token, FOLLOW, id=organization_id) as stream:
         await stream.message()
         given = {"organizationId": organization_id, "userId": await user_id(leaving)}
         await owner.mutate("removeMember", "removedUserId", **given)
