@@ -51,7 +51,7 @@ class GraphQLSockets:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         websocket = WebSocket(scope, receive, send)
-        if not (self._own_pages.may_ask(websocket) or websocket.headers.get("origin") in self._other_origins):
+        if not self._may_ask(websocket):
             await self._deny(websocket)
             return
         speaks = PROTOCOL in scope["subprotocols"]
@@ -63,6 +63,14 @@ class GraphQLSockets:
         if closing is not None:
             self._refusals.note("%d for a WebSocket", closing.code)
             await _close(websocket, closing)
+
+    def _may_ask(self, websocket: WebSocket) -> bool:
+        """Behind a proxy, the host that was called may be known by another name than ours; its pages have tokens."""
+        return (
+            self._own_pages.may_ask(websocket)
+            or self._own_pages.are_at_this_host(websocket)
+            or websocket.headers.get("origin") in self._other_origins
+        )
 
     async def _converse(self, websocket: WebSocket) -> Closing | None:
         self._metrics.socket_opened()

@@ -50,6 +50,11 @@ class OwnPages:
         origin = connection.headers.get("origin")
         return (origin is None or self._is_own(origin, connection)) and not self.came_from_elsewhere(connection)
 
+    def are_at_this_host(self, connection: HTTPConnection) -> bool:
+        """Whether it is a page of the host that was called, by whichever name: enough where only a token counts."""
+        host = connection.headers.get("host")
+        return connection.headers.get("origin") in {f"http://{host}", f"https://{host}"}
+
     def came_from_elsewhere(self, connection: HTTPConnection) -> bool:
         """Whether the browser says that another site led here, be it one of the same domain."""
         return connection.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}

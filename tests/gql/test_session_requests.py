@@ -162,6 +162,23 @@ async def test_behind_a_proxy_that_names_us_otherwise_our_pages_are_those_of_the
             assert await asked.next() == {"viewer": {"user": {"email": FOUNDER}}}
 
 
+async def test_pages_of_the_host_that_was_called_open_sockets_with_a_token_though_it_is_another_name_of_ours(
+    sqlite_url: str, sandbox: SandboxServer, encryption_key: str
+) -> None:
+    async with running_tether(
+        sqlite_url, sandbox, encryption_key, TETHER_PUBLIC_URL="https://tether.example.com"
+    ) as server:
+        token = await server.token()
+        async with open_socket(server.ws_url, headers={"Origin": server.url}) as socket:
+            await socket.init({"authorization": f"Bearer {token}"})
+            asked = await socket.subscribe(WHO["query"])
+            assert await asked.next() == {"viewer": {"user": {"email": "ada@acme.example"}}}
+        headers = {"Origin": server.url, "Cookie": f"__Host-{SESSION}=whatever"}
+        async with open_socket(server.ws_url, headers=headers) as socket:
+            await socket.send({"type": "connection_init"})
+            assert await socket.close_code() == 4403
+
+
 async def test_a_token_counts_more_on_a_socket_too(server: TetherServer, browser: SigningIn) -> None:
     key = await server.token(SLUG, "viewer@acme.example", Role.VIEWER)
     async with socket_of(browser) as socket:
