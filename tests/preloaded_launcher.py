@@ -15,8 +15,9 @@ def main() -> None:
     address, *command = sys.argv[1:]
     server = socket.socket(socket.AF_UNIX)
     server.connect(address)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: server.sendall(bytes([number])))
+    passed_on = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGUSR1: signal.SIGKILL}
+    for number in passed_on:
+        signal.signal(number, lambda number, _: server.sendall(bytes([passed_on[signal.Signals(number)]])))
     order = marshal.dumps((command, dict(os.environ), os.getcwd()))
     socket.send_fds(server, [struct.pack("I", len(order))], [0, 1, 2])
     server.sendall(order)

@@ -6,13 +6,17 @@ files, signals, exit code, and the module runs anew as `__main__`. What starts f
 
 import asyncio
 import atexit
+import signal
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-_LAUNCHER = Path(__file__).with_name("preloaded_launcher.py")
+KILL: Final = signal.SIGUSR1
+"""Is SIGKILL for the program, and over when the process is: SIGKILL itself reaches the program a moment later."""
+
+_LAUNCHER: Final = Path(__file__).with_name("preloaded_launcher.py")
 
 
 async def start_module(module: str, *arguments: str, **options: Any) -> asyncio.subprocess.Process:

@@ -124,6 +124,7 @@ def _become(order: Order) -> None:
     os.environ.update(order.environ)
     module, *arguments = order.command
     sys.argv = [module, *arguments]
+    sys.modules.pop(module, None)  # else `runpy` warns of what it runs anew
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

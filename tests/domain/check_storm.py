@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import os
 import random
-import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from tests.domain.world import Clock
 from tests.every_row import every_row
 from tests.gql.waiting import eventually
 from tests.postgresql import running_postgresql
+from tests.preloaded_python import KILL, start_module
 from tests.sandbox_server import SandboxServer, running_sandbox
 
 INTERVAL: Final = timedelta(seconds=3)
@@ -109,9 +109,7 @@ class Storm:
         return await self._look(len(stale))
 
     async def _start(self) -> None:
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.domain.check_worker", stdin=PIPE, stdout=PIPE
-        )
+        worker = await start_module("tests.domain.check_worker", stdin=PIPE, stdout=PIPE)
         assert worker.stdin is not None
         assert worker.stdout is not None
         worker.stdin.write(self._order.written().encode())
@@ -121,7 +119,7 @@ class Storm:
 
     async def _kill(self) -> None:
         victim = self._workers.pop(random.randrange(len(self._workers)))  # noqa: S311 - any of them
-        victim.send_signal(signal.SIGKILL)
+        victim.send_signal(KILL)
         await victim.wait()
         self._killed += 1
         self._seen.update(await self._claims())

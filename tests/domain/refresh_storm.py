@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import os
 import random
-import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -43,6 +42,7 @@ from tests.domain.refresh_worker import Order
 from tests.domain.world import Clock
 from tests.every_row import every_row
 from tests.postgresql import running_postgresql
+from tests.preloaded_python import KILL, start_module
 from tests.sandbox_server import SandboxServer, running_sandbox
 
 LINKED_AT_ONCE: Final = 20
@@ -127,9 +127,7 @@ class Storm:
         return replace(await self._look(seconds), answered=sum(int(output) for output, _ in outputs))
 
     async def _start(self) -> None:
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.domain.refresh_worker", stdin=PIPE, stdout=PIPE
-        )
+        worker = await start_module("tests.domain.refresh_worker", stdin=PIPE, stdout=PIPE)
         assert worker.stdin is not None
         assert worker.stdout is not None
         worker.stdin.write(self._order.written().encode())
@@ -139,7 +137,7 @@ class Storm:
 
     async def _kill(self) -> None:
         victim = self._workers.pop(random.randrange(len(self._workers)))  # noqa: S311 - any of them
-        victim.send_signal(signal.SIGKILL)
+        victim.send_signal(KILL)
         await victim.wait()
         self._killed += 1
         self._starting.append(asyncio.create_task(self._start()))
