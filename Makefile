@@ -20,6 +20,8 @@ export PIP_NO_INPUT := 1
 # Whatever pip is set to elsewhere: into .venv, and with hashes just where they are asked for below.
 export PIP_USER := 0
 export PIP_REQUIRE_HASHES := 0
+# Wherever it is set: without bytecode each process of the tests, and there are hundreds, compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup serve graphiql screenshots postgresql test check bench format schema lock clean
 

@@ -50,7 +50,8 @@ class PostgresqlServer:
         """Returns the name of the new database: empty, or a copy of `template`, to which nobody may be connected."""
         database = f"tether_{uuid.uuid4().hex}"
         owner = f"OWNER {self.maintenance_url.username}"
-        copied = f"TEMPLATE {template}" if template else ""
+        # A copy of files takes half as long as one of pages, since nothing here ever waits for a disk.
+        copied = f"TEMPLATE {template} STRATEGY FILE_COPY" if template else ""
         self.maintenance.execute(f"CREATE DATABASE {database} {owner} {copied}").result()
         return database
 
