@@ -26,7 +26,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of collected tests stay until the end: looking through them again and again took a tenth of the time."""
+    """What was collected stays until the end: to look through it again and again took a tenth of the time."""
     gc.collect()
     gc.freeze()
 

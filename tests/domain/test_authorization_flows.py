@@ -45,6 +45,7 @@ from persistence.row_security import Reach
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.world import Clock, World
 from tests.plain_http import NO_TLS
+from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
 
@@ -160,8 +161,15 @@ class Authorizing:
         return (await self.browser.get(f"{self.world.sandbox.github_api_url}/user", headers=headers)).is_success
 
 
+@pytest.fixture(scope="module")
+async def app_key(sandbox: SandboxServer) -> Secret:
+    """Made once: it takes as long as a test."""
+    await sandbox.put_github_app(APP_ID, slug=APP_SLUG)
+    return Secret(await sandbox.make_github_app_key(APP_ID))
+
+
 @pytest.fixture
-async def authorizing(world: World) -> AsyncIterator[Authorizing]:
+async def authorizing(world: World, app_key: Secret) -> AsyncIterator[Authorizing]:
     client = OAuthClient("tether-in-domain-tests", Secret(secrets.token_hex(20)))
     sandbox, vault = world.sandbox, CredentialVault(world.encryption)
     async with (
@@ -176,7 +184,7 @@ async def authorizing(world: World) -> AsyncIterator[Authorizing]:
                 redirect_uris=[f"{PUBLIC_URL}/oauth/callback/{service}"],
             )
         await sandbox.put_github_app(APP_ID, slug=APP_SLUG, client_id=client.client_id)
-        app = GitHubApp(APP_ID, APP_SLUG, Secret(await sandbox.make_github_app_key(APP_ID)))
+        app = GitHubApp(APP_ID, APP_SLUG, app_key)
         await world.token("github", account={"id": 90001, "login": LOGIN})
         person = {"id": 90001, "username": LOGIN}
         await sandbox.put_token(str(uuid.uuid4()), service="openid", account=person, scopes=["openid", "profile"])
