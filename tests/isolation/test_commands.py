@@ -130,10 +130,10 @@ def _ids(asking: Harness, slug: str) -> dict[str, str]:
         for row in asking.two.rows["service_connections"]
     }
     ids = _nowhere(asking, slug)
-    for kind, (_, table) in KINDS.items():
-        for id_, row in zip(ids_of(asking.two, slug, kind), asking.two.of(table, slug), strict=False):
-            if kind == "user" or rows.get(row.get("connection_id", row["id"]), True):
-                ids[kind] = id_
+    for kind, (prefix, table) in KINDS.items():
+        for row in asking.two.of(table, slug):
+            if rows.get(row.get("connection_id", row["id"]), True):
+                ids[kind] = f"{prefix}_{row['id']}"
                 break
     return ids | {"user": ids_of(asking.two, slug, "user")[-1]}  # who is asked by is an owner
 
