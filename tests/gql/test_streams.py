@@ -23,6 +23,7 @@ from tests.gql.server import TetherServer, running_tether, uuid_of
 from tests.gql.signing_in import CSRF, a_browser_at
 from tests.gql.streams import APOLLO, SSE, Stream, open_stream
 from tests.gql.waiting import eventually
+from tests.plain_http import NO_TLS
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -354,7 +355,7 @@ async def test_silence_is_broken_by_signs_of_life_and_the_end_of_the_server_told
         async def follow(accept: str, quiet: asyncio.Event) -> None:
             headers = {"Accept": accept}
             async with (
-                httpx2.AsyncClient(base_url=server.url, trust_env=False) as http,
+                httpx2.AsyncClient(base_url=server.url, trust_env=False, verify=NO_TLS) as http,
                 open_stream(replace(server, http=http), token, FOLLOW, headers=headers, id=organization_id) as stream,
             ):
                 for _ in range(4):

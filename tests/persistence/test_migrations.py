@@ -5,7 +5,6 @@ import os
 import sqlite3
 import stat
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from persistence import migrations
 from persistence.database import Database
 from persistence.row_security import EVERYWHERE, NOWHERE
 from persistence.tables import metadata, service_credentials
+from tests.preloaded_python import start_module
 
 pytestmark = pytest.mark.anyio
 
@@ -118,11 +118,8 @@ async def test_two_processes_that_migrate_at_once_both_succeed(database_url: str
     async with _connected(database_url) as connection:
         await connection.execute(text("DROP TABLE alembic_version"))
         await connection.commit()
-    program = "import sys; from persistence import migrations; migrations.upgrade(sys.argv[1])"
     processes = [
-        await asyncio.create_subprocess_exec(
-            sys.executable, "-c", program, database_url, stderr=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        await start_module("tests.persistence.migrating", database_url, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
         for _ in range(3)
     ]
     for process in processes:
