@@ -6,26 +6,39 @@ files, signals, exit code, and the module runs anew as `__main__`. What starts f
 
 import asyncio
 import atexit
+import os
 import signal
 import subprocess
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-KILL: Final = signal.SIGUSR1
+_FORKS: Final = hasattr(os, "pidfd_open")
+"""Elsewhere than on Linux each program starts from nothing."""
+
+KILL: Final = signal.SIGUSR1 if _FORKS else signal.SIGKILL
 """Is SIGKILL for the program, and over when the process is: SIGKILL itself reaches the program a moment later."""
 
+_one_at_a_time: Final = threading.Lock()
 _LAUNCHER: Final = Path(__file__).with_name("preloaded_launcher.py")
 
 
 async def start_module(module: str, *arguments: str, **options: Any) -> asyncio.subprocess.Process:
     """Start it, with asyncio's own options of a process."""
-    socket = await asyncio.to_thread(_server)
+    if not _FORKS:
+        return await asyncio.create_subprocess_exec(sys.executable, "-m", module, *arguments, **options)
+    socket = await asyncio.to_thread(_address)
     # A small program that stands for the forked one: it hands over its files, passes on signals, and ends as that ends.
     return await asyncio.create_subprocess_exec(
         sys.executable, "-ISE", _LAUNCHER, socket, module, *arguments, **options
     )
+
+
+def _address() -> str:
+    with _one_at_a_time:
+        return _server()
 
 
 @cache
