@@ -384,6 +384,31 @@ async def test_a_creation_that_is_sent_again_with_its_idempotency_key_gives_what
     assert answers[0] == answers[1] == answers[2]
 
 
+async def test_a_key_is_its_persons_and_its_mutations_alone(server: TetherServer) -> None:
+    """Everything that creates takes the same key here, of two people, in turns."""
+    ada, bob = await server.member(Role.OWNER), server.client(await server.token("acme", "bob@acme.example"))
+    organization_id, token = await server.organization_id(), await server.credential()
+    key: dict[str, Any] = {"organizationId": organization_id, "name": "bot", "role": "VIEWER", "idempotencyKey": "one"}
+    invited = {"organizationId": organization_id, "role": "VIEWER", "idempotencyKey": "one"}
+
+    async def created(client: Client, name: str) -> list[Any]:
+        organization = {"slug": name, "name": name, "idempotencyKey": "one"}
+        made = [
+            await server.connect(client, token=token, selection="id", idempotencyKey="one"),
+            await client.mutate("createOrganization", "organization { id }", **organization),
+            await client.mutate("addMember", "invitation { id }", **invited, email=f"{name}@example.com"),
+            await client.mutate("createApiKey", "apiKey { id }", **key),
+        ]
+        assert all(each["userErrors"] == [] for each in made[1:])
+        return made
+
+    first, second = await created(ada, "one"), await created(bob, "two")
+    assert not any(mine == theirs for mine, theirs in zip(first, second, strict=True))
+    assert await created(ada, "one") == first
+    assert await created(bob, "two") == second
+    assert len(await server.rows("idempotency_keys")) == 8
+
+
 async def _refused_again(server: TetherServer, client: Client, token: str, **members: Any) -> dict[str, Any]:
     return await client.user_error(
         "createConnection",
