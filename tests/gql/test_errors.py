@@ -4,17 +4,16 @@ Fields of the real schema are made to fail, and asked for over HTTP and WebSocke
 """
 
 import asyncio
+import inspect
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from graphql import GraphQLError
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from domain import errors as domain_errors
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import Remedy
 from domain.errors import DomainError
@@ -35,6 +34,8 @@ CODES = {
     "BAD_USER_INPUT",
     "RATE_LIMITED",
     "COST_LIMIT_EXCEEDED",
+    "PERSISTED_QUERY_NOT_FOUND",
+    "PERSISTED_QUERY_NOT_SUPPORTED",
     "CURSOR_EXPIRED",
     "SERVICE_UNAVAILABLE",
     "GRAPHQL_PARSE_FAILED",
@@ -107,26 +108,33 @@ def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtur
 
 def _every_domain_error() -> list[DomainError]:
     """One of each class, with the canary where it has room for words."""
-    made: dict[type[DomainError], Callable[[], DomainError]] = {
-        domain_errors.InvalidTransition: lambda: domain_errors.InvalidTransition(
-            ConnectionStatus.ACTIVE, ConnectionStatus.PENDING, (), CANARY
-        ),
-        domain_errors.VersionConflict: lambda: domain_errors.VersionConflict(7),
-        domain_errors.AccountMismatch: lambda: domain_errors.AccountMismatch(CANARY, CANARY),
-        domain_errors.ServiceFailure: lambda: domain_errors.ServiceFailure(
-            code="SERVICE_REFUSED", service="github", message=CANARY, remedy=Remedy.NONE
-        ),
-        domain_errors.CostLimitExceeded: lambda: domain_errors.CostLimitExceeded(9, 7),
-        domain_errors.CursorExpired: lambda: domain_errors.CursorExpired(datetime.now(UTC)),
-        domain_errors.LeaseLost: domain_errors.LeaseLost,
-    }
     found: list[DomainError] = []
-    waiting = [DomainError]
+    waiting: list[type[DomainError]] = [DomainError]
     while waiting:
         for each in waiting.pop().__subclasses__():
             waiting.append(each)
-            found.append(made[each]() if each in made else each(CANARY))
+            given = inspect.signature(each).parameters.values()
+            found.append(each(*_given(given, named=False).values(), **_given(given, named=True)))
     return found
+
+
+def _given(parameters: Iterable[inspect.Parameter], *, named: bool) -> dict[str, Any]:
+    """A value for each parameter without a default, by what stands there as its type."""
+    return {
+        each.name: _VALUES[str(each.annotation).replace("<class '", "").replace("'>", "")]
+        for each in parameters
+        if each.default is each.empty and (each.kind is each.KEYWORD_ONLY) == named
+    }
+
+
+_VALUES: Final[dict[str, Any]] = {
+    "str": CANARY,
+    "int": 7,
+    "tuple[str, int]": (CANARY, 7),
+    "ConnectionStatus": ConnectionStatus.ACTIVE,
+    "collections.abc.Sequence['ConnectionStatus']": (),
+    "Remedy": Remedy.NONE,
+}
 
 
 def _odd_errors() -> list[Exception]:

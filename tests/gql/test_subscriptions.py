@@ -312,6 +312,64 @@ async def test_who_is_no_longer_a_member_hears_so_and_nothing_else(server: Tethe
         assert [event["sequence"] for event in await going_on.events(5)] == [1, 2, 3, 4, 5]
 
 
+async def test_who_follows_certain_connections_hears_no_more_of_them_either(server: TetherServer) -> None:
+    leaving, staying = await server.member(Role.MEMBER), await server.member(Role.ADMIN)
+    connection = await server.connect(staying)
+    given = {
+        "organizationId": await server.organization_id(),
+        "after": await _head(staying),
+        "connectionIds": [connection["id"]],
+    }
+    by_filter = HEALTH.replace("connectionHealth", "connectionEvents").replace(
+        "connectionIds: $connectionIds", "filter: {connectionIds: $connectionIds}"
+    )
+    async with (
+        server.subscribe(leaving, by_filter, **given) as events,
+        server.subscribe(leaving, HEALTH, **given) as health,
+    ):
+        await _rename(staying, connection["id"], "Still")
+        assert (await events.event())["type"] == "UPDATED"
+        user_id = uuid_of((await leaving.data("{ viewer { user { id } } }"))["viewer"]["user"]["id"])
+        await server.alter(delete(memberships).where(memberships.c.user_id == user_id))
+        await _rename(staying, connection["id"], "New")
+
+        for followed in (events, health):
+            assert await followed.error() == ("FORBIDDEN", "You belong to no organization with this id.")
+
+
+async def test_a_field_that_takes_a_role_is_withheld_from_the_next_event_after_the_role_is_gone(
+    server: TetherServer,
+) -> None:
+    owner = await server.member(Role.OWNER)
+    other = server.client(await server.token("acme", "other@acme.example", Role.OWNER))
+    connection = await server.connect(owner)
+    follow = """
+    subscription ($id: ID!, $after: String) {
+      connectionEvents(organizationId: $id, after: $after) {
+        type
+        connection { organization { invitations { totalCount } } }
+      }
+    }
+    """
+    given = {"id": await server.organization_id(), "after": await _head(owner)}
+    async with server.subscribe(other, follow, **given) as followed:
+        await _rename(owner, connection["id"], "Before")
+        assert (await followed.event())["connection"] == {"organization": {"invitations": {"totalCount": 0}}}
+        user_id = (await other.data("{ viewer { user { id } } }"))["viewer"]["user"]["id"]
+        demoted = {"organizationId": given["id"], "userId": user_id, "role": "ADMIN"}
+        assert (await owner.mutate("updateMember", "membership { role }", **demoted))["userErrors"] == []
+        await _rename(owner, connection["id"], "After")
+
+        payload = (await followed.message())["payload"]
+        assert payload["data"]["connectionEvents"] == {
+            "type": "UPDATED",
+            "connection": {"organization": {"invitations": None}},
+        }
+        [error] = payload["errors"]
+        assert error["extensions"]["code"] == "FORBIDDEN"
+        assert error["path"] == ["connectionEvents", "connection", "organization", "invitations"]
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_subscription_outlives_the_end_of_every_database_connection(server: TetherServer) -> None:
     client = await server.member()
