@@ -17,12 +17,13 @@ from gql.limit_settings import Limits
 
 @dataclass(frozen=True, slots=True)
 class Refusal(Exception):
-    """A request that can't be read. `status` is HTTP's."""
+    """A request that can't be read. `status` is HTTP's. `noted`: whether the log has a line of it already."""
 
     status: int
     message: str
     code: str = BAD_USER_INPUT
     headers: Mapping[str, str] = field(default_factory=dict)
+    noted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

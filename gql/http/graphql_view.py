@@ -84,7 +84,8 @@ class GraphQLView:
                 return await self._get(request)
             raise Refusal(405, _METHODS, headers={"Allow": "GET, POST"})
         except Refusal as refusal:
-            self._refusals.note("%s for %s /graphql (HTTP %d)", refusal.code, request.method, refusal.status)
+            if not refusal.noted:
+                self._refusals.note("%s for %s /graphql (HTTP %d)", refusal.code, request.method, refusal.status)
             accepted = AcceptedMedia.of(request.headers.get("accept", ""))
             return refused(refusal, request.scope["state"]["request_id"], _form_of_failure(accepted))
 
@@ -120,9 +121,9 @@ class GraphQLView:
                         raise BadUserInput(_NO_SUBSCRIPTION) from None
                     return await self._stream(request, asked, context, accepted.stream, held)
         except NotByGet as wrong:
-            raise Refusal(405, wrong.message, headers={"Allow": "POST"}) from None
+            raise Refusal(405, wrong.message, headers={"Allow": "POST"}, noted=True) from None
         except BadUserInput as wrong:
-            raise Refusal(400, wrong.message) from None
+            raise Refusal(400, wrong.message, noted=True) from None
         except DomainError as error:
             return failed(error, context.request_id, _form_of_failure(accepted))
         return answer(result, accepted)

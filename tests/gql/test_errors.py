@@ -242,6 +242,7 @@ async def test_the_log_has_a_line_for_each_refusal_without_anything_that_clients
     await client.execute(wrong)
     await client.execute("query Q($id: ID!) { node(id: $id) { id } }", id={CANARY: CANARY})
     await Client(shared_server.http, CANARY).execute(acme)
+    await client.execute('subscription Follow { connectionHealth(organizationId: "x") { id } }')
     await shared_server.http.post("/graphql", content=CANARY, headers={"Content-Type": "text/plain"})
     async with shared_server.socket(client.token) as socket:
         await (await socket.subscribe(acme)).message()
@@ -254,6 +255,7 @@ async def test_the_log_has_a_line_for_each_refusal_without_anything_that_clients
         "GRAPHQL_VALIDATION_FAILED for unreadable",
         "BAD_USER_INPUT for query Q",
         "UNAUTHENTICATED for query Page",
+        "BAD_USER_INPUT for unreadable",
         "BAD_USER_INPUT for POST /graphql",
         "BAD_USER_INPUT for query Page",
         "4400 for a WebSocket",
