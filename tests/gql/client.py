@@ -7,6 +7,25 @@ import httpx2
 
 from gql.http.own_pages import CSRF_HEADER
 
+CODES = frozenset(
+    {
+        "UNAUTHENTICATED",
+        "FORBIDDEN",
+        "CSRF_REFUSED",
+        "BAD_USER_INPUT",
+        "RATE_LIMITED",
+        "COST_LIMIT_EXCEEDED",
+        "CURSOR_EXPIRED",
+        "SERVICE_UNAVAILABLE",
+        "PERSISTED_QUERY_NOT_FOUND",
+        "PERSISTED_QUERY_NOT_SUPPORTED",
+        "GRAPHQL_PARSE_FAILED",
+        "GRAPHQL_VALIDATION_FAILED",
+        "INTERNAL_SERVER_ERROR",
+    }
+)
+"""Every code that an operation's error may have."""
+
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
 
@@ -39,9 +58,10 @@ class Answer:
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        """The errors, each with this request's id."""
+        """The errors, each with a code that is promised, and this request's id."""
         errors: list[dict[str, Any]] = self.body["errors"]
         for error in errors:
+            assert error["extensions"]["code"] in CODES
             assert error["extensions"]["requestId"] == self.request_id
         return errors
 

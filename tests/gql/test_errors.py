@@ -21,27 +21,13 @@ from gql import schema
 from gql.http import application
 from gql.refusal_log import MOST_LINES, RefusalLog
 from gql.schema import TetherSchema
-from tests.gql.client import Client
+from tests.gql.client import CODES, Client
 from tests.gql.server import TetherServer, running_tether
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
 
 CANARY = "canary-5bd1"
-CODES = {
-    "UNAUTHENTICATED",
-    "FORBIDDEN",
-    "BAD_USER_INPUT",
-    "RATE_LIMITED",
-    "COST_LIMIT_EXCEEDED",
-    "PERSISTED_QUERY_NOT_FOUND",
-    "PERSISTED_QUERY_NOT_SUPPORTED",
-    "CURSOR_EXPIRED",
-    "SERVICE_UNAVAILABLE",
-    "GRAPHQL_PARSE_FAILED",
-    "GRAPHQL_VALIDATION_FAILED",
-    "INTERNAL_SERVER_ERROR",
-}
 FOLLOW = 'subscription { connectionEvents(organizationId: "org_x") { id } }'
 
 
@@ -244,6 +230,9 @@ async def test_the_log_has_a_line_for_each_refusal_without_anything_that_clients
     await Client(shared_server.http, CANARY).execute(acme)
     await client.execute('subscription Follow { connectionHealth(organizationId: "x") { id } }')
     await shared_server.http.post("/graphql", content=CANARY, headers={"Content-Type": "text/plain"})
+    streamed = {"query": 'subscription Followed { connectionHealth(organizationId: "org_x") { id } }'}
+    by_stream = {"Authorization": f"Bearer {client.token}", "Accept": "text/event-stream"}
+    assert "FORBIDDEN" in (await shared_server.http.post("/graphql", json=streamed, headers=by_stream)).text
     async with shared_server.socket(client.token) as socket:
         await (await socket.subscribe(acme)).message()
         await socket.connection.send(f'{{"type": "{CANARY}"}}')
@@ -257,6 +246,7 @@ async def test_the_log_has_a_line_for_each_refusal_without_anything_that_clients
         "UNAUTHENTICATED for query Page",
         "BAD_USER_INPUT for unreadable",
         "BAD_USER_INPUT for POST /graphql",
+        "FORBIDDEN for subscription Followed",
         "BAD_USER_INPUT for query Page",
         "4400 for a WebSocket",
     ]

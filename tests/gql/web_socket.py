@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from tests.gql.client import CODES
 from tests.gql.waiting import DEADLINE_SECONDS
 
 PROTOCOL = "graphql-transport-ws"
@@ -54,6 +55,7 @@ class Followed:
             assert message["type"] == "error", message
             [error] = message["payload"]
             assert "path" not in error
+        assert error["extensions"]["code"] in CODES
         assert set(error["extensions"]) == {"code", "requestId"}
         return error["extensions"]["code"], error["message"]
 
