@@ -3,6 +3,7 @@
 Each operation has its own, also on a WebSocket, so that nothing of one is found by the next.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 import strawberry
@@ -27,7 +28,8 @@ from persistence.event_reader import EventReader
 class Context:
     """`proof` is how the caller has shown who they are; `known_viewer` who that is, once the proof was asked.
 
-    `suggests`: whether a name that doesn't exist is answered with those that are like it.
+    `time_limit` is what runs it is held to, unless it is a subscription, which lasts. `suggests`: whether a name that
+    doesn't exist is answered with those that are like it.
     """
 
     operations: OperationCache
@@ -45,6 +47,7 @@ class Context:
     suggests: bool = False
     proof: Proof | None = None
     known_viewer: Viewer | None = None
+    time_limit: asyncio.Timeout | None = None
 
     @property
     def request_id(self) -> str:

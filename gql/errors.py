@@ -70,6 +70,11 @@ def masked(request_id: str) -> str:
     return f"Something went wrong in Tether. Its operators find it in their logs by {request_id}."
 
 
+def took_too_long(seconds: float) -> ServiceUnavailable:
+    """An operation hasn't come to its end in time."""
+    return ServiceUnavailable(f"This took longer than {seconds:.0f} s and was given up. Ask for less at once.")
+
+
 def request_error(code: str, message: str, request_id: str) -> dict[str, object]:
     """An error of a request that never became an operation, in the same form."""
     return {"message": message, "extensions": {"code": code, "requestId": request_id}}

@@ -46,8 +46,12 @@ class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
         *rest: Any,
         **named: Any,
     ) -> Any:
-        named["hide_suggestions"] = not context_value.suggests
-        return super().build(schema, document, root_value, context_value, *rest, **named)
+        context: Context = context_value
+        named["hide_suggestions"] = not context.suggests
+        built = super().build(schema, document, root_value, context, *rest, **named)
+        if isinstance(built, DocumentExecutor) and built._follows and context.time_limit is not None:
+            context.time_limit.reschedule(None)
+        return built
 
     def complete_value(
         self,
@@ -75,8 +79,7 @@ class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
             variables=self.variable_values,
             viewer=context.viewer,
         )
-        follows = self.operation.operation is OperationType.SUBSCRIPTION
-        read_document = await (patiently(read) if follows else read())
+        read_document = await (patiently(read) if self._follows else read())
         if read_document is not None:
             for refusal in read_document.refusals:
                 self._refuse(refusal, return_type, field_details, path)
@@ -84,6 +87,10 @@ class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
         if is_non_null_type(return_type):
             raise Forbidden("This is no longer yours to see.")
         return None
+
+    @property
+    def _follows(self) -> bool:
+        return self.operation.operation is OperationType.SUBSCRIPTION
 
     def _refuse(
         self, refusal: Refusal, return_type: GraphQLOutputType, field_details: FieldDetailsList, path: Path

@@ -18,7 +18,7 @@ from strawberry.types.graphql import OperationType
 from domain.errors import BadUserInput, DomainError, ServiceUnavailable
 from gql.bootstrap import Tether
 from gql.context import Context
-from gql.errors import NO_SUCH_OPERATION
+from gql.errors import NO_SUCH_OPERATION, took_too_long
 from gql.feed_place import FeedPlace
 from gql.http.accepted_media import EVENT_STREAM, JSON, RESPONSE_JSON, AcceptedMedia
 from gql.http.browser_access import BrowserAccess
@@ -176,8 +176,7 @@ class GraphQLView:
                     allowed_operation_types=allowed,
                 )
         except TimeoutError:
-            message = f"This took longer than {self._limits.request_seconds} s and was given up. Ask for less at once."
-            raise ServiceUnavailable(message) from None
+            raise took_too_long(self._limits.request_seconds) from None
         except CannotGetOperationTypeError:
             raise BadUserInput(NO_SUCH_OPERATION) from None
 

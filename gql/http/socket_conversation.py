@@ -20,7 +20,7 @@ from domain.errors import ServiceUnavailable, Unauthenticated
 from domain.log_context import log_context
 from domain.request_origin import request_from, request_origin
 from gql.context import Context
-from gql.errors import RATE_LIMITED, public_error, request_error
+from gql.errors import RATE_LIMITED, public_error, request_error, took_too_long
 from gql.http.caller_watch import LOOKS_EVERY, is_shut_out
 from gql.http.callers import Callers
 from gql.http.graphql_answer import body_of
@@ -154,14 +154,23 @@ class SocketConversation:
                     self._parts.operations.watching(asked.query, asked.operation_name),
                     self._stream.operation(),
                 ):
-                    await self._answer(message, await self._context())
+                    await self._answer_in_time(message)
             except Exception as error:  # noqa: BLE001 - what nobody meant is logged there, and masked
                 told = public_error(GraphQLError("", original_error=error), request_id, before_execution=True)
                 await self._say(message.id, "error", payload=[told.formatted])
 
-    async def _context(self) -> Context:
+    async def _answer_in_time(self, message: Subscribe) -> None:
+        seconds = self._parts.limits.request_seconds
+        try:
+            async with asyncio.timeout(seconds) as time_limit:
+                await self._answer(message, await self._context(time_limit))
+        except TimeoutError:
+            raise took_too_long(seconds) from None
+
+    async def _context(self, time_limit: asyncio.Timeout) -> Context:
         """A new one, that nothing is left in. Sockets outlive keys and sessions: it takes one that is still good."""
         context = self._parts.contexts()
+        context.time_limit = time_limit
         try:
             await context.authenticate(self._proof)
         except Unauthenticated:

@@ -44,6 +44,7 @@ async def narrow(
         "SOCKET_INIT_SECONDS": 1,
         "SOCKET_UNREAD_SECONDS": 1,
         "FRAME_KILOBYTES": 2,
+        "REQUEST_SECONDS": 2,
     }
     settings = {f"TETHER_MAX_{name}": str(value) for name, value in limits.items()}
     async with running_tether(f"sqlite+aiosqlite:///{file}", sandbox, encryption_key, **settings) as running:
@@ -157,6 +158,29 @@ async def test_who_does_not_begin_in_time_is_sent_away_and_who_has_begun_is_not(
         assert silent.connection.close_reason == "Connection initialisation timeout"
         await begun.send({"type": "ping"})
         assert await begun.next_of(begun.others) == {"type": "pong"}
+
+
+async def test_a_query_is_given_up_in_time_and_a_subscription_is_not(
+    narrow: TetherServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, organization_id = await narrow.member(), await narrow.organization_id()
+    connection, never = await narrow.connect(client), asyncio.Event()
+    after = f"evt~{uuid_of(organization_id)}~1~0"
+    follow = "subscription ($id: ID!, $after: String) { connectionHealth(organizationId: $id, after: $after) { type } }"
+    async with narrow.socket(client.token) as socket_:
+        followed = await socket_.subscribe(follow, id=organization_id, after=after)
+        assert await followed.event() == {"type": "HEALTH_CHECKED"}
+        with monkeypatch.context() as stopping:
+            stopping.setattr(narrow.tether.documents, "read", lambda *_, **__: never.wait())
+            assert await (await socket_.subscribe(VIEWER)).error() == (
+                "SERVICE_UNAVAILABLE",
+                "This took longer than 2 s and was given up. Ask for less at once.",
+            )
+        assert [event["type"] for event in await followed.events(2)] == ["HEALTH_CHANGED", "STATUS_CHANGED"]
+        await client.mutate(
+            "updateConnectionStatus", "connection { id }", connectionId=connection["id"], status="INACTIVE"
+        )
+        assert await followed.event() == {"type": "STATUS_CHANGED"}
 
 
 async def test_who_does_not_read_is_dropped(narrow: TetherServer) -> None:
