@@ -216,6 +216,26 @@ async def test_whatever_ends_a_subscription_or_one_of_its_events_does_the_same(
             assert await followed.message() == {"type": "complete", "id": followed.id}
 
 
+async def test_what_fails_before_any_field_is_asked_tells_nothing_either(
+    shared_server: TetherServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await shared_server.member()
+    async with shared_server.socket(client.token) as socket:
+        for raised in [each for each in _odd_errors() if not isinstance(each, GraphQLError)]:  # as which it is told
+
+            async def fail(*_: Any, raised: Exception = raised, **__: Any) -> Any:
+                raise raised
+
+            monkeypatch.setattr(TetherSchema, "_prepare_operation_async", fail)
+            answer = await client.execute("{ viewer { user { id } } }")
+            [error] = answer.errors
+            told = await (await socket.subscribe("{ viewer { user { id } } }")).message()
+            [by_socket] = told["payload"] if told["type"] == "error" else told["payload"]["errors"]
+            for each in (error, by_socket):
+                assert each["extensions"]["code"] in CODES
+                assert CANARY not in str(each), raised
+
+
 async def test_the_log_has_a_line_for_each_refusal_without_anything_that_clients_wrote(
     shared_server: TetherServer, logged: pytest.LogCaptureFixture
 ) -> None:

@@ -16,6 +16,7 @@ from websockets.typing import Subprotocol
 
 from domain.entities.user import Role
 from gql.context import Context
+from gql.http.socket_pace import SocketPace
 from gql.schema import TetherSchema
 from tests.gql.server import TetherServer, running_tether, uuid_of
 from tests.gql.waiting import eventually
@@ -236,6 +237,22 @@ async def test_nothing_runs_on_after_the_end(narrow: TetherServer, ending: dict[
             assert await socket_.close_code() in {4400, 4409, 4429}
             # What ran was ended before the socket was closed.
             assert [task for task in asyncio.all_tasks() if "SocketConversation" in repr(task)] == []
+
+
+async def test_a_failure_of_our_own_closes_the_socket_as_one(
+    narrow: TetherServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with narrow.socket(None) as socket_:
+        monkeypatch.setattr(SocketPace, "turn", lambda _: _fail())
+        await socket_.send({"type": "ping"})
+        assert await socket_.close_code() == 4500
+        assert socket_.connection.close_reason == "Internal server error"
+    [failure] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert failure.exc_info is not None
+
+
+async def _fail() -> None:
+    raise KeyError("nobody meant this")
 
 
 async def test_each_operation_has_a_context_of_its_own(narrow: TetherServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ The model waits for each answer before it says more, so that there is one right 
 """
 
 import itertools
+import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +47,22 @@ MESSAGES = st.one_of(
 )
 CONVERSATIONS = st.tuples(
     st.booleans(), st.lists(MESSAGES, max_size=12), st.none() | st.sampled_from([*ILL_FORMED, {"type": "subscribe"}])
+)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+OBJECTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": JSON | st.sampled_from(["connection_init", "ping", "pong", "subscribe", "complete", "next", "error"]),
+        "id": JSON,
+        "payload": JSON
+        | st.fixed_dictionaries({}, optional=dict.fromkeys(("query", "variables", "operationName"), JSON)),
+    },
 )
 
 
@@ -112,6 +130,25 @@ async def test_every_conversation_goes_as_the_protocol_says(
                 heard = await socket.next_of(socket.others)
                 assert {name: heard[name] for name in answer} == answer
         await _each_that_follows_hears_of_it_once(client, connection_id, socket, model.following)
+
+
+@given(st.text(max_size=50) | st.binary(max_size=50) | JSON.map(json.dumps) | OBJECTS.map(json.dumps))
+async def test_whatever_is_sent_is_answered_or_closes_with_a_reason(
+    shared_server: TetherServer, message: str | bytes
+) -> None:
+    async with shared_server.socket(None) as socket:
+        await socket.connection.send(message)
+        await socket.send({"type": "ping", "payload": {"still": "there"}})
+
+        kinds, answered = set[str](), False
+        with suppress(AssertionError):  # there is none, since the socket is closed
+            while (heard := await socket.next_of(socket.others)).get("payload") != {"still": "there"}:
+                kinds.add(heard["type"])
+            answered = True
+        assert kinds <= {"pong", "error"}
+        if not answered:
+            assert await socket.close_code() in {4400, 4429}
+            assert socket.connection.close_reason
 
 
 async def _each_that_follows_hears_of_it_once(
