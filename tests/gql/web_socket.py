@@ -27,7 +27,11 @@ class Followed:
 
     async def message(self) -> dict[str, Any]:
         """The next message. Fails the test where none comes, or the socket is closed."""
-        return await self._socket.next_of(self.messages)
+        message = await self._socket.next_of(self.messages)
+        payload = message.get("payload") or []
+        for error in payload if message["type"] == "error" else dict(payload).get("errors", []):
+            assert error["extensions"]["code"] in CODES
+        return message
 
     async def next(self) -> Any:
         """The data of the next result, which has no error."""
@@ -55,7 +59,6 @@ class Followed:
             assert message["type"] == "error", message
             [error] = message["payload"]
             assert "path" not in error
-        assert error["extensions"]["code"] in CODES
         assert set(error["extensions"]) == {"code", "requestId"}
         return error["extensions"]["code"], error["message"]
 
