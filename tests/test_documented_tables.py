@@ -20,6 +20,7 @@ from domain.sign_in_failure import SignInFailureCode
 from gql import __main__ as command_line
 from gql import errors, queries
 from gql.browser_settings import BROWSER_VARIABLES
+from gql.http.graphql_answer import FAILURES
 from gql.http.own_pages import CSRF_REFUSED
 from gql.identity_settings import ISSUER_ENDINGS, ISSUERS, variable
 from gql.limit_settings import LIMIT_VARIABLES, Limits, settings_of_limits
@@ -63,6 +64,17 @@ def test_the_tables_of_errors_have_every_code() -> None:
     own.add(errors.RATE_LIMITED)
     codes = [row[0] for row in operation_errors]
     assert sorted(codes) == sorted(own | {error.code for error in errors._PUBLIC})
+
+
+def test_the_statuses_of_errors_are_the_codes() -> None:
+    sentence = _text("docs/concepts.md").partition("\nOver HTTP an answer")[2].partition("every other")[0]
+    documented = {
+        code: int(status)
+        for names, status in re.findall(r"((?:`[A-Z_]+`(?:\sand\s)?)+)\s(\d{3})", sentence)
+        for code in re.findall(r"[A-Z_]+", names)
+    }
+    refused = {CSRF_REFUSED: 403}  # before it is an operation
+    assert documented == {code: failure.status for code, failure in FAILURES.items()} | refused
 
 
 def test_the_table_of_what_arrives_at_return_to_has_every_code() -> None:
