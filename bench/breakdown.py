@@ -79,6 +79,7 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
             repositories=tether.repositories,
             authorization_flows=tether.authorization_flows,
             users=tether.user_service,
+            budgets=tether.operation_budgets,
             public_url=tether.settings.public_url,
         )
         await context.authenticate(BearerToken(tether.user_service, token))
@@ -90,7 +91,7 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
         result = await execute()
 
         async def find() -> None:
-            schema.operations.find(asked.query, None)
+            schema.operations.known(asked.query, None)
 
         async def parse() -> None:
             GraphQLRequest.parse(request)

@@ -4,8 +4,9 @@ Raised by entities, managers and repositories; `gql/errors.py` turns each into w
 never holds a secret, a statement or a path of the server.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ class DomainError(Exception):
     """The root. `code` is stable: clients and operators may rely on it; `message` is for people and may improve."""
 
     code: ClassVar[str]
+    details: Mapping[str, object] = MappingProxyType({})
+    """What programs are told besides, where it is an error of an operation: in its `extensions`."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -186,17 +189,41 @@ class BadUserInput(DomainError):
 
 
 class CostLimitExceeded(DomainError):
-    """A read could answer with more than is answered at once. `cost` and `limit` are numbers of objects."""
+    """An operation could take more than is done at once. `dearest`: the field that most of it is for, and how much."""
 
     code = "COST_LIMIT_EXCEEDED"
 
-    def __init__(self, cost: int, limit: int) -> None:
+    def __init__(self, cost: int, limit: int, dearest: tuple[str, int]) -> None:
+        field, part = dearest
         super().__init__(
-            f"This asks for up to {cost:,} objects; {limit:,} are answered at once. "
+            f"This operation costs {cost:,} points; {limit:,} are the most, and {part:,} are for {field[:200]}. "
             "Ask for smaller pages, or for less of each item."
         )
-        self.cost = cost
-        self.limit = limit
+        self.details = {"cost": cost, "limit": limit}
+
+
+class StatementLimitExceeded(DomainError):
+    """An operation takes more statements of the database than it may."""
+
+    code = "COST_LIMIT_EXCEEDED"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"This operation takes more than {limit:,} statements of the database. Ask for less at once.")
+        self.details = {"limit": limit}
+
+
+class RateLimited(DomainError):
+    """Whoever asks has spent what they may for now."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, cost: int, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"This operation costs {cost:,} points, more than you have left. Try again in {retry_after_seconds} s; "
+            "`rateLimit` tells what you have, and costs nothing."
+        )
+        self.retry_after_seconds = retry_after_seconds
+        self.details = {"retryAfterSeconds": retry_after_seconds}
 
 
 class CursorExpired(DomainError):

@@ -39,9 +39,6 @@ class Measurements(Protocol):
     def statement(self, kind: str, seconds: float) -> None:
         """The database has answered a statement: READ for documents and the feed, else SELECT, INSERT and the like."""
 
-    def document(self, cost: int) -> None:
-        """A document is to be read that could hold so many objects; refused ones count too."""
-
     def token_verified(self, issuer: str, outcome: str) -> None:
         """A bearer token was ACCEPTED, refused for a reason (a Refusal), or its issuer UNAVAILABLE.
 
@@ -74,8 +71,6 @@ class NoMeasurements:
     def called(self, service: str, outcome: str, seconds: float) -> None: ...
 
     def statement(self, kind: str, seconds: float) -> None: ...
-
-    def document(self, cost: int) -> None: ...
 
     def token_verified(self, issuer: str, outcome: str) -> None: ...
 

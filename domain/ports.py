@@ -39,6 +39,7 @@ from domain.work_ports import (
     DueCheckRepository,
     EventRetentionRepository,
     HealthHistoryRepository,
+    OperationBudgetRepository,
     ServiceIncidentRepository,
     TaskRepository,
     WebhookDeliveryRepository,
@@ -239,6 +240,8 @@ class UnitOfWork(Protocol):
     def due_checks(self) -> DueCheckRepository: ...
     @property
     def call_budgets(self) -> CallBudgetRepository: ...
+    @property
+    def operation_budgets(self) -> OperationBudgetRepository: ...
     @property
     def service_incidents(self) -> ServiceIncidentRepository: ...
     @property

@@ -38,8 +38,9 @@ class Retention:
         return None
 
     async def forget_call_budgets(self, task: Task) -> TaskOutcome:
-        """Those that have been full for a while, as ones that nobody knows are."""
+        """Those that have been full for a while, as ones that nobody knows are; and people's budgets likewise."""
         await in_batches(self._forget_call_budgets)
+        await in_batches(self._forget_operation_budgets)
         return None
 
     async def forget_audit_records(self, task: Task) -> TaskOutcome:
@@ -79,6 +80,12 @@ class Retention:
     async def _forget_call_budgets(self, limit: int) -> int:
         async with self._units_of_work.writing_everywhere() as unit:
             forgotten = await unit.call_budgets.forget(self._clock() - CALL_BUDGETS_KEPT, limit)
+            await unit.commit()
+        return forgotten
+
+    async def _forget_operation_budgets(self, limit: int) -> int:
+        async with self._units_of_work.writing_everywhere() as unit:
+            forgotten = await unit.operation_budgets.forget(self._clock() - CALL_BUDGETS_KEPT, limit)
             await unit.commit()
         return forgotten
 

@@ -14,6 +14,7 @@ from domain.entities.call_budget import Block, BudgetKey, CallAllowance
 from domain.entities.due_check import DueCheck, UnchangedCheck
 from domain.entities.health import HealthStatus
 from domain.entities.health_day import HealthDay
+from domain.entities.operation_budget import OperationAllowance, OperationBlock
 from domain.entities.service_incident import ServiceIncident
 from domain.entities.task import Task, TaskKind
 from domain.entities.webhook_delivery import WebhookDelivery
@@ -167,6 +168,18 @@ class CallBudgetRepository(Protocol):
 
     async def fill(self, now: datetime) -> None:
         """Have all of them full, and nobody wait: until when was said by a clock that has been set back since."""
+
+    async def forget(self, full_before: datetime, limit: int) -> int:
+        """Remove those of which nothing was taken since; how many it were."""
+
+
+class OperationBudgetRepository(Protocol):
+    """What is left of the points that people may spend on operations."""
+
+    async def take(
+        self, user_id: UUID, allowance: OperationAllowance, now: datetime, *, back: int, least: int, most: int
+    ) -> OperationBlock:
+        """Give some back, then take so many points, or those that are left; none where these are less than `least`."""
 
     async def forget(self, full_before: datetime, limit: int) -> int:
         """Remove those of which nothing was taken since; how many it were."""

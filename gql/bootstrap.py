@@ -18,6 +18,7 @@ from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_vault import CredentialVault
+from domain.entities.operation_budget import OperationAllowance
 from domain.entities.user import User
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
@@ -25,6 +26,7 @@ from domain.identity_providers.bearer_tokens import BearerTokens
 from domain.identity_providers.provider import IdentityProviders
 from domain.key_ring import KeyProvider, KeyRing, LocalKeyProvider
 from domain.observation import Observation
+from domain.operation_budgets import OperationBudgets
 from domain.ports import UnitsOfWork
 from domain.recognition import Recognition
 from domain.repository_manager import RepositoryManager
@@ -76,6 +78,7 @@ class Tether:
     catalogue: ServiceCatalogue
     board: ServiceBoard
     budgets: CallBudgets
+    operation_budgets: OperationBudgets
     key_provider: KeyProvider
     key_ring: KeyRing
     encryption: CredentialEncryption
@@ -170,6 +173,7 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                 catalogue=catalogue,
                 board=board,
                 budgets=budgets,
+                operation_budgets=OperationBudgets(units_of_work, _operation_allowance(settings)),
                 key_provider=key_provider,
                 key_ring=key_ring,
                 encryption=encryption,
@@ -203,7 +207,10 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                 identity_providers=identity_providers,
                 user_service=user_service,
                 documents=DocumentReader(
-                    database, ServiceDocuments(catalogue, settings.public_url, board), _now, metrics
+                    database,
+                    ServiceDocuments(catalogue, settings.public_url, board),
+                    _now,
+                    largest_page=settings.limits.page_size,
                 ),
                 metrics=metrics,
                 scraped_state=ScrapedState(metrics, database, feed, _now),
@@ -260,6 +267,10 @@ async def _open_key_ring(units_of_work: UnitsOfWork, provider: KeyProvider) -> K
 
 def _session_lifetimes(settings: Settings) -> SessionLifetimes:
     return SessionLifetimes(timedelta(hours=settings.session_idle_hours), timedelta(days=settings.session_days))
+
+
+def _operation_allowance(settings: Settings) -> OperationAllowance:
+    return OperationAllowance(settings.limits.budget_points, settings.limits.budget_points_per_minute)
 
 
 def _catalogue(settings: Settings, http: HttpClient) -> ServiceCatalogue:

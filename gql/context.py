@@ -12,11 +12,13 @@ from domain.authorization_flows import AuthorizationFlows
 from domain.entities.user import Viewer
 from domain.errors import Unauthenticated
 from domain.log_context import logged_context
+from domain.operation_budgets import OperationBudgets
 from domain.repository_manager import RepositoryManager
 from domain.service_board import ServiceBoard
 from domain.service_connection_manager import ServiceConnectionManager
 from domain.services.catalogue import ServiceCatalogue
 from domain.user_service import UNAUTHENTICATED, UserService
+from gql.limit_settings import DEFAULT_LIMITS, Limits
 from gql.operations import OperationCache
 from gql.proof import Proof
 from persistence.documents.reader import DocumentReader
@@ -42,7 +44,9 @@ class Context:
     repositories: RepositoryManager
     authorization_flows: AuthorizationFlows
     users: UserService
+    budgets: OperationBudgets
     public_url: str
+    limits: Limits = DEFAULT_LIMITS
     strangers_may_introspect: bool = False
     suggests: bool = False
     proof: Proof | None = None

@@ -4,6 +4,7 @@ Called by `gql/schema.py` for each result. What nobody meant to raise is logged 
 """
 
 import logging
+from collections.abc import Mapping
 
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import MissingQueryError
@@ -17,7 +18,9 @@ from domain.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
+    RateLimited,
     ServiceUnavailable,
+    StatementLimitExceeded,
     Unauthenticated,
 )
 from gql.value_errors import without_value
@@ -31,7 +34,16 @@ RATE_LIMITED = "RATE_LIMITED"
 NO_QUERY = "There is no query: the operation's text."
 NO_SUCH_OPERATION = "operationName names no operation of this query."
 
-_PUBLIC = (Unauthenticated, Forbidden, BadUserInput, CostLimitExceeded, CursorExpired, ServiceUnavailable)
+_PUBLIC = (
+    Unauthenticated,
+    Forbidden,
+    BadUserInput,
+    CostLimitExceeded,
+    StatementLimitExceeded,
+    CursorExpired,
+    RateLimited,
+    ServiceUnavailable,
+)
 _log = logging.getLogger("tether.errors")
 
 
@@ -61,7 +73,7 @@ def public_error(error: GraphQLError, request_id: str, *, before_execution: bool
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions={"code": code, "requestId": request_id},
+        extensions={"code": code, "requestId": request_id, **_details(cause)},
     )
 
 
@@ -96,6 +108,10 @@ def _of_domain(error: DomainError) -> tuple[str, str]:
     if isinstance(error, NotFound):
         return Forbidden.code, error.message
     return INTERNAL, ""
+
+
+def _details(cause: Exception) -> Mapping[str, object]:
+    return cause.details if isinstance(cause, _PUBLIC) else {}
 
 
 def _place(error: GraphQLError) -> str:

@@ -25,8 +25,18 @@ def _limit(default: int, variable: str, unit: str, least: int, most: int) -> int
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Each is the most that is answered, with the default of a server whose operator set none."""
+    """Each is the most that is asked or answered, with the default of a server whose operator set none."""
 
+    cost: int = _limit(100_000, "TETHER_MAX_COST", "points", 1, 100_000_000)
+    """Of an operation, worked out before it runs."""
+    budget_points: int = _limit(1_000_000, "TETHER_BUDGET_POINTS", "points", 1, 999_999_999)
+    """What somebody may spend who hasn't asked for anything for a while."""
+    budget_points_per_minute: int = _limit(600_000, "TETHER_BUDGET_POINTS_PER_MINUTE", "points", 1, 999_999_999)
+    statements: int = _limit(500, "TETHER_MAX_STATEMENTS", "statements", 10, 100_000)
+    """That a query or a mutation runs in the database."""
+    page_size: int = _limit(100, "TETHER_MAX_PAGE_SIZE", "items", 1, 1_000)
+    ids: int = _limit(100, "TETHER_MAX_IDS", "ids", 1, 1_000)
+    """In `nodes`."""
     depth: int = _limit(12, "TETHER_MAX_DEPTH", "levels", 1, 100)
     """Fields within each other."""
     root_fields: int = _limit(20, "TETHER_MAX_ROOT_FIELDS", "fields", 1, 1_000)
@@ -40,6 +50,13 @@ class Limits:
     tokens: int = _limit(2_000, "TETHER_MAX_TOKENS", "tokens", 100, 100_000)
     """Of an operation's text, and fields once its fragments are spread."""
     characters: int = _limit(32_768, "TETHER_MAX_CHARACTERS", "characters", 1_000, 10_000_000)
+    variables: int = _limit(50, "TETHER_MAX_VARIABLES", "variables", 0, 1_000)
+    input_depth: int = _limit(10, "TETHER_MAX_INPUT_DEPTH", "levels", 1, 100)
+    """Lists and objects within each other, in arguments and variables."""
+    input_fields: int = _limit(100, "TETHER_MAX_INPUT_FIELDS", "fields", 1, 10_000)
+    """Of an object in arguments and variables."""
+    input_items: int = _limit(500, "TETHER_MAX_INPUT_ITEMS", "items", 1, 100_000)
+    """Of a list there."""
     body_kilobytes: int = _limit(256, "TETHER_MAX_BODY_KILOBYTES", "kilobytes", 1, 65_536)
     frame_kilobytes: int = _limit(64, "TETHER_MAX_FRAME_KILOBYTES", "kilobytes", 1, 65_536)
     """Of a message on a WebSocket."""
@@ -64,12 +81,17 @@ class Limits:
     @classmethod
     def read(cls, reader: SettingsReader) -> Self:
         """Notes what is wrong with the reader."""
-        return cls(
+        limits = cls(
             **{
                 name: reader.whole_number(setting.variable, setting.unit, default, setting.possible)
                 for name, setting, default in settings_of_limits()
             }
         )
+        if limits.budget_points < limits.cost:
+            reader.problems.append(
+                "TETHER_BUDGET_POINTS: It is smaller than TETHER_MAX_COST, so that some operations could never run."
+            )
+        return limits
 
 
 def settings_of_limits() -> Iterator[tuple[str, Setting, int]]:

@@ -19,6 +19,7 @@ from graphql import (
     SelectionSetNode,
 )
 
+from gql.input_limits import exceeding_literal
 from gql.limit_settings import Limits
 
 _INTROSPECTIONS = ("__schema", "__type")
@@ -26,6 +27,9 @@ _INTROSPECTIONS = ("__schema", "__type")
 
 def oversize(document: DocumentNode, limits: Limits) -> GraphQLError | None:
     """Why a document's operations are more than can be answered; None where they aren't."""
+    too_much = exceeding_literal(document, limits)
+    if too_much is not None:
+        return GraphQLError(f"This operation has {too_much}.")
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     for operation in document.definitions:
         if isinstance(operation, OperationDefinitionNode):
@@ -46,6 +50,7 @@ def _exceeded(
         ("directives", counted.directives, limits.directives),
         ("introspections", counted.introspections, limits.introspections),
         ("fields, with its fragments spread", counted.visited, limits.tokens),
+        ("variables", len(operation.variable_definitions or ()), limits.variables),
         ("variables of the type Boolean", _booleans(operation), limits.boolean_variables),
         ("fields that it asks for twice", counted.repeats, limits.repeated_fields),
     ):

@@ -17,7 +17,6 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from persistence.documents.cost import MOST_OBJECTS
 from persistence.statement_watch import KINDS
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter, which nobody asks for
@@ -29,7 +28,7 @@ BREAKER_STATES: Final = ("CLOSED", "OPEN", "HALF_OPEN")
 
 _SHORT: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LONG: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-_OBJECTS: Final = (1, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, MOST_OBJECTS)
+_POINTS: Final = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
 
 
 class Metrics:
@@ -48,7 +47,7 @@ class Metrics:
             "tether_graphql_request_duration_seconds", "How long queries and mutations took.", _SHORT, "kind"
         )
         self._cost = self._histogram(
-            "tether_graphql_document_cost_objects", "Objects that a document could have held.", _OBJECTS
+            "tether_graphql_cost_points", "What operations cost, also those that were refused for it.", _POINTS, "kind"
         )
         self._sockets = self._gauge("tether_graphql_sockets", "WebSockets that are open.")
         self._streams = self._gauge("tether_graphql_streams", "Subscriptions that are answered over HTTP.")
@@ -115,6 +114,10 @@ class Metrics:
         if kind != "subscription":
             self._request_seconds.labels(kind).observe(seconds)
 
+    def weighed(self, kind: str, points: int) -> None:
+        """An operation has ended of which it was known what it costs."""
+        self._cost.labels(kind).observe(points)
+
     def socket_opened(self) -> None:
         self._sockets.inc()
 
@@ -167,9 +170,6 @@ class Metrics:
 
     def statement(self, kind: str, seconds: float) -> None:
         self._by_statement[kind].observe(seconds)
-
-    def document(self, cost: int) -> None:
-        self._cost.observe(cost)
 
     def token_verified(self, issuer: str, outcome: str) -> None:
         self._tokens.labels(issuer if issuer in self._issuers else OTHER, outcome).inc()

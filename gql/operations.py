@@ -23,6 +23,8 @@ from graphql import (
     type_from_ast,
 )
 
+from gql.cost import Part
+
 OPERATIONS_KEPT = 1_000
 HASH_DIGITS = 16
 
@@ -55,6 +57,7 @@ class KnownOperation:
     kind: str
     name: str | None
     hash: str
+    cost: Part
 
 
 class OperationCache:
@@ -66,23 +69,25 @@ class OperationCache:
         self._serials = count(1)
         self.validated = 0
 
-    def find(self, text: str, operation_name: str | None) -> DocumentNode | None:
-        """The document of a text that was found valid for this operation name."""
-        known = self.known(text, operation_name)
-        return None if known is None else known.document
-
     def known(self, text: str, operation_name: str | None) -> KnownOperation | None:
-        """The same, with what may be told of it."""
+        """What was found valid for this text and operation name."""
         return self._known.get(_key(text, operation_name))
 
     def add(
-        self, text: str, operation_name: str | None, document: DocumentNode, to_run: OperationDefinitionNode
-    ) -> None:
+        self,
+        text: str,
+        operation_name: str | None,
+        document: DocumentNode,
+        to_run: OperationDefinitionNode,
+        cost: Part,
+    ) -> KnownOperation:
         """Keep a document that is valid, with the operation of it that is to run."""
         key = _key(text, operation_name)
         name = None if to_run.name is None else to_run.name.value
-        self._known.put(key, KnownOperation(document, to_run.operation.value, name, key[0].hex()[:HASH_DIGITS]))
+        known = KnownOperation(document, to_run.operation.value, name, key[0].hex()[:HASH_DIGITS], cost)
+        self._known.put(key, known)
         self.validated += 1
+        return known
 
     def running(self, definition: OperationDefinitionNode, schema: GraphQLSchema) -> Operation:
         """The operation whose definition this very object is; it may have run for days, as subscriptions do."""

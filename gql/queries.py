@@ -15,10 +15,9 @@ from gql.execution import document
 from gql.types.organization import Organization, OrganizationBy
 from gql.types.pages import Node
 from gql.types.people import Viewer
+from gql.types.rate_limit import RateLimit, rate_limit
 from gql.types.service import Service, service_of
 from persistence.documents import roots
-
-MOST_NODES = 100
 
 
 @strawberry.type(description="What can be read.")
@@ -36,10 +35,11 @@ class Query:
     def nodes(
         self,
         info: Info,
-        ids: Annotated[list[strawberry.ID], strawberry.argument(description=f"At most {MOST_NODES}.")],
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="At most 100 by default.")],
     ) -> list[Node | None]:
-        if len(ids) > MOST_NODES:
-            raise BadUserInput(f"nodes takes at most {MOST_NODES} ids; these are {len(ids)}. Ask in several requests.")
+        most = info.context.limits.ids
+        if len(ids) > most:
+            raise BadUserInput(f"nodes takes at most {most} ids; these are {len(ids)}. Ask in several requests.")
         return document(roots.nodes([_node_id(info, id_) for id_ in ids]))
 
     @strawberry.field(description="Who is asking, and to which organizations they belong.")
@@ -61,6 +61,11 @@ class Query:
         info.context.require_viewer()
         context = info.context
         return [service_of(service, context.public_url, context.board) for service in context.catalogue]
+
+    @strawberry.field(description="What the caller may still ask of this server. It costs nothing.")
+    def rate_limit(self, info: Info) -> RateLimit:
+        info.context.require_viewer()
+        return rate_limit()
 
 
 def _node_id(info: Info, text: str) -> tuple[Kind, UUID] | None:

@@ -4,6 +4,8 @@ Built once by the composition root. It overrides two private methods of Strawber
 tests/gql/test_schema.py shows that both are still called.
 """
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, get_operation_ast, parse
@@ -13,6 +15,10 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionContext
 from strawberry.types.execution import PreExecutionError
 
+from gql.admission import Admission
+from gql.charge import charged
+from gql.cost import cost_of
+from gql.cost_sizes import Sizes
 from gql.errors import public_error
 from gql.execution import DocumentExecutor
 from gql.limit_settings import DEFAULT_LIMITS, Limits
@@ -33,10 +39,13 @@ from gql.validation import errors_in
 from gql.watched_operations import note_error
 
 
-def build_schema(limits: Limits = DEFAULT_LIMITS) -> "TetherSchema":
+def build_schema(
+    limits: Limits = DEFAULT_LIMITS, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> "TetherSchema":
     """The whole schema, with an empty cache of operations."""
     return TetherSchema(
         limits,
+        clock,
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -61,9 +70,11 @@ _CONFIG: Final = StrawberryConfig(scalar_map=SCALARS)
 class TetherSchema(SharedTypesSchema):
     """Strawberry's schema, which parses and validates an operation once, and shows clients only public errors."""
 
-    def __init__(self, limits: Limits, **parts: Any) -> None:
+    def __init__(self, limits: Limits, clock: Callable[[], datetime], **parts: Any) -> None:
         super().__init__(**parts)
         self._limits = limits
+        self._sizes = Sizes(limits, clock)
+        self._admission = Admission(limits)
         self.operations = OperationCache()
 
     async def _prepare_operation_async(
@@ -71,11 +82,12 @@ class TetherSchema(SharedTypesSchema):
     ) -> PreExecutionError | None:
         """Parse and validate, unless the same operation has been found valid before."""
         text, name = context.query, context._provided_operation_name
-        if text is not None and (document := self.operations.find(text, name)) is not None:
-            context.graphql_document = document
+        if text is not None and (known := self.operations.known(text, name)) is not None:
+            context.graphql_document = known.document
             if context.operation_type not in context.allowed_operations:
                 raise InvalidOperationTypeError(context.operation_type)
-            return None
+            refusal = await self._admission.refusal(known, context.variables, context.context)
+            return None if refusal is None else PreExecutionError(data=None, errors=[refusal])
         if text is None or not text.strip():
             raise MissingQueryError
         try:
@@ -85,15 +97,20 @@ class TetherSchema(SharedTypesSchema):
         # Strawberry validates nothing that has been found valid or invalid already.
         context.pre_execution_errors = errors_in(document, self._schema, suggests=context.context.suggests)
         invalid = await super()._prepare_operation_async(context, extensions_runner)
-        if invalid is None:
-            to_run = get_operation_ast(document, name)
-            if to_run is None:
-                return PreExecutionError(data=None, errors=[_ambiguous(context)])
-            self.operations.add(text, name, document, to_run)
-        return invalid
+        if invalid is not None:
+            return invalid
+        to_run = get_operation_ast(document, name)
+        if to_run is None:
+            return PreExecutionError(data=None, errors=[_ambiguous(context)])
+        cost = cost_of(to_run, document, self._schema, self._sizes)
+        known = self.operations.add(text, name, document, to_run, cost)
+        refusal = await self._admission.refusal(known, context.variables, context.context)
+        return None if refusal is None else PreExecutionError(data=None, errors=[refusal])
 
     async def _handle_execution_result(self, context: ExecutionContext, result: Any, *args: Any, **kwargs: Any) -> Any:
         before_execution = isinstance(result, PreExecutionError)
+        if (charge := charged.get()) is not None:
+            context.extensions_results["cost"] = charge.extension()
         handled = await super()._handle_execution_result(context, result, *args, **kwargs)
         if handled.errors:
             request_id = context.context.request_id

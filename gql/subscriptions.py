@@ -19,6 +19,7 @@ from graphql import located_error
 from domain.entities.event import HEALTH_EVENT_TYPES
 from domain.entities.identifiers import Kind, parse_id
 from domain.errors import BadUserInput, CursorExpired, Forbidden
+from gql.charge import pay_again
 from gql.context import Context, Info
 from gql.execution import document
 from gql.feed_place import feed_place
@@ -142,6 +143,7 @@ async def _follow(
                 if found is None:
                     raise _not_a_member()
                 for sequence in found:
+                    await pay_again()
                     place.cursor = str(FeedCursor(organization_id, epoch, sequence))
                     yield document(event(organization_id, sequence))
                 sequence = sequence if found else head.sequence

@@ -34,9 +34,10 @@ _TOLD_ELSEWHERE: Final = {OK, CANCELLED, INTERNAL}
 
 @dataclass(slots=True)
 class RunningOperation:
-    """`outcome` is OK, or the code of the first error."""
+    """`outcome` is OK, or the code of the first error; `cost` what it costs, once that is known."""
 
     outcome: str = OK
+    cost: int | None = None
 
 
 class WatchedOperations:
@@ -71,6 +72,8 @@ class WatchedOperations:
                 kind = UNREADABLE if known is None else known.kind
                 if kind == "subscription" and running.outcome == CANCELLED:
                     running.outcome = OK  # as they end
+                if running.cost is not None:
+                    self._metrics.weighed(kind, running.cost)
                 self._metrics.requested(kind, running.outcome, time.perf_counter() - started)
                 span.set("graphql.operation.type", kind)
                 span.set("tether.operation.outcome", running.outcome)
@@ -94,6 +97,13 @@ def note_error(error: GraphQLError) -> None:
     running = _running.get()
     if running is not None and running.outcome == OK:
         running.outcome = str((error.extensions or {}).get("code", INTERNAL))
+
+
+def note_cost(points: int) -> None:
+    """The operation that runs in this context costs so much, whether it may or not."""
+    running = _running.get()
+    if running is not None:
+        running.cost = points
 
 
 _running: Final[ContextVar[RunningOperation | None]] = ContextVar("running operation", default=None)

@@ -5,6 +5,8 @@ Made by Database, and used where statements are run: by itself for documents and
 
 import time
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from types import TracebackType
@@ -12,6 +14,7 @@ from typing import Final, Self
 
 from sqlalchemy import Executable
 
+from domain.errors import StatementLimitExceeded
 from domain.observation import Observation
 from domain.tracing import Span
 
@@ -46,7 +49,12 @@ class _Watched:
         self._opened: AbstractContextManager[Span] | None = None
 
     def __enter__(self) -> Self:
+        """Raises StatementLimitExceeded for one more than may be run."""
         watch = self._watch
+        if (allowed := _allowed.get()) is not None and self._kind is not COMMIT:
+            allowed.run += 1
+            if allowed.run > allowed.most:
+                raise StatementLimitExceeded(allowed.most)
         if watch.tracing.active:
             attributes = {"db.system.name": watch.system, "db.operation.name": self._kind}
             self._opened = watch.tracing.span("statement", attributes)
@@ -65,6 +73,25 @@ class _Watched:
         """Say which statement it is: the trace shows a hash of its text, which is the same for other values."""
         if self._opened is not None:
             self._span.set("tether.statement.hash", _hash(sql))
+
+
+@dataclass(slots=True)
+class _Allowed:
+    """How many statements an operation may run, and how many it has run."""
+
+    most: int
+    run: int = 0
+
+
+_allowed: Final[ContextVar[_Allowed | None]] = ContextVar("allowed statements", default=None)
+
+
+def limit_statements(most: int | None) -> None:
+    """Have what runs in this context from now on, and what it begins, run at most so many; None: as many as it likes.
+
+    Commits don't count: what has been done is kept.
+    """
+    _allowed.set(None if most is None else _Allowed(most))
 
 
 def kind_of(statement: Executable) -> str:

@@ -26,6 +26,7 @@ from persistence.repositories.health_history import SqlHealthHistoryRepository
 from persistence.repositories.idempotency_keys import SqlIdempotencyKeyRepository
 from persistence.repositories.invitations import SqlInvitationRepository
 from persistence.repositories.memberships import SqlMembershipRepository
+from persistence.repositories.operation_budgets import SqlOperationBudgetRepository
 from persistence.repositories.organizations import SqlOrganizationRepository
 from persistence.repositories.repositories import SqlRepositoryRepository
 from persistence.repositories.repository_syncs import SqlRepositorySyncRepository
@@ -187,6 +188,10 @@ class SqlUnitOfWork:
     @cached_property
     def call_budgets(self) -> SqlCallBudgetRepository:
         return SqlCallBudgetRepository(self._transaction)
+
+    @cached_property
+    def operation_budgets(self) -> SqlOperationBudgetRepository:
+        return SqlOperationBudgetRepository(self._server)
 
     @cached_property
     def service_incidents(self) -> SqlServiceIncidentRepository:

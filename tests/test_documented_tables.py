@@ -18,7 +18,7 @@ from domain.identity_providers.issuer import Issuer
 from domain.identity_providers.refusal import Refusal
 from domain.sign_in_failure import SignInFailureCode
 from gql import __main__ as command_line
-from gql import errors, queries
+from gql import errors
 from gql.browser_settings import BROWSER_VARIABLES
 from gql.http.graphql_answer import FAILURES
 from gql.http.own_pages import CSRF_REFUSED
@@ -29,7 +29,7 @@ from gql.scraped_state import SCRAPED
 from gql.service_settings import SERVICE_VARIABLES
 from gql.settings import KNOWN, Settings, SettingsError
 from gql.user_errors import UserErrorCode
-from persistence.documents import cost, page_arguments, series_buckets
+from persistence.documents import series_buckets
 from persistence.statement_watch import KINDS
 from persistence.tables import metadata
 from tests.documented_examples import ROOT
@@ -93,17 +93,21 @@ def test_the_table_of_faults_is_the_codes() -> None:
 def test_the_table_of_limits_is_the_codes() -> None:
     limits = Limits()
     assert [int(row[1]) for row in _table("docs/api.md", "What")] == [
-        page_arguments.LARGEST_PAGE,
-        queries.MOST_NODES,
+        limits.page_size,
+        limits.ids,
         series_buckets.MOST_POINTS[series_buckets.SeriesBucket.DAY],
-        cost.MOST_OBJECTS,
+        limits.cost,
         limits.depth,
         limits.root_fields,
         limits.aliases,
         limits.repeated_fields,
         limits.directives,
         limits.introspections,
+        limits.variables,
         limits.boolean_variables,
+        limits.input_depth,
+        limits.input_fields,
+        limits.input_items,
         limits.tokens,
         limits.characters,
         limits.body_kilobytes,

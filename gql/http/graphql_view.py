@@ -193,7 +193,9 @@ class GraphQLView:
             repositories=tether.repositories,
             authorization_flows=tether.authorization_flows,
             users=tether.user_service,
+            budgets=tether.operation_budgets,
             public_url=tether.settings.public_url,
+            limits=self._limits,
             strangers_may_introspect=development,
             suggests=development,
         )

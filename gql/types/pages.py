@@ -20,13 +20,14 @@ def answered_by_document() -> NoReturn:
 First = Annotated[
     int | None,
     strawberry.argument(
-        description=f"How many from the start, or after `after`: at most {LARGEST_PAGE}, {DEFAULT_PAGE} where neither "
-        "`first` nor `last` is given."
+        description=f"How many from the start, or after `after`: at most {LARGEST_PAGE} by default, {DEFAULT_PAGE} "
+        "where neither `first` nor `last` is given."
     ),
 ]
 After = Annotated[str | None, strawberry.argument(description="A cursor of this list: only what follows it.")]
 Last = Annotated[
-    int | None, strawberry.argument(description=f"How many from the end, or before `before`: at most {LARGEST_PAGE}.")
+    int | None,
+    strawberry.argument(description=f"How many from the end, or before `before`: at most {LARGEST_PAGE} by default."),
 ]
 Before = Annotated[str | None, strawberry.argument(description="A cursor of this list: only what precedes it.")]
 

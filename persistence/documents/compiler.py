@@ -13,7 +13,6 @@ from uuid import UUID
 import orjson
 
 from domain.entities.user import Viewer
-from persistence.documents.cost import Cost
 from persistence.documents.dialects.dialect import Dialect, Literal, Type, json_object
 from persistence.documents.selection import Arguments, Selected, Selection
 from persistence.row_security import own_organization_of, own_organizations, within
@@ -43,24 +42,15 @@ class Plan:
     arguments: tuple[Arguments, ...]
     binders: tuple[Binder, ...]
     checks: tuple[Binder, ...]
-    cost: Cost[Call]
     dialect: Dialect
     checks_cursors: bool
     may_refuse: bool
 
-    def bind(
-        self,
-        viewer: Viewer,
-        now: datetime,
-        root: Mapping[str, Any],
-        variables: Any,
-        tell_cost: Callable[[int], None],
-    ) -> list[Any]:
-        """The parameters' values. Raises BadUserInput for a size or cursor that can't be used, CostLimitExceeded."""
+    def bind(self, viewer: Viewer, now: datetime, root: Mapping[str, Any], variables: Any) -> list[Any]:
+        """The parameters' values. Raises BadUserInput for a size or cursor that can't be used."""
         call = Call(viewer, now, root, [evaluate(variables) for evaluate in self.arguments])
         for check in self.checks:
             check(call)
-        self.cost.check(call, tell_cost)
         return [self.dialect.value(binder(call)) for binder in self.binders]
 
 
@@ -135,12 +125,12 @@ class ArgumentsOf:
 class Compiler:
     """Writes one statement. It lives for one compilation."""
 
-    def __init__(self, dialect: Dialect, variables: Any, catalogue: CatalogueAnswers) -> None:
+    def __init__(self, dialect: Dialect, variables: Any, catalogue: CatalogueAnswers, largest_page: int) -> None:
         self.dialect = dialect
+        self.largest_page = largest_page
         self.catalogue = catalogue
         self.checks_cursors = False
         self.may_refuse = False
-        self.cost: Cost[Call] = Cost()
         self._variables = variables
         self._arguments: list[Arguments] = []
         self._binders: list[Binder] = []
@@ -165,7 +155,6 @@ class Compiler:
             tuple(self._arguments),
             tuple(self._binders),
             tuple(self._checks),
-            self.cost,
             self.dialect,
             self.checks_cursors,
             self.may_refuse,
@@ -229,7 +218,6 @@ class Compiler:
     def object(self, shape: Shaped, selection: Selection, scope: Scope) -> str:
         """JSON text of an object, with the fields that are selected from it."""
         type_name, fields = shape.type_name, shape.fields
-        self.cost.count()
 
         def value(field: Selected) -> str:
             if field.name == "__typename":

@@ -202,7 +202,6 @@ class Catalogued:
     answers: Callable[[CatalogueAnswers, Selection], Mapping[str, Answer]]
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
-        compiler.cost.count()
         whens = " ".join(
             f"when {quoted(service)} then {compiler.bind(given(answer), Type.TEXT)}"  # large, so not in the SQL
             for service, answer in self.answers(compiler.catalogue, field.below).items()

@@ -37,8 +37,7 @@ class Series:
         moments = dialect.moments(compiler.bind(starts, Type.JSON), "m")
         series = _SeriesWriter(KeptHealth(compiler, scope, since), bucket, moments)
         row = compiler.alias("y")
-        with compiler.cost.rows(lambda call: len(starts(call))):
-            point = compiler.object(self, field.below, Scope(row, scope.organization, scope.role))
+        point = compiler.object(self, field.below, Scope(row, scope.organization, scope.role))
         rows = f"(select {dialect.joined_rows(point, f'{row}.position')} from {series.written(names)} {row})"
         return dialect.concat([Literal("["), rows, Literal("]")])
 

@@ -14,6 +14,7 @@ from persistence.documents.dialects.dialect import Type
 
 DEFAULT_PAGE = 25
 LARGEST_PAGE = 100
+"""Unless the operator says otherwise."""
 
 _PARAMETER = {KeyType.TEXT: Type.TEXT, KeyType.TIMESTAMP: Type.TIMESTAMP, KeyType.INTEGER: Type.INTEGER}
 
@@ -36,15 +37,15 @@ class Order:
         return f"{self.column} {'desc' if self.descending else 'asc'}"
 
 
-def page_size(arguments: Mapping[str, Any]) -> int:
+def page_size(largest: int, arguments: Mapping[str, Any]) -> int:
     """How many rows a page holds. Raises BadUserInput for sizes out of bounds, or two of them."""
     first, last = arguments.get("first"), arguments.get("last")
     if first is not None and last is not None:
         raise BadUserInput("Give either first or last, not both.")
-    size = DEFAULT_PAGE if first is None and last is None else last if first is None else first
+    size = min(DEFAULT_PAGE, largest) if first is None and last is None else last if first is None else first
     name = "first" if last is None else "last"
-    if not isinstance(size, int) or not 0 <= size <= LARGEST_PAGE:
-        raise BadUserInput(f"{name} is at least 0 and at most {LARGEST_PAGE}; it is {size}. Ask for further pages.")
+    if not isinstance(size, int) or not 0 <= size <= largest:
+        raise BadUserInput(f"{name} is at least 0 and at most {largest}; it is {size}. Ask for further pages.")
     return size
 
 

@@ -53,7 +53,8 @@ class _PageWriter:
         self.order = page.order(self.arguments.shape)
         self.backward = self.arguments.given("last") is not None
         self.alias = compiler.alias("p")
-        compiler.check(self.arguments.binder(page_size))
+        self.page_size = self.arguments.binder(partial(page_size, compiler.largest_page))
+        compiler.check(self.page_size)
         self.columns: list[str] = []
         self.after, self.before = (
             given_bound(compiler, self.arguments, name, self.alias, page.name, self.order)
@@ -105,8 +106,7 @@ class _PageWriter:
 
     def _node(self, field: Selected) -> str:
         below = replace(self.page.below(self.alias, self.scope), columns=self.columns)
-        with self.compiler.cost.rows(self.arguments.binder(page_size)):
-            return self.compiler.object(self.page.shape(), field.below, below)
+        return self.compiler.object(self.page.shape(), field.below, below)
 
     def _edge(self, field: Selected) -> str:
         type_name = f"{self.page.name}Edge"
@@ -186,7 +186,7 @@ class _PageWriter:
         return f"{table} {alias} where {' and '.join(conditions)}"
 
     def _size(self) -> str:
-        return self.compiler.named(f"size {self.alias}", self.arguments.binder(page_size), Type.INTEGER)
+        return self.compiler.named(f"size {self.alias}", self.page_size, Type.INTEGER)
 
     def _guarded(self, page: str) -> str:
         """The page, behind a sign that nothing else in an answer has where a cursor is another organization's."""

@@ -15,10 +15,10 @@ from weakref import WeakValueDictionary
 
 from domain.entities.user import Viewer
 from domain.errors import BadUserInput
-from domain.measurements import NO_MEASUREMENTS, Measurements
 from persistence.database import Database
 from persistence.documents.compiler import CatalogueAnswers, Compiler, Plan
 from persistence.documents.dialects import DIALECTS
+from persistence.documents.page_arguments import LARGEST_PAGE
 from persistence.documents.refusals import Refusal, take_refusals
 from persistence.documents.roots import Reference
 from persistence.documents.selection import Selection
@@ -48,13 +48,14 @@ class DocumentReader:
         database: Database,
         catalogue: CatalogueAnswers,
         clock: Callable[[], datetime],
-        measurements: Measurements = NO_MEASUREMENTS,
+        *,
+        largest_page: int = LARGEST_PAGE,
     ) -> None:
         self._database = database
         self._dialect = DIALECTS[database.dialect_name]
         self._catalogue = catalogue
         self._clock = clock
-        self._tell_cost = measurements.document
+        self._largest_page = largest_page
         self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
         self._plan_characters = 0
         self._turns: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
@@ -73,10 +74,10 @@ class DocumentReader:
 
         `plan_key` stands for the place in its operation and the shape of its variables; `selection` is only asked
         for where no plan is cached. Raises BadUserInput for page sizes, cursors and depth, Forbidden where too
-        much of it is refused, CostLimitExceeded and ServiceUnavailable.
+        much of it is refused, and ServiceUnavailable.
         """
         plan = self._plan((plan_key, reference.structure), reference, selection, variables)
-        values = plan.bind(viewer, self._clock(), reference.values, variables, self._tell_cost)
+        values = plan.bind(viewer, self._clock(), reference.values, variables)
         async with self._turns.setdefault(viewer.user_id, asyncio.Semaphore(AT_ONCE)):
             rows = await self._fetch(plan, values)
         text: str | None = rows[0][0] if rows else None
@@ -100,7 +101,7 @@ class DocumentReader:
         if plan is not None:
             self._plans.move_to_end(key)
             return plan
-        compiler = Compiler(self._dialect, variables, self._catalogue)
+        compiler = Compiler(self._dialect, variables, self._catalogue, self._largest_page)
         plan = compiler.plan(reference.writer(compiler, selection()))
         self.compiled += 1
         self._plans[key] = plan

@@ -155,10 +155,9 @@ def _nodes(compiler: Compiler, selection: Selection) -> str:
     rows = dialect.references(compiler.root("ids", Type.JSON), asked)
     # A column for each kind, null for the others' ids: one CASE of them all takes too much of SQLite's parser stack.
     columns = []
-    with compiler.cost.rows(lambda call: len(call.root["ids"])):
-        for kind in NODES:
-            id_ = f"case {asked}.kind when '{kind}' then {asked}.id end"
-            columns.append(f"({NODES[kind].written(compiler, selection, id_)}) as {kind}_")
+    for kind in NODES:
+        id_ = f"case {asked}.kind when '{kind}' then {asked}.id end"
+        columns.append(f"({NODES[kind].written(compiler, selection, id_)}) as {kind}_")
     one = f"coalesce({', '.join(f'{found}.{kind}_' for kind in NODES)}, 'null')"
     listed = dialect.concat([Literal("["), dialect.joined_rows(one, f"{found}.position"), Literal("]")])
     return f"select {listed} from (select {asked}.position, {', '.join(columns)} from {rows}) {found}"

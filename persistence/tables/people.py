@@ -129,6 +129,14 @@ sign_in_flows = Table(  # browsers that have been sent to an identity provider a
     Column("expires_at", Timestamp, nullable=False, index=True),
 )
 
+operation_budgets = Table(  # what people have asked of this server lately
+    "operation_budgets",
+    metadata,
+    Column("user_id", Identifier, primary_key=True),  # no reference: a row says nothing for longer than an hour
+    Column("full_at", Timestamp, nullable=False, index=True),  # when all that they may ask is there again
+    postgresql_with={"fillfactor": 50},
+)
+
 sessions = Table(  # browsers in which somebody is signed in
     "sessions",
     metadata,

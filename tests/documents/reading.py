@@ -16,10 +16,12 @@ from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_vault import CredentialVault
+from domain.entities.operation_budget import OperationAllowance
 from domain.entities.user import Viewer
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
 from domain.key_ring import KeyRing, LocalKeyProvider, generate_key, parse_key
+from domain.operation_budgets import OperationBudgets
 from domain.repository_manager import RepositoryManager
 from domain.repository_sync import RepositorySync
 from domain.service_board import ServiceBoard
@@ -101,7 +103,7 @@ async def reading(
                 Slack(http, "https://slack.example/api", "https://slack.example", _clock),
             ]
         )
-        schema = build_schema()
+        schema = build_schema(clock=_clock)
         units = SqlUnitsOfWork(database, lambda organization_id: None)
         board = ServiceBoard(units)
         documents = DocumentReader(database, ServiceDocuments(catalogue, PUBLIC_URL, board), _clock)
@@ -125,6 +127,7 @@ async def reading(
                 units, catalogue, checks, vault, _clock, public_url=PUBLIC_URL, return_to_allowed=()
             ),
             "users": UserService(units, _clock),
+            "budgets": OperationBudgets(units, _PLENTY),
             "public_url": PUBLIC_URL,
         }
         yield Reading(database, schema, documents, catalogue, database.statements, parts)
@@ -149,6 +152,9 @@ class _ObservedDatabase(Database):
                 else:
                     await connection.set_trace_callback(self.statements.append)
             yield connection
+
+
+_PLENTY = OperationAllowance(points=10**9, per_minute=10**9)
 
 
 def _clock() -> Any:

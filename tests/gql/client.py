@@ -1,7 +1,7 @@
 """GraphQL over HTTP as a client sees it: what it sends, and all that it is answered. Used by all tests here."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 
@@ -69,7 +69,7 @@ class Answer:
     def error(self) -> tuple[str, str]:
         """Code and message of the only error."""
         [error] = self.errors
-        assert set(error["extensions"]) == {"code", "requestId"}
+        assert set(error["extensions"]) == {"code", "requestId"} | DETAILS.get(error["extensions"]["code"], set())
         return error["extensions"]["code"], error["message"]
 
 
@@ -114,6 +114,9 @@ class Client:
         told: dict[str, Any] = error
         return told
 
+
+DETAILS: Final = {"COST_LIMIT_EXCEEDED": {"cost", "limit"}, "RATE_LIMITED": {"retryAfterSeconds"}}
+"""What errors say besides, by their codes."""
 
 USER_ERRORS = """
 userErrors {

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from websockets.exceptions import ConnectionClosed
 
 from domain.key_ring import generate_key
-from persistence.documents.cost import MOST_OBJECTS
+from gql.limit_settings import Limits
 from persistence.documents.reader import AT_ONCE
 from persistence.tables import api_keys
 from tests.gql.server import TetherServer, running_tether
@@ -33,17 +33,20 @@ query Deep($n: Int!) {
 async def test_a_read_that_could_answer_with_too_much_is_refused_before_it_runs(server: TetherServer) -> None:
     client = await server.member()
 
-    # 1 organization, n connections, n organizations, n² connections and n³ repositories
-    cost = 1 + 30 + 30 + 30**2 + 30**3
-    assert cost > MOST_OBJECTS
-    assert await client.error(DEEP, n=30) == (
+    # a page costs 10 and every other field 1, for each object that it is asked of
+    repositories = 10 + 1 + 50 * 1
+    cost = 1 + 10 + 1 + 50 * (1 + 10 + 1 + 50 * repositories)
+    assert cost > Limits().cost
+    compiled = server.tether.documents.compiled
+    part = 50 * 50 * (1 + 50 * 1)
+    assert await client.error(DEEP, n=50) == (
         "COST_LIMIT_EXCEEDED",
-        f"This asks for up to {cost:,} objects; {MOST_OBJECTS:,} are answered at once. "
+        f"This operation costs {cost:,} points; {Limits().cost:,} are the most, and {part:,} are for "
+        "organization.connections.nodes.organization.connections.nodes.repositories.nodes. "
         "Ask for smaller pages, or for less of each item.",
     )
-    compiled = server.tether.documents.compiled
+    assert server.tether.documents.compiled == compiled
     assert await client.data(DEEP, n=20) == {"organization": {"connections": {"nodes": []}}}
-    assert server.tether.documents.compiled == compiled, "the plan of the refused size serves the smaller one"
 
 
 async def test_a_full_page_of_full_pages_is_answered(server: TetherServer) -> None:

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.gql.client import CODES
+from tests.gql.client import CODES, DETAILS
 from tests.gql.waiting import DEADLINE_SECONDS
 
 PROTOCOL = "graphql-transport-ws"
@@ -59,7 +59,7 @@ class Followed:
             assert message["type"] == "error", message
             [error] = message["payload"]
             assert "path" not in error
-        assert set(error["extensions"]) == {"code", "requestId"}
+        assert set(error["extensions"]) == {"code", "requestId"} | DETAILS.get(error["extensions"]["code"], set())
         return error["extensions"]["code"], error["message"]
 
     async def complete(self) -> None:

@@ -36,6 +36,7 @@ FIELDS_OF_ROOTS: Final = {
     "nodes": ["nodes(ids: [$id])"],
     "viewer": ["viewer"],
     "services": ["services"],
+    "rateLimit": ["rateLimit"],
 }
 """Each field of Query, in the ways in which it is asked; a new one needs a line here."""
 TYPES_OF_IDS: Final = {"organization(by: {slug: $id})": "String!"}

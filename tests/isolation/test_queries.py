@@ -81,7 +81,7 @@ async def test_foreign_and_missing_are_read_by_the_same_statements(asking: Harne
 
 async def test_a_document_that_is_bound_to_nobody_is_refused(asking: Harness) -> None:
     documents = asking.path.documents
-    compiler = Compiler(documents._dialect, {}, documents._catalogue)
+    compiler = Compiler(documents._dialect, {}, documents._catalogue, 100)
     with pytest.raises(RuntimeError, match="isn't bound to a viewer"):
         compiler.plan("select name from organizations limit 1")
 

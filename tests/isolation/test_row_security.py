@@ -21,7 +21,14 @@ from tests.isolation.two_organizations import TwoOrganizations
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("two_url", ["postgresql"], indirect=True)]
 
-_OF_THE_SERVER: Final = {"data_keys", "sessions", "sign_in_flows", "user_identities", "webhook_deliveries"}
+_OF_THE_SERVER: Final = {
+    "data_keys",
+    "operation_budgets",
+    "sessions",
+    "sign_in_flows",
+    "user_identities",
+    "webhook_deliveries",
+}
 """Seen by work that is meant for all organizations, and by nobody else."""
 _OF_NOBODY: Final = {"call_budgets", "service_incidents"}
 """What is known of services, whoever has connected them."""
@@ -132,6 +139,7 @@ async def test_what_is_the_servers_own_is_not_an_organizations(database: Databas
 
 _ROWS_OF_THE_SERVER: Final = {
     "data_keys": "insert into data_keys values ('key', 'wrapped', 'provider', 'PRIMARY', now())",
+    "operation_budgets": "insert into operation_budgets select id, now() from users limit 1",
     "sessions": (
         "insert into sessions select gen_random_uuid(), 'x', id, 'issuer', now(), now(), now() from users limit 1"
     ),
