@@ -3,7 +3,8 @@
 Asked before each operation. Points are taken from the person's budget in blocks, so that most operations ask the
 database nothing: a block is small at first, larger for whoever spends it soon, and a twentieth of the budget at most.
 What is left of one that was held for a minute goes back with the next. Nobody spends what isn't there; what other
-processes hold meanwhile, or held when they were killed, is missing for as long.
+processes hold meanwhile, or held when they were killed, is missing for as long. Where the database can't be asked, a
+block is lent, so that what could still be answered is.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ from math import ceil
 from typing import Final
 from uuid import UUID
 
-from domain.entities.operation_budget import OperationAllowance, Standing
-from domain.errors import RateLimited
+from domain.entities.operation_budget import OperationAllowance, OperationBlock, Standing
+from domain.errors import RateLimited, ServiceUnavailable
 from domain.ports import UnitsOfWork
 
 FIRST_BLOCK: Final = 10
@@ -30,9 +31,10 @@ KEPT: Final = 10_000
 
 @dataclass(slots=True)
 class _Held:
-    """Points to spend; `left` were in the bucket at `seen_at`. `spent`: of this block so far."""
+    """Points to spend; `left` were in the bucket at `seen_at`. `spent`: of this block so far. `owed`: lent, not taken."""
 
     points: int = 0
+    owed: int = 0
     left: int = 0
     seen_at: float = 0.0
     spent: int = 0
@@ -56,7 +58,7 @@ class OperationBudgets:
         self.blocks_taken = 0
 
     async def spend(self, user_id: UUID, points: int) -> None:
-        """Take them. Raises RateLimited, where there are too few, and ServiceUnavailable."""
+        """Take them. Raises RateLimited where there are too few."""
         if self.spend_held(user_id, points):
             return
         held = self._held.get(user_id)
@@ -95,14 +97,18 @@ class OperationBudgets:
         return False
 
     async def _take(self, user_id: UUID, held: _Held, points: int) -> None:
-        back, held.points = held.points, 0  # should this fail, they are lost rather than there twice
+        back, held.points, held.owed = held.points - held.owed, 0, 0
         block = max(points, min(self._allowance.points // LARGEST_PART, FIRST_BLOCK * points + 2 * held.spent))
         now = self._seconds()
-        async with self._units_of_work.writing_everywhere() as unit:
-            taken = await unit.operation_budgets.take(
-                user_id, self._allowance, datetime.fromtimestamp(now, UTC), back=back, least=points, most=block
-            )
-            await unit.commit()
+        try:
+            async with self._units_of_work.writing_everywhere() as unit:
+                taken = await unit.operation_budgets.take(
+                    user_id, self._allowance, datetime.fromtimestamp(now, UTC), back=back, least=points, most=block
+                )
+                await unit.commit()
+        except ServiceUnavailable:  # what needs the database says so itself; writes may be stopped, and reads not
+            held.owed = block - back
+            taken = OperationBlock(block, held.left)
         self.blocks_taken += 1
         held.left, held.seen_at, held.spent = taken.left, now, 0
         if taken.points < points:

@@ -6,14 +6,12 @@ Made by `gql/admission.py`. It belongs to the task that runs the operation, as o
 import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from domain.entities.operation_budget import Standing
 from domain.errors import RateLimited
 from domain.operation_budgets import OperationBudgets
-from gql.patience import patiently
 
 
 @dataclass(slots=True)  # not frozen: one is made for each operation, which would take twice as long
@@ -44,7 +42,7 @@ async def pay_again() -> None:
     charge = charged.get()
     while charge is not None:
         try:
-            await patiently(partial(charge.budgets.spend, charge.user_id, charge.cost))
+            await charge.budgets.spend(charge.user_id, charge.cost)
         except RateLimited as limited:
             await asyncio.sleep(limited.retry_after_seconds)
         else:

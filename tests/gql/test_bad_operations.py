@@ -315,10 +315,11 @@ async def test_values_nested_as_deep_as_json_allows_are_refused_in_words(client:
     nested: list[Any] = []
     for _ in range(900):
         nested = [nested]
-    given = {"organizationId": "org_x", "service": "github", "credential": {"token": {"token": "x"}}}
-
-    assert (await client.user_error("createConnection", **given, labels=nested))["code"] == "NOT_FOUND"
     assert await client.error("query ($id: ID!) { node(id: $id) { id } }", id=nested) == (
+        "BAD_USER_INPUT",
+        "This operation has more than 10 lists and objects within each other in an argument or a variable.",
+    )
+    assert await client.error("query ($id: ID!) { node(id: $id) { id } }", id=[[["x"]]]) == (
         "BAD_USER_INPUT",
         "Variable '$id' has invalid value: ID cannot represent value.",
     )
