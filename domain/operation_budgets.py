@@ -31,7 +31,7 @@ KEPT: Final = 10_000
 
 @dataclass(slots=True)
 class _Held:
-    """Points to spend; `left` were in the bucket at `seen_at`. `spent`: of this block so far. `owed`: lent, not taken."""
+    """Points to spend; `left` were in the bucket at `seen_at`. `spent` of this block; `owed`: lent, not taken."""
 
     points: int = 0
     owed: int = 0
