@@ -29,17 +29,16 @@ class Admission:
     ) -> GraphQLError | None:
         """Why the operation isn't run; None where it is, and has been charged."""
         charged.set(None)
-        limit_statements(None if known.kind == "subscription" else self._limits.statements)
         viewer, budgets = context.known_viewer, context.budgets
         try:
             cost = self._cost(known, variables or {})
-            if viewer is None:
-                return None
-            charged.set(Charge(cost, budgets, viewer.user_id))
-            if not budgets.spend_held(viewer.user_id, cost):
-                await budgets.spend(viewer.user_id, cost)
+            if viewer is not None:
+                charged.set(Charge(cost, budgets, viewer.user_id))
+                if not budgets.spend_held(viewer.user_id, cost):
+                    await budgets.spend(viewer.user_id, cost)
         except DomainError as refused:
             return GraphQLError(refused.message, original_error=refused)
+        limit_statements(None if known.kind == "subscription" else self._limits.statements)
         return None
 
     def _cost(self, known: KnownOperation, variables: Mapping[str, Any]) -> int:

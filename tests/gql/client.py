@@ -69,7 +69,7 @@ class Answer:
     def error(self) -> tuple[str, str]:
         """Code and message of the only error."""
         [error] = self.errors
-        assert set(error["extensions"]) == {"code", "requestId"} | DETAILS.get(error["extensions"]["code"], set())
+        assert set(error["extensions"]) - DETAILS.get(error["extensions"]["code"], set()) == {"code", "requestId"}
         return error["extensions"]["code"], error["message"]
 
 
@@ -116,7 +116,7 @@ class Client:
 
 
 DETAILS: Final = {"COST_LIMIT_EXCEEDED": {"cost", "limit"}, "RATE_LIMITED": {"retryAfterSeconds"}}
-"""What errors say besides, by their codes."""
+"""What errors may say besides, by their codes."""
 
 USER_ERRORS = """
 userErrors {

@@ -1,9 +1,11 @@
 """What one caller may ask at once: refused before it costs anything, and never at the expense of others."""
 
 import asyncio
-from collections.abc import Sequence
+import shutil
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import update
@@ -139,3 +141,122 @@ async def test_a_socket_whose_key_was_revoked_runs_nothing_more(server: TetherSe
         with suppress(ConnectionClosed):  # which it may be already
             await socket.subscribe("{ viewer { user { id } } }")
         assert await socket.close_code() == 4403
+
+
+_STRICT: Final = {
+    "TETHER_MAX_DEPTH": "5",
+    "TETHER_MAX_ROOT_FIELDS": "12",
+    "TETHER_MAX_ALIASES": "12",
+    "TETHER_MAX_REPEATED_FIELDS": "1",
+    "TETHER_MAX_DIRECTIVES": "1",
+    "TETHER_MAX_INTROSPECTIONS": "0",
+    "TETHER_MAX_BOOLEAN_VARIABLES": "1",
+    "TETHER_MAX_TOKENS": "250",
+    "TETHER_MAX_CHARACTERS": "2000",
+    "TETHER_MAX_VARIABLES": "2",
+    "TETHER_MAX_INPUT_DEPTH": "2",
+    "TETHER_MAX_INPUT_FIELDS": "3",
+    "TETHER_MAX_INPUT_ITEMS": "3",
+    "TETHER_MAX_PAGE_SIZE": "10",
+    "TETHER_MAX_IDS": "2",
+    "TETHER_MAX_STATEMENTS": "10",
+    "TETHER_MAX_BODY_KILOBYTES": "3",
+}
+_TOO_MUCH: Final = {
+    "{ viewer { memberships { nodes { user { apiKey: id } } } } }": None,
+    "{ viewer { memberships { nodes { organization { members { totalCount } } } } } }": "5 fields deep",
+    "{ " + " ".join(f"a{n}: viewer {{ user {{ id }} }}" for n in range(13)) + " }": "12 aliases",
+    "{ viewer { user { id id id } } }": "1 fields that it asks for twice",
+    "{ viewer { user { id @skip(if: false) name @skip(if: false) } } }": "1 directives",
+    "{ __schema { queryType { name } } }": "0 introspections",
+    "query Q($a: Boolean!, $b: Boolean!) { viewer { user @skip(if: $a) { id @skip(if: $b) } } }": "1 directives",
+    "query Q($a: Boolean!, $b: Boolean!) { viewer { user @skip(if: $a) { id } } }": "1 variables of the type Boolean",
+    "query Q($a: ID!, $b: ID!, $c: ID!) { nodes(ids: [$a, $b, $c]) { id } }": "2 variables",
+    '{ nodes(ids: ["a", "b", "c", "d"]) { id } }': "3 items in a list of an argument or a variable",
+    "query Q($l: [ID!]! = [1, 2, 3, 4]) { nodes(ids: $l) { id } }": "3 items in a list of an argument or a variable",
+    "{ viewer { user { id @skip(if: [[[true]]]) } } }": (
+        "2 lists and objects within each other in an argument or a variable"
+    ),
+    '{ organization(by: {slug: "a", b: 1, c: 1, d: 1}) { id } }': (
+        "3 fields in an object of an argument or a variable"
+    ),
+    "{ viewer { ...F } } fragment F on Viewer { user { id @skip(if: [1, 2, 3, 4]) } }": (
+        "3 items in a list of an argument or a variable"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+async def strict(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, sandbox: SandboxServer, encryption_key: str
+) -> AsyncIterator[TetherServer]:
+    """A server whose operator allows little."""
+    file = tmp_path_factory.mktemp("strict") / "tether.db"
+    shutil.copyfile(sqlite_template, file)
+    async with running_tether(f"sqlite+aiosqlite:///{file}", sandbox, encryption_key, **_STRICT) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("query", "what"), _TOO_MUCH.items())
+async def test_the_operator_says_how_much_an_operation_may_be(
+    strict: TetherServer, query: str, what: str | None
+) -> None:
+    client = await strict.member()
+    if what is None:
+        assert await client.data(query)
+        return
+    code, message = await client.error(query)
+    assert code == "GRAPHQL_VALIDATION_FAILED"
+    assert message.rstrip(".").removesuffix(". Ask for less at once") == f"This operation has more than {what}"
+
+
+async def test_the_operator_says_how_much_may_be_given_and_read(strict: TetherServer) -> None:
+    client = await strict.member()
+    nodes = "query Q($ids: [ID!]!) { nodes(ids: $ids) { id } }"
+    by = "query Q($by: OrganizationBy!) { organization(by: $by) { id } }"
+    given = (
+        (nodes, {"ids": ["a"] * 3}, "nodes takes at most 2 ids; these are 3. Ask in several requests."),
+        (nodes, {"ids": ["a"] * 4}, "This operation has more than 3 items in a list of an argument or a variable."),
+        (
+            by,
+            {"by": {"slug": [["a"]]}},
+            "This operation has more than 2 lists and objects within each other in an argument or a variable.",
+        ),
+        (
+            by,
+            {"by": dict.fromkeys("abcd", "")},
+            "This operation has more than 3 fields in an object of an argument or a variable.",
+        ),
+        (
+            "query Q($n: Int!) { viewer { memberships(first: $n) { totalCount } } }",
+            {"n": 11},
+            "first is at least 0 and at most 10; it is 11. Ask for further pages.",
+        ),
+    )
+    for query, variables, message in given:
+        assert await client.error(query, **variables) == ("BAD_USER_INPUT", message)
+    assert await client.data(nodes, ids=["a", "b"]) == {"nodes": [None, None]}
+    body = await client.post({"query": "{ viewer { user { id } } }", "variables": {}, "extensions": {"a": "x" * 3_072}})
+    assert (body.status, body.error[1]) == (413, "The body is larger than 3 KiB.")
+    assert (await client.error("{ viewer { user { id } } } #" + "x" * 2_000))[1].startswith(
+        "An operation has at most 2,0"
+    )
+    assert (await client.error("{ viewer { user { " + "id " * 250 + "} } }"))[0] == "GRAPHQL_PARSE_FAILED"
+
+
+async def test_an_operation_that_runs_too_many_statements_ends_at_the_field_that_wants_one_more(
+    strict: TetherServer,
+) -> None:
+    client = await strict.member()
+    roots = [f'r{n}: organization(by: {{slug: "acme"}}) {{ slug }}' for n in range(11)]
+
+    answer = await client.execute("{ " + " ".join(roots) + " }")
+
+    assert answer.error == (
+        "COST_LIMIT_EXCEEDED",
+        "This operation takes more than 10 statements of the database. Ask for less at once.",
+    )
+    [refused] = [key for key, value in answer.body["data"].items() if value is None]
+    assert answer.errors[0]["path"] == [refused]
+    for _ in range(2):
+        assert len(await client.data("{ " + " ".join(roots[:10]) + " }")) == 10
