@@ -58,6 +58,7 @@ class Followed:
         else:
             assert message["type"] == "error", message
             [error] = message["payload"]
+            assert "path" not in error
         assert set(error["extensions"]) - DETAILS.get(error["extensions"]["code"], set()) == {"code", "requestId"}
         return error["extensions"]["code"], error["message"]
 
