@@ -18,7 +18,7 @@ LIMIT: Final = 1_000
 SMALL: Final = {
     "TETHER_MAX_COST": "600",
     "TETHER_BUDGET_POINTS": str(LIMIT),
-    "TETHER_BUDGET_POINTS_PER_MINUTE": "60",
+    "TETHER_BUDGET_POINTS_PER_MINUTE": "6",
 }
 ME: Final = "{ viewer { user { id } } }"
 LEFT: Final = "{ rateLimit { cost limit remaining resetAt } }"
@@ -44,7 +44,7 @@ async def test_each_answer_tells_what_it_cost_and_what_is_left(small: TetherServ
 
     told = _told((await client.execute(ME)).body)
     assert (told["requested"], told["limit"], told["remaining"]) == (3, LIMIT, LIMIT - 3)
-    full = datetime.fromisoformat(told["resetAt"]) - timedelta(seconds=3)
+    full = datetime.fromisoformat(told["resetAt"]) - timedelta(seconds=30)
     assert before - timedelta(milliseconds=1) <= full <= datetime.now(UTC)
     async with small.subscribe(client, ME) as followed:
         told = _told((await followed.message())["payload"])
@@ -68,7 +68,7 @@ async def test_whoever_has_nothing_left_is_told_until_when_and_others_are_answer
     [error] = answer.errors
     seconds = error["extensions"]["retryAfterSeconds"]
     assert (answer.status, answer.response.headers["retry-after"]) == (429, str(seconds))
-    assert 0 < seconds <= DEAR_COST
+    assert 0 < seconds <= 10 * DEAR_COST
     assert error["message"] == (
         f"This operation costs {DEAR_COST} points, more than you have left. Try again in {seconds} s; "
         "`rateLimit` tells what you have, and costs nothing."
@@ -101,7 +101,7 @@ async def test_servers_on_one_database_share_a_persons_budget_whichever_key_is_u
             refused += "errors" in body
         assert refused > 0
         held = 2 * LIMIT // 20
-        assert LIMIT - held - 32 <= 32 * answered <= LIMIT + 32, "a point a second comes back meanwhile"
+        assert LIMIT - held - 32 <= 32 * answered <= LIMIT + 32, "some comes back meanwhile"
 
 
 async def test_an_operation_that_costs_more_than_may_be_says_by_what(small: TetherServer) -> None:
