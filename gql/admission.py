@@ -8,9 +8,10 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from domain.errors import BadUserInput, CostLimitExceeded, DomainError
+from domain.errors import BadUserInput, CostLimitExceeded, DomainError, RateLimited
 from gql.charge import Charge, charged
 from gql.context import Context
+from gql.cost_weights import SHORT_TEXT
 from gql.input_limits import exceeding_variable
 from gql.limit_settings import Limits
 from gql.operations import KnownOperation
@@ -23,6 +24,17 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+
+    async def reading_refusal(self, text: str, context: Context) -> GraphQLError | None:
+        """Why a text that isn't known isn't even parsed; None where it is, and its length has been paid."""
+        charged.set(None)
+        points = min(len(text) - SHORT_TEXT, self._limits.cost)  # which everybody's budget is large enough for
+        if points > 0 and context.known_viewer is not None:
+            try:
+                await context.budgets.spend(context.known_viewer.user_id, points)
+            except RateLimited as refused:
+                return GraphQLError(refused.message, original_error=refused)
+        return None
 
     async def refusal(
         self, known: KnownOperation, variables: Mapping[str, Any] | None, context: Context

@@ -39,6 +39,12 @@ PAGE: Final = Weight(10)
 TOTAL_COUNT: Final = Weight(20)
 """The whole list is counted."""
 
+SHORT_TEXT: Final = 200
+"""An operation's text that isn't known yet is read for nothing up to so many characters; each one more is a point.
+
+So whoever has nothing left can't have long texts read, valid or not, and still ask for `rateLimit`.
+"""
+
 _SERVICES: Final = 20
 _HISTORY: Final = Weight(25)
 

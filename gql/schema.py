@@ -90,6 +90,8 @@ class TetherSchema(SharedTypesSchema):
             return None if refusal is None else PreExecutionError(data=None, errors=[refusal])
         if text is None or not text.strip():
             raise MissingQueryError
+        if (refusal := await self._admission.reading_refusal(text, context.context)) is not None:
+            return PreExecutionError(data=None, errors=[refusal])
         try:
             context.graphql_document = document = _parsed(text, self._limits)
         except GraphQLError as error:

@@ -87,6 +87,20 @@ async def test_whoever_has_nothing_left_is_told_until_when_and_others_are_answer
     assert 'tether_graphql_requests_total{kind="query",outcome="RATE_LIMITED"} 6.0' in requests
 
 
+async def test_a_long_text_that_is_not_known_is_paid_before_it_is_read(small: TetherServer) -> None:
+    client = await small.member()
+    padding = "#" + "x" * 700
+
+    for query, code in (
+        (f"{{ nonsense {padding}", "GRAPHQL_PARSE_FAILED"),
+        (f"{{ nonsense }} {padding}", "RATE_LIMITED"),
+    ):
+        assert (await client.error(query))[0] == code
+        await client.error("{ nonsense }")
+    spent = LIMIT - (await client.data(LEFT))["rateLimit"]["remaining"]
+    assert len(padding) - 200 < spent <= len(padding) - 200 + 11
+
+
 async def test_servers_on_one_database_share_a_persons_budget_whichever_key_is_used(
     small: TetherServer, database_url: str, sandbox: SandboxServer, encryption_key: str
 ) -> None:
