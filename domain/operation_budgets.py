@@ -66,6 +66,7 @@ class OperationBudgets:
             held = self._held[user_id] = _Held()
             while len(self._held) > KEPT:
                 self._held.popitem(last=False)
+        self._held.move_to_end(user_id)
         async with held.taking:  # of many who ask at once, one takes a block for all
             if not self._spent(held, points):
                 await self._take(user_id, held, points)

@@ -10,6 +10,7 @@ from domain.entities.user import Role
 from gql.cost_weights import PAGE
 from tests.gql.client import JSON, RESPONSE_JSON, Client
 from tests.gql.server import TetherServer, running_tether
+from tests.gql.streams import open_stream
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
@@ -163,6 +164,9 @@ async def test_a_subscription_pays_for_each_event_and_waits_where_it_cannot(
                 paid.append(told["limit"] - told["remaining"])
                 assert told["requested"] == 6
             assert 6 * 2 < paid[-1] <= 6 * 5, "its start, and four events; some comes back meanwhile"
+            async with open_stream(server, client.token, FOLLOW, id=organization_id, after=after) as stream:
+                streamed = [_told(await stream.next())["remaining"] for _ in range(4)]
+            assert streamed[0] - streamed[-1] > 6, "each event is paid there, too"
             await _spend_all(client)
             await maker.mutate("updateConnection", "connection { id }", connectionId=connection["id"], name="New")
 

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from graphql import (
     lexicographic_sort_schema,
 )
 
+from gql import schema as schema_module
 from gql.commands import schema as schema_command
 from gql.operations import OperationCache
 from gql.schema import build_schema as build_ours
@@ -120,9 +122,10 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_a_second_equal_operation_is_neither_parsed_nor_validated_nor_compiled_again(
-    shared_server: TetherServer, kept: list[str]
+    shared_server: TetherServer, kept: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Strawberry calls our own preparation of operations, of which it knows nothing: this tells when that changes."""
+    worked = _calls_of(monkeypatch, *((schema_module, name) for name in ("parse", "errors_in", "cost_of")))
     client = await shared_server.member()
     query = "query Q($slug: String!) { organization(by: {slug: $slug}) { cached: slug } }"
     other = query.replace("cached", "other")
@@ -131,8 +134,28 @@ async def test_a_second_equal_operation_is_neither_parsed_nor_validated_nor_comp
     for slug, found in (("acme", {"cached": "acme"}), ("acme", {"cached": "acme"}), ("nobody", None)):
         assert await client.data(query, slug=slug) == {"organization": found}
         assert (kept, shared_server.tether.documents.compiled) == ([query], before + 1)
+        assert worked == ["parse", "errors_in", "cost_of"]
     await client.data(other, slug="acme")
     assert (kept, shared_server.tether.documents.compiled) == ([query, other], before + 2)
+    assert worked == ["parse", "errors_in", "cost_of"] * 2
+
+
+def _calls_of(monkeypatch: pytest.MonkeyPatch, *functions: tuple[ModuleType, str]) -> list[str]:
+    """Names of these functions, as they are called from now on."""
+    called: list[str] = []
+
+    def noting(module: ModuleType, name: str) -> None:
+        function = getattr(module, name)
+
+        def noted(*arguments: Any, **named: Any) -> Any:
+            called.append(name)
+            return function(*arguments, **named)
+
+        monkeypatch.setattr(module, name, noted)
+
+    for module, name in functions:
+        noting(module, name)
+    return called
 
 
 async def test_an_operation_that_is_not_valid_is_not_kept(shared_server: TetherServer, kept: list[str]) -> None:
