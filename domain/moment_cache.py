@@ -1,6 +1,7 @@
-"""MomentCache: who somebody is, remembered for a moment, so that not every request asks the database.
+"""MomentCache: who somebody is, or what is published, remembered for a moment, so that not every request asks for it.
 
-Used by UserService for API keys, by BearerTokens and by Sessions. Its keys are hashes of secrets, never secrets.
+Used by UserService for API keys, by BearerTokens, Sessions and TrustedDocuments. Its keys are hashes or ids, never
+secrets.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """NotedUses: notes when keys and sessions are used, beside the requests: none of them waits for it or fails by it.
 
-Used by UserService and Sessions.
+Used by UserService, Sessions and TrustedDocuments.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from domain.errors import ServiceUnavailable
@@ -17,30 +17,37 @@ from domain.ports import UnitOfWork, UnitsOfWork
 NOTED_EVERY: Final = timedelta(minutes=1)
 
 _LOG: Final = logging.getLogger(__name__)
+_Subject = TypeVar("_Subject", UUID, str)
 
 
-class NotedUses:
+class NotedUses(Generic[_Subject]):
     """Of one kind of thing, called `what`; `mark` writes one use.
 
-    It tries once a minute for each, whether that works or not.
+    It tries once in `every` for each, whether that works or not.
     """
 
     def __init__(
-        self, units_of_work: UnitsOfWork, what: str, mark: Callable[[UnitOfWork, UUID, datetime], Awaitable[None]]
+        self,
+        units_of_work: UnitsOfWork,
+        what: str,
+        mark: Callable[[UnitOfWork, _Subject, datetime], Awaitable[None]],
+        *,
+        every: timedelta = NOTED_EVERY,
     ) -> None:
         self._units_of_work = units_of_work
         self._what = what
-        self._mark = mark
-        self._tried: dict[UUID, datetime] = {}
-        self._waiting: dict[UUID, datetime] = {}
+        self._mark: Callable[[UnitOfWork, _Subject, datetime], Awaitable[None]] = mark
+        self._every = every
+        self._tried: dict[_Subject, datetime] = {}
+        self._waiting: dict[_Subject, datetime] = {}
         self._writing: asyncio.Task[None] | None = None
 
-    def note(self, subject_id: UUID, noted_at: datetime | None, now: datetime) -> None:
-        """Have it written soon that it is used now, unless that is known of this minute: `noted_at` is what is kept."""
+    def note(self, subject_id: _Subject, noted_at: datetime | None, now: datetime) -> None:
+        """Have it written soon that it is used now, unless that is known already: `noted_at` is what is kept."""
         tried = self._tried.get(subject_id)
-        if any(earlier is not None and abs(now - earlier) < NOTED_EVERY for earlier in (noted_at, tried)):
+        if any(earlier is not None and abs(now - earlier) < self._every for earlier in (noted_at, tried)):
             return
-        self._tried = {each: at for each, at in self._tried.items() if abs(now - at) < NOTED_EVERY} | {subject_id: now}
+        self._tried = {each: at for each, at in self._tried.items() if abs(now - at) < self._every} | {subject_id: now}
         self._waiting[subject_id] = now
         if self._writing is None or self._writing.done():
             # In a context of its own: it is no part of the request that happens to begin it.

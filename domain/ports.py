@@ -2,7 +2,7 @@
 
 Implemented in `persistence/`; used by ServiceConnectionManager, UserService and the background work. Every repository
 of a tenant's rows is bound to the organization of its unit of work: no method can reach another's. Those of no
-tenant's rows are in `people_ports.py`, `sign_in_ports.py` and `work_ports.py`.
+tenant's rows are in `people_ports.py`, `sign_in_ports.py`, `work_ports.py` and `document_ports.py`.
 Of their verbs, `get` raises NotFound, `find` returns None, `add` inserts, `save` updates.
 """
 
@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from domain.document_ports import TrustedDocumentRepository
 from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor, ConnectionEvent, EventDraft
 from domain.entities.health import HealthCheck
@@ -195,7 +196,8 @@ class UnitOfWork(Protocol):
 
     The properties of a tenant's rows (connections, credentials, repositories, repository_syncs, health_checks, events)
     raise RuntimeError in a unit that isn't bound to an organization; those of no one tenant's (users, identities,
-    data_keys, deleted_connections, health_history, event_retention, webhook_deliveries) in one that isn't for all.
+    data_keys, deleted_connections, health_history, event_retention, webhook_deliveries, trusted_documents) in one that
+    isn't for all.
     """
 
     @property
@@ -254,6 +256,8 @@ class UnitOfWork(Protocol):
     def webhook_deliveries(self) -> WebhookDeliveryRepository: ...
     @property
     def data_keys(self) -> DataKeyRepository: ...
+    @property
+    def trusted_documents(self) -> TrustedDocumentRepository: ...
 
     async def commit(self) -> None:
         """Make it all true at once, then wake the feed of this process."""

@@ -37,6 +37,7 @@ from persistence.repositories.sessions import SqlSessionRepository
 from persistence.repositories.sign_in_flows import SqlSignInFlowRepository
 from persistence.repositories.tasks import SqlTaskRepository
 from persistence.repositories.tenant import Tenant
+from persistence.repositories.trusted_documents import SqlTrustedDocumentRepository
 from persistence.repositories.user_identities import SqlIdentityRepository
 from persistence.repositories.users import SqlUserRepository
 from persistence.repositories.webhook_deliveries import SqlWebhookDeliveryRepository
@@ -216,6 +217,10 @@ class SqlUnitOfWork:
     @cached_property
     def data_keys(self) -> SqlDataKeyRepository:
         return SqlDataKeyRepository(self._server)
+
+    @cached_property
+    def trusted_documents(self) -> SqlTrustedDocumentRepository:
+        return SqlTrustedDocumentRepository(self._server)
 
     async def commit(self) -> None:
         """Make it all true at once, then wake the feed of this process. The unit has ended with that.

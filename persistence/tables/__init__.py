@@ -29,6 +29,7 @@ from persistence.tables.health import (
     service_incidents,
 )
 from persistence.tables.metadata import metadata
+from persistence.tables.operations import trusted_documents
 from persistence.tables.people import (
     api_keys,
     idempotency_keys,
@@ -69,6 +70,7 @@ __all__ = [
     "sessions",
     "sign_in_flows",
     "tasks",
+    "trusted_documents",
     "user_identities",
     "users",
     "webhook_deliveries",

@@ -26,6 +26,7 @@ _OF_THE_SERVER: Final = {
     "operation_budgets",
     "sessions",
     "sign_in_flows",
+    "trusted_documents",
     "user_identities",
     "webhook_deliveries",
 }
@@ -144,6 +145,7 @@ _ROWS_OF_THE_SERVER: Final = {
         "insert into sessions select gen_random_uuid(), 'x', id, 'issuer', now(), now(), now() from users limit 1"
     ),
     "sign_in_flows": "insert into sign_in_flows values ('x', 'y', 'issuer', 'nonce', 'sealed', '/', now(), now())",
+    "trusted_documents": "insert into trusted_documents values ('id', '{ a }', '', now(), now())",
     "user_identities": ("insert into user_identities select 'issuer', 'subject', id, now(), now() from users limit 1"),
     "webhook_deliveries": (
         "insert into webhook_deliveries values (gen_random_uuid(), 'github', '1', 'push', 'x', now(), 'RECEIVED')"

@@ -202,6 +202,7 @@ async def test_the_unit_is_the_ports(database: Database) -> None:
     [
         *("identities", "data_keys", "deleted_connections", "health_history", "event_retention"),
         "webhook_deliveries",
+        "trusted_documents",
     ],
 )
 async def test_what_is_no_one_organizations_takes_a_unit_that_is_meant_for_all(
