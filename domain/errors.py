@@ -27,6 +27,18 @@ class DomainError(Exception):
         self.message = message
 
 
+class PersistedQueryNotFound(DomainError):
+    """No document is known by the id that was sent. Clients look for the code, and may send the text then."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+
+class PersistedQueryNotSupported(DomainError):
+    """Documents have no ids here. Clients look for the code, and send texts from then on."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+
 class InvalidInput(DomainError):
     """The caller's input can't be used. `field` is the path to it, such as ("input", "settings", "requiredScopes")."""
 

@@ -41,6 +41,7 @@ from domain.services.slack import Slack
 from domain.sessions import SessionLifetimes, Sessions
 from domain.sign_in import SignIn
 from domain.tracing import Tracing
+from domain.trusted_documents import TrustedDocuments
 from domain.user_service import UserService
 from domain.webhook_processing import WebhookProcessing
 from gql.metrics import Metrics
@@ -93,6 +94,7 @@ class Tether:
     webhooks: WebhookProcessing
     identity_providers: IdentityProviders
     user_service: UserService
+    trusted_documents: TrustedDocuments
     documents: DocumentReader
     metrics: Metrics
     scraped_state: ScrapedState
@@ -142,6 +144,7 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                     BearerTokens(identity_providers, Recognition(units_of_work, _now), _now, observation.measurements),
                 )
             ) as user_service,
+            aclosing(TrustedDocuments(units_of_work, _now)) as trusted_documents,
             sign_in_clients(settings, identity_providers, http, _now) as clients,
             aclosing(
                 Sessions(units_of_work, _now, _session_lifetimes(settings), issuers_of_sessions(settings, clients))
@@ -206,6 +209,7 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                 webhooks=WebhookProcessing(units_of_work, catalogue, _now),
                 identity_providers=identity_providers,
                 user_service=user_service,
+                trusted_documents=trusted_documents,
                 documents=DocumentReader(
                     database,
                     ServiceDocuments(catalogue, settings.public_url, board),

@@ -6,6 +6,7 @@ is told is added up in memory; what stands at the moment of reading is in `gql/s
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Final
 
 from prometheus_client import (
@@ -45,6 +46,9 @@ class Metrics:
         )
         self._request_seconds = self._histogram(
             "tether_graphql_request_duration_seconds", "How long queries and mutations took.", _SHORT, "kind"
+        )
+        self._persisted_queries = self._counter(
+            "tether_persisted_queries_total", "Operations that were asked for by an id, or had to be.", "outcome"
         )
         self._cost = self._histogram(
             "tether_graphql_cost_points", "What operations cost, also those that were refused for it.", _POINTS, "kind"
@@ -98,7 +102,11 @@ class Metrics:
             "tether_identity_provider_fetches_total", "Fetches of an identity provider's keys.", "issuer", "outcome"
         )
         ProcessCollector(registry=self.registry)
+        # What is told with each request isn't looked up by its labels each time, which costs as much as the rest of it.
         self._by_statement = {kind: self._statements.labels(kind) for kind in KINDS}
+        self._by_request = cache(self._requests.labels)
+        self._seconds_by_kind = cache(self._request_seconds.labels)
+        self._by_persisted_query = cache(self._persisted_queries.labels)
 
     def know_services(self, services: Iterable[str]) -> None:
         """Whose ids may be labels."""
@@ -110,9 +118,12 @@ class Metrics:
 
     def requested(self, kind: str, outcome: str, seconds: float) -> None:
         """An operation has ended: OK, or with the code of its first error. Subscriptions last, and aren't timed."""
-        self._requests.labels(kind, outcome).inc()
+        self._by_request(kind, outcome).inc()
         if kind != "subscription":
-            self._request_seconds.labels(kind).observe(seconds)
+            self._seconds_by_kind(kind).observe(seconds)
+
+    def persisted_query(self, outcome: str) -> None:
+        self._by_persisted_query(outcome).inc()
 
     def weighed(self, kind: str, points: int) -> None:
         """An operation has ended of which it was known what it costs."""

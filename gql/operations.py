@@ -22,6 +22,7 @@ from graphql import (
     is_input_type,
     type_from_ast,
 )
+from strawberry.types.graphql import OperationType
 
 from gql.cost import Part
 
@@ -32,7 +33,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 _MISSING = object()
-_Text = tuple[bytes, str | None]
+_Known = tuple[bytes | str, str | None]
 _Shaper = Callable[[Any], Hashable]
 
 
@@ -51,41 +52,56 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class KnownOperation:
-    """What may be told of a text that was found valid. `kind`: query, mutation or subscription."""
+    """What may be told of a text that was found valid. `kind`: query, mutation or subscription.
+
+    `trusted`: it was published, and is answered whatever it costs.
+    """
 
     document: DocumentNode
-    kind: str
+    text: str
+    kind: OperationType
     name: str | None
     hash: str
+    trusted: bool
     cost: Part
 
 
 class OperationCache:
-    """The documents and operations used latest. `validated` counts the documents that had to be validated."""
+    """The documents and operations used latest. `validated` counts the documents that had to be validated.
+
+    A document's key is the SHA-256 of its text, or its id where it is trusted: what one may do, the other may not.
+    """
 
     def __init__(self) -> None:
-        self._known: _Latest[_Text, KnownOperation] = _Latest(OPERATIONS_KEPT)
+        self._known: _Latest[_Known, KnownOperation] = _Latest(OPERATIONS_KEPT)
         self._operations: _Latest[int, Operation] = _Latest(OPERATIONS_KEPT)
         self._serials = count(1)
         self.validated = 0
 
-    def known(self, text: str, operation_name: str | None) -> KnownOperation | None:
-        """What was found valid for this text and operation name."""
-        return self._known.get(_key(text, operation_name))
+    def known(self, key: bytes | str, operation_name: str | None) -> KnownOperation | None:
+        """What was found valid for this operation name."""
+        return self._known.get((key, operation_name))
 
     def add(
         self,
         text: str,
+        key: bytes | str,
         operation_name: str | None,
         document: DocumentNode,
         to_run: OperationDefinitionNode,
         cost: Part,
     ) -> KnownOperation:
         """Keep a document that is valid, with the operation of it that is to run."""
-        key = _key(text, operation_name)
-        name = None if to_run.name is None else to_run.name.value
-        known = KnownOperation(document, to_run.operation.value, name, key[0].hex()[:HASH_DIGITS], cost)
-        self._known.put(key, known)
+        known = KnownOperation(
+            document=document,
+            text=text,
+            kind=OperationType(to_run.operation.value),
+            name=None if to_run.name is None else to_run.name.value,
+            hash=sha256(text.encode()).hexdigest()[:HASH_DIGITS],
+            trusted=isinstance(key, str),
+            cost=cost,
+        )
+        self._known.put((key, operation_name), known)
         self.validated += 1
         return known
 
@@ -115,10 +131,6 @@ class _Latest(Generic[Key, Value]):
         self._values[key] = value
         if len(self._values) > self._most:
             self._values.popitem(last=False)
-
-
-def _key(text: str, operation_name: str | None) -> _Text:
-    return sha256(text.encode()).digest(), operation_name
 
 
 def _shapers(definition: OperationDefinitionNode, schema: GraphQLSchema) -> tuple[tuple[str, _Shaper], ...]:

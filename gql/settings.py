@@ -43,6 +43,7 @@ KNOWN: Final = (
     "TETHER_METRICS_TOKEN_FILE",
     "TETHER_LOG_FORMAT",
     "TETHER_TRACING",
+    "TETHER_TRUSTED_DOCUMENTS",
     *SERVICE_VARIABLES,
     *LIMIT_VARIABLES,
 )
@@ -63,6 +64,14 @@ class TracingTarget(StrEnum):
 
     OFF = "off"
     OTLP = "otlp"
+
+
+class TrustedDocumentsMode(StrEnum):
+    """Which operations are answered: texts alone; texts, and documents by their ids; published documents alone."""
+
+    OFF = "off"
+    ALLOW = "allow"
+    REQUIRE = "require"
 
 
 class SettingsError(OperatorError):
@@ -98,6 +107,7 @@ class Settings:
     """What the metrics are read with; without one only this machine may."""
     log_format: LogFormat
     tracing: TracingTarget
+    trusted_documents: TrustedDocumentsMode
     limits: Limits
 
     @classmethod
@@ -129,6 +139,9 @@ class Settings:
             metrics_token=_metrics_token(reader),
             log_format=reader.one_of("TETHER_LOG_FORMAT", LogFormat, LogFormat.chosen(reader.environ)),
             tracing=reader.one_of("TETHER_TRACING", TracingTarget, TracingTarget.OFF),
+            trusted_documents=reader.one_of(
+                "TETHER_TRUSTED_DOCUMENTS", TrustedDocumentsMode, TrustedDocumentsMode.ALLOW
+            ),
             limits=Limits.read(reader),
         )
         reader.refuse_unknown((*KNOWN, *settings.identity.variables))

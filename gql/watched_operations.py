@@ -16,9 +16,10 @@ from graphql import GraphQLError
 
 from domain.errors import DomainError
 from domain.tracing import Tracing
+from gql.asked_document import AskedDocument
 from gql.errors import INTERNAL
 from gql.metrics import Metrics
-from gql.operations import HASH_DIGITS, OperationCache
+from gql.operations import HASH_DIGITS, KnownOperation, OperationCache
 from gql.refusal_log import RefusalLog
 
 OK: Final = "OK"
@@ -34,9 +35,10 @@ _TOLD_ELSEWHERE: Final = {OK, CANCELLED, INTERNAL}
 
 @dataclass(slots=True)
 class RunningOperation:
-    """`outcome` is OK, or the code of the first error; `cost` what it costs, once that is known."""
+    """`outcome` is OK, or the code of the first error; `known` what it is, and `cost` what it costs, once found out."""
 
     outcome: str = OK
+    known: KnownOperation | None = None
     cost: int | None = None
 
 
@@ -68,8 +70,8 @@ class WatchedOperations:
                 raise
             finally:
                 _running.reset(token)
-                known = self._operations.known(text, operation_name)
-                kind = UNREADABLE if known is None else known.kind
+                known = running.known or self._operations.known(sha256(text.encode()).digest(), operation_name)
+                kind = UNREADABLE if known is None else known.kind.value
                 if kind == "subscription" and running.outcome == CANCELLED:
                     running.outcome = OK  # as they end
                 if running.cost is not None:
@@ -88,7 +90,9 @@ class WatchedOperations:
 
 
 def _hash(text: str) -> str:
-    """As that of a valid one."""
+    """As that of a valid one; of what was asked for by an id alone, the id."""
+    if isinstance(text, AskedDocument) and not text:
+        return text.document_id
     return sha256(text.encode()).hexdigest()[:HASH_DIGITS]
 
 
@@ -97,6 +101,13 @@ def note_error(error: GraphQLError) -> None:
     running = _running.get()
     if running is not None and running.outcome == OK:
         running.outcome = str((error.extensions or {}).get("code", INTERNAL))
+
+
+def note_known(known: KnownOperation) -> None:
+    """This is what runs in this context."""
+    running = _running.get()
+    if running is not None:
+        running.known = known
 
 
 def note_cost(points: int) -> None:

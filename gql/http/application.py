@@ -5,9 +5,9 @@ What it needs is open before it is made and closed after it has ended, so it has
 
 import logging
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import Final, cast
 
 from starlette.applications import Starlette
@@ -36,7 +36,9 @@ from gql.http.security_headers import security_headers
 from gql.http.sign_in import sign_in_routes
 from gql.http.start_page import start_page_routes
 from gql.http.webhooks import webhook_routes
+from gql.persisted_queries import PersistedQueries
 from gql.schema import build_schema
+from gql.settings import TrustedDocumentsMode
 from gql.trusted_proxies import TrustedProxies
 
 
@@ -48,7 +50,7 @@ def create_application(
     `front_end` is the folder of GraphiQL's. `wake_runner` is told of work that has come; without it, the runner looks
     for itself.
     """
-    schema, access = build_schema(tether.settings.limits), BrowserAccess.of(tether)
+    schema, access = build_schema(tether.settings.limits, _persisted_queries(tether)), BrowserAccess.of(tether)
     graphiql = GraphiQL(tether, access, front_end)
     view = GraphQLView(schema, tether, access, graphiql)
     application = Starlette(
@@ -78,6 +80,12 @@ def create_application(
     return RequestFrame(shared, settings.trusted_proxies, security_headers(settings), drain=view.drain)
 
 
+def _persisted_queries(tether: Tether) -> PersistedQueries:
+    mode = tether.settings.trusted_documents
+    trusted = None if mode is TrustedDocumentsMode.OFF else tether.trusted_documents
+    return PersistedQueries(trusted, tether.metrics, required=mode is TrustedDocumentsMode.REQUIRE)
+
+
 class RequestFrame:
     """Around the whole application: knows where each request is from and gives it its id; answers get safe headers.
 
@@ -104,7 +112,7 @@ class RequestFrame:
         if scope["type"] not in {"http", "websocket"}:
             await self._application(scope, receive, send)
             return
-        request_id, address = _sent_id(scope) or uuid.uuid4().hex, place_client(scope, self._proxies)
+        request_id, address = _sent_id(scope) or token_hex(16), place_client(scope, self._proxies)
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_framed(message: Message) -> None:

@@ -10,7 +10,7 @@ from string import Template
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
@@ -18,9 +18,13 @@ from gql.bootstrap import Tether
 from gql.http.browser_access import BrowserAccess
 from gql.http.development_sign_in import DevelopmentSignIn
 from gql.http.sign_in import PAGE, SIGN_OUT
-from gql.settings import Environment
+from gql.settings import Environment, TrustedDocumentsMode
 
 FRONT_END: Final = Path(__file__).parent.parent / "graphiql"
+NOTHING_TO_WRITE: Final = (
+    "There is no GraphiQL here: this server answers published documents alone, since its operator has set "
+    "TETHER_TRUSTED_DOCUMENTS=require. Write and try operations on a server without that setting, then publish them.\n"
+)
 
 
 class GraphiQL:
@@ -28,6 +32,7 @@ class GraphiQL:
 
     def __init__(self, tether: Tether, access: BrowserAccess, front_end: Path) -> None:
         self._development_sign_in = DevelopmentSignIn(tether, access)
+        self._is_answered = tether.settings.trusted_documents is not TrustedDocumentsMode.REQUIRE
         self._sign_in_page = f"{tether.settings.public_url}{PAGE}" if tether.sign_in.providers else None
         self._strangers_may_introspect = tether.settings.environment is Environment.DEVELOPMENT
         manifest = front_end / "dist/manifest.json"
@@ -44,7 +49,12 @@ class GraphiQL:
         )
 
     async def page(self, request: Request) -> Response:
-        """The page. In development it also signs the browser in, unless somebody has signed out there."""
+        """The page. In development it also signs the browser in, unless somebody has signed out there.
+
+        Where nothing that is written in it would be answered, it says so instead.
+        """
+        if not self._is_answered:
+            return PlainTextResponse(NOTHING_TO_WRITE, 404, headers={"Vary": "Accept"})
         response = HTMLResponse(self._html, headers={"Content-Security-Policy": self._policy, "Vary": "Accept"})
         await self._development_sign_in.welcome(request, response)
         return response

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 
+from domain.errors import BadUserInput
+from gql.asked_document import AskedDocument, asked_query
 from gql.errors import BAD_USER_INPUT, NO_QUERY
 from gql.http.request_body import read_body
 from gql.http.strict_json import NotJson, UnfitJson, parse_json
@@ -28,7 +30,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """The parameters of the GraphQL-over-HTTP specification."""
+    """The parameters of the GraphQL-over-HTTP specification. `query` may be an AskedDocument."""
 
     query: str
     variables: dict[str, Any] | None
@@ -65,16 +67,17 @@ class GraphQLRequest:
     @classmethod
     def _filled(cls, content: Mapping[str, Any]) -> "GraphQLRequest":
         asked = cls.of(content)
-        if not asked.query.strip():
+        if not asked.query.strip() and not isinstance(asked.query, AskedDocument):
             raise Refusal(400, NO_QUERY)
         return asked
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> "GraphQLRequest":
         """Read it from what was parsed already, such as the payload of a socket's message. Raises Refusal."""
-        query = content.get("query")
-        if not isinstance(query, str):
-            raise Refusal(400, NO_QUERY)
+        try:
+            query = asked_query(content)
+        except BadUserInput as refused:
+            raise Refusal(400, refused.message) from None
         variables, operation_name = content.get("variables"), content.get("operationName")
         if variables is not None and not isinstance(variables, dict):
             raise Refusal(400, "variables is an object, or null.")

@@ -18,7 +18,7 @@ from gql.http.page_policy import page_policy
 from gql.http.sign_in import PAGE
 from gql.sample import FOUNDER, SLUG
 from gql.schema import TetherSchema
-from gql.settings import Environment
+from gql.settings import Environment, TrustedDocumentsMode
 from persistence import migrations
 
 _TEMPLATE: Final = Path(__file__).with_name("start.html").read_text("utf-8")
@@ -29,7 +29,11 @@ _DATABASES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 def start_page_routes(tether: Tether, schema: TetherSchema) -> list[BaseRoute]:
     """/, and in development /schema.graphql, since only there strangers may read the schema."""
     development = tether.settings.environment is Environment.DEVELOPMENT
-    absent = {*(() if development else (_SCHEMA,)), *(() if tether.sign_in.providers else (PAGE,))}
+    absent = {
+        *(() if development else (_SCHEMA,)),
+        *(() if tether.sign_in.providers else (PAGE,)),
+        *((_GRAPHIQL,) if tether.settings.trusted_documents is TrustedDocumentsMode.REQUIRE else ()),
+    }
     html = Template(_TEMPLATE).substitute(
         facts="\n".join(f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in _facts(tether).items()),
         links="\n".join(
@@ -49,9 +53,10 @@ def start_page_routes(tether: Tether, schema: TetherSchema) -> list[BaseRoute]:
     return [Route("/", start), *([Route(_SCHEMA, sdl)] if development else [])]
 
 
+_GRAPHIQL: Final = "/graphql"
 _SCHEMA: Final = "/schema.graphql"
 _LINKS: Final = {
-    "/graphql": (
+    _GRAPHIQL: (
         "GraphiQL",
         "Ask in the browser, with the documentation of every type; programs send their operations here",
     ),

@@ -20,6 +20,7 @@ from graphql import (
     lexicographic_sort_schema,
 )
 
+from domain.entities.trusted_document import id_of_text
 from gql import schema as schema_module
 from gql.commands import schema as schema_command
 from gql.operations import OperationCache
@@ -156,6 +157,21 @@ def _calls_of(monkeypatch: pytest.MonkeyPatch, *functions: tuple[ModuleType, str
     for module, name in functions:
         noting(module, name)
     return called
+
+
+async def test_a_published_document_is_parsed_once_however_it_is_asked_for(
+    shared_server: TetherServer, kept: list[str]
+) -> None:
+    client, text = (
+        await shared_server.member(),
+        "query Published($slug: String!) { organization(by: {slug: $slug}) { id } }",
+    )
+    await shared_server.tether.trusted_documents.publish([(id_of_text(text), text, "Published")])
+    by_hash = {"persistedQuery": {"version": 1, "sha256Hash": id_of_text(text).removeprefix("sha256:")}}
+    for body in ({"documentId": id_of_text(text)}, {"extensions": by_hash}, {"query": text, "extensions": by_hash}):
+        for slug in ("acme", "nobody"):
+            assert "errors" not in (await client.post({**body, "variables": {"slug": slug}})).body
+    assert kept == [text]
 
 
 async def test_an_operation_that_is_not_valid_is_not_kept(shared_server: TetherServer, kept: list[str]) -> None:
