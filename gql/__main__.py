@@ -8,7 +8,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from domain.entities.user import Role
 from domain.errors import DomainError, ServiceUnavailable
@@ -107,10 +107,48 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--delivery", metavar="ID", help="the service's own id of a delivery")
     which.add_argument("--since", type=_moment, metavar="MOMENT", help="all from then on, such as 2026-11-23T09:00:00Z")
     replay.add_argument("--service", metavar="SERVICE", help="only those of this one, such as github")
+    documents = command("documents", "publish the documents that clients ask for by an id", example=_PUBLISH)
+    _add_documents(documents.add_subparsers(dest="action", required=True, metavar="ACTION"))
     command("doctor", "say what is configured, what is missing and what to do about it", example="tether doctor")
     return parser
 
 
+def _add_documents(actions: Any) -> None:
+    publish = actions.add_parser(
+        "publish",
+        help="publish a manifest",
+        description="Publishes all documents of a manifest, or none if one doesn't fit the schema and the limits. "
+        "Takes what graphql-codegen, relay-compiler and Apollo's generate-persisted-query-manifest write. What was "
+        "published before stays.",
+        epilog=f"Example: {_PUBLISH}",
+    )
+    publish.add_argument("file", metavar="FILE", help="the manifest; - reads standard input")
+    listing = actions.add_parser(
+        "list",
+        help="list what is published",
+        description="Lists what is published, a line each that begins with the id: when a manifest has had it last, "
+        "and when it was used last, to the hour.",
+        epilog="Example: tether documents list --unused-for 90",
+    )
+    retire = actions.add_parser(
+        "retire",
+        help="answer documents no more",
+        description="Answers documents no more, within seconds, wherever Tether runs. Publishing them again brings "
+        "them back.",
+        epilog="Example: tether documents retire --unused-for 90",
+    )
+    which = retire.add_mutually_exclusive_group(required=True)
+    which.add_argument("ids", nargs="*", default=[], metavar="ID", help="these ones")
+    for parser in (listing, which):
+        parser.add_argument(
+            "--unused-for",
+            type=_days,
+            metavar="DAYS",
+            help="those that no manifest has had and nobody has asked for in so many days",
+        )
+
+
+_PUBLISH: Final = "tether documents publish persisted-documents.json"
 _REPLAY: Final = "tether webhooks replay --service github --since 2026-11-23T09:00:00Z"
 
 
@@ -122,6 +160,12 @@ def _moment(text: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise argparse.ArgumentTypeError("a moment is written as 2026-11-23T09:00:00Z")
     return moment.astimezone(UTC)
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 36_500):
+        raise argparse.ArgumentTypeError("a number of days is one from 1 to 36500")
+    return int(text)
 
 
 def _port(text: str) -> int:
