@@ -6,8 +6,9 @@ there, and only as far as proxies vouch for it that the operator trusts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Self
+from typing import Final, Self
 
 Address = IPv4Address | IPv6Address
 
@@ -45,6 +46,12 @@ class TrustedProxies:
 
 def parse_address(text: str) -> Address | None:
     """An address, which may have a port or a zone, without them; None for whatever else it is."""
+    return _parse_remembered(text) if len(text) <= _REMEMBERED_LENGTH else None
+
+
+@lru_cache(maxsize=1_024)
+def _parse_remembered(text: str) -> Address | None:
+    """The same few ask again and again."""
     host = text.strip().strip('"')
     if host.startswith("["):
         host = host[1:].partition("]")[0]
@@ -67,3 +74,6 @@ def _network(text: str) -> IPv4Network | IPv6Network:
             f"{text[:60]!r} is neither an address nor a network. Write those of your proxies, such as "
             "127.0.0.1, ::1, 10.0.4.0/24."
         ) from None
+
+
+_REMEMBERED_LENGTH: Final = 100  # no address is longer, with all that may stand around it
