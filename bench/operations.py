@@ -5,6 +5,7 @@ Used by the bench, and by the test that holds Tether and a peer to equal answers
 
 import json
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 PROBES: Final = "probes { name outcome code message remedy latencyMs evidence }"
@@ -53,6 +54,8 @@ RENAME: Final = """mutation Rename($id: ID!, $name: String!) {
   }
 }"""
 
+VIEWER: Final = "{ viewer { user { id } } }"
+
 PAGE_SIZE: Final = 50
 
 _CURSORS: Final = frozenset({"startCursor", "endCursor"})
@@ -60,7 +63,22 @@ _CURSORS: Final = frozenset({"startCursor", "endCursor"})
 
 def body(operation: str, variables: dict[str, Any]) -> bytes:
     """The request's JSON."""
-    return json.dumps({"query": " ".join(operation.split()), "variables": variables}).encode()
+    return json.dumps({"query": compact(operation), "variables": variables}).encode()
+
+
+def body_by_id(operation: str, variables: dict[str, Any]) -> bytes:
+    """The same for a document that is published."""
+    return json.dumps({"documentId": document_id(operation), "variables": variables}).encode()
+
+
+def document_id(operation: str) -> str:
+    """By which it is published."""
+    return f"sha256:{sha256(compact(operation).encode()).hexdigest()}"
+
+
+def compact(operation: str) -> str:
+    """The text as it is sent."""
+    return " ".join(operation.split())
 
 
 def comparable(answer: Any) -> Any:

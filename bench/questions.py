@@ -4,24 +4,26 @@ Used by `scenarios.py`.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from random import Random
 from typing import Any
 
 from bench.data import slug
-from bench.operations import FILTERED_PAGE, FOLLOWING_PAGE, ONE, PAGE_SIZE, RENAME, body
+from bench.operations import FILTERED_PAGE, FOLLOWING_PAGE, ONE, PAGE, PAGE_SIZE, RENAME, VIEWER, body, body_by_id
 from bench.rounds import Questions
 from bench.servers import Server
 
 
-def pages(operation: str, organizations: Sequence[int]) -> Questions:
+def pages(
+    operation: str, organizations: Sequence[int], *, write: Callable[[str, dict[str, Any]], bytes] = body
+) -> Questions:
     """The first page of one of these organizations, drawn anew for each request."""
 
     def questions(number: int) -> Iterator[bytes]:
         draw = Random(number)
         while True:
-            yield body(operation, {"slug": slug(draw.choice(organizations)), "first": PAGE_SIZE})
+            yield write(operation, {"slug": slug(draw.choice(organizations)), "first": PAGE_SIZE})
 
     return questions
 
@@ -48,9 +50,11 @@ def renames(ids: Sequence[str]) -> Questions:
     return questions
 
 
-def always(operation: str, variables: Mapping[str, Any]) -> Questions:
+def always(
+    operation: str, variables: Mapping[str, Any], *, write: Callable[[str, dict[str, Any]], bytes] = body
+) -> Questions:
     """One request, again and again."""
-    request = body(operation, dict(variables))
+    request = write(operation, dict(variables))
 
     def questions(_: int) -> Iterator[bytes]:
         while True:
@@ -62,6 +66,16 @@ def always(operation: str, variables: Mapping[str, Any]) -> Questions:
 def filtered(**filter_: Any) -> Questions:
     """The page of the connections of the first organization that a filter lets through."""
     return always(FILTERED_PAGE, {"slug": slug(1), "filter": filter_})
+
+
+def pipeline_questions(organizations: Sequence[int]) -> list[tuple[str, Questions]]:
+    """What is nearly all pipeline, and the page, each as text and by the id of a published document."""
+    return [
+        ("`{ viewer { user { id } } }`, as text", always(VIEWER, {})),
+        ("The same, as a trusted document", always(VIEWER, {}, write=body_by_id)),
+        ("The page, as text", pages(PAGE, organizations)),
+        ("The same, as a trusted document", pages(PAGE, organizations, write=body_by_id)),
+    ]
 
 
 async def page_at(server: Server, number: int) -> Questions:

@@ -34,6 +34,8 @@ def markdown(results: Results, database: str) -> str:
         _processes(results.processes),
         "### SQLite, and mutations",
         _alone(results.others),
+        "### The pipeline, and documents by their id",
+        _alone(results.pipeline),
         "### The same page in a growing database",
         _alone(results.growth),
         "### One organization with 100,000 connections",

@@ -12,9 +12,18 @@ from bench.breakdown import Breakdown, break_down
 from bench.data import Size, connection_ids, copy_for_peers, copy_to_sqlite, database_process, load, slug
 from bench.operations import ONE, PAGE, PAGE_SIZE, PAGE_WITHOUT_PROBES, body, comparable
 from bench.processors import move, two_cores
-from bench.questions import filtered, page_at, pages, renames, single_connections
+from bench.questions import filtered, page_at, pages, pipeline_questions, renames, single_connections
 from bench.rounds import Figures, Plan, Questions, measure
-from bench.servers import Server, Start, mercurius, plain_strawberry, running, tether, yoga
+from bench.servers import (
+    Server,
+    Start,
+    mercurius,
+    plain_strawberry,
+    publish_documents,
+    running,
+    tether,
+    yoga,
+)
 from persistence import migrations
 from tests.postgresql import PostgresqlServer
 
@@ -54,6 +63,7 @@ class Results:
     lighter_page: list[Line]
     single: list[Line]
     others: list[Line]
+    pipeline: list[Line]
     growth: list[Line]
     long_list: list[Line]
     processes: list[Process]
@@ -104,6 +114,9 @@ async def run(postgresql: PostgresqlServer, folder: Path, *, quick: bool, say: C
             ],
             lesser,
         )
+        await asyncio.to_thread(publish_documents, urls[MAIN], folder)
+        asked = pipeline_questions(MAIN.all)
+        pipeline = await _named([(name, postgres, questions) for name, questions in asked], lesser)
 
     say("Measuring growth …")
     growing = sorted((size for size in sizes if size is not LONG), key=lambda size: size.connections)
@@ -131,7 +144,7 @@ async def run(postgresql: PostgresqlServer, folder: Path, *, quick: bool, say: C
         )
     say("Taking a request apart …")
     parts = await break_down(on_postgresql, page[0].figures.server_ms)
-    return Results(page, lighter_page, single, others, growth, long_list, processes, parts)
+    return Results(page, lighter_page, single, others, pipeline, growth, long_list, processes, parts)
 
 
 async def _databases(postgresql: PostgresqlServer, sizes: Sequence[Size]) -> list[str]:

@@ -4,6 +4,7 @@ Used by `scenarios.py`.
 """
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -20,6 +21,7 @@ from typing import Final
 import httpx2
 
 from bench.data import USER, dsn, slug
+from bench.operations import PAGE, VIEWER, compact, document_id
 from bench.processors import on_core, resident_mib
 
 PEERS: Final = Path(__file__).parent / "peers"
@@ -78,6 +80,13 @@ def tether(name: str, database_url: str) -> Start:
 def token(arguments: Sequence[str], database_url: str) -> str:
     """What `tether token` gives, on a database that a server has been set up for."""
     return _run_tether(list(arguments), tether("", database_url).environ)
+
+
+def publish_documents(database_url: str, folder: Path) -> None:
+    """What `pipeline_questions` ask for by an id."""
+    manifest = folder / "persisted-documents.json"
+    manifest.write_text(json.dumps({document_id(each): compact(each) for each in (VIEWER, PAGE)}), "utf-8")
+    _run_tether(["documents", "publish", str(manifest)], tether("", database_url).environ)
 
 
 def plain_strawberry(database_url: str) -> Start:
