@@ -25,6 +25,7 @@ from gql.http.own_pages import CSRF_REFUSED
 from gql.identity_settings import ISSUER_ENDINGS, ISSUERS, variable
 from gql.limit_settings import LIMIT_VARIABLES, Limits, settings_of_limits
 from gql.metrics import BREAKER_STATES, Metrics
+from gql.persisted_queries import OUTCOMES
 from gql.scraped_state import SCRAPED
 from gql.service_settings import SERVICE_VARIABLES
 from gql.settings import KNOWN, Settings, SettingsError
@@ -144,6 +145,7 @@ def test_the_table_of_labels_has_every_word() -> None:
     assert words["state` of a breaker"] == set(BREAKER_STATES)
     assert words["outcome` of tasks"] == set(runner._WORDS.values())
     assert set(HttpFaultKind) <= words["outcome` of calls"]
+    assert words["outcome` of persisted queries"] == set(OUTCOMES)
 
 
 def test_the_table_of_what_is_stored_has_every_table() -> None:
@@ -223,7 +225,7 @@ def test_each_command_stands_in_operations_with_the_example_and_options_of_its_h
     monkeypatch.setenv("COLUMNS", "1000")
     sections = dict(re.findall(r"^### (tether .+)\n\n((?:(?!^##).*\n)*)", _text("docs/operations.md"), re.MULTILINE))
     overall = _help([], monkeypatch, capsys)
-    commands = re.findall(r"^    (\w+)  ", overall, re.MULTILINE)
+    commands = re.findall(r"^    (\w+)(?:  |$)", overall, re.MULTILINE)
     assert {name.split()[1] for name in sections} == set(commands)
     for name, section in sections.items():
         told = _help(name.split()[1:], monkeypatch, capsys)
