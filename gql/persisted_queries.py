@@ -11,8 +11,8 @@ from domain.entities.trusted_document import TrustedDocument, hash_of
 from domain.errors import BadUserInput, Forbidden, PersistedQueryNotFound, PersistedQueryNotSupported
 from domain.trusted_documents import TrustedDocuments
 from gql.asked_document import AskedDocument
-from gql.metrics import Metrics
 from gql.operations import OperationCache
+from gql.watched_operations import note_asked
 
 PUBLISHED: Final = "PUBLISHED"
 REMEMBERED: Final = "REMEMBERED"
@@ -40,9 +40,8 @@ class FoundDocument:
 class PersistedQueries:
     """`trusted`: None where ids aren't answered. `required`: whether nothing is answered but what is published."""
 
-    def __init__(self, trusted: TrustedDocuments | None, metrics: Metrics | None, *, required: bool) -> None:
+    def __init__(self, trusted: TrustedDocuments | None, *, required: bool) -> None:
         self._trusted = trusted
-        self._metrics = metrics
         self._required = required
 
     async def find(self, query: str, operation_name: str | None, operations: OperationCache) -> FoundDocument:
@@ -67,7 +66,7 @@ class PersistedQueries:
     def _published(self, query: AskedDocument, published: TrustedDocument) -> FoundDocument:
         if query and query != published.text:
             raise self._mismatch()
-        self._count(PUBLISHED)
+        note_asked(PUBLISHED)
         return FoundDocument(published.text, published.id, trusted=True)
 
     def _sent(self, query: AskedDocument) -> FoundDocument:
@@ -77,7 +76,7 @@ class PersistedQueries:
         digest = sha256(query.encode()).digest()
         if digest != hash_of(query.document_id):
             raise self._mismatch()
-        self._count(SENT_ALONG)
+        note_asked(SENT_ALONG)
         return FoundDocument(query, digest, trusted=False)
 
     def _remembered(
@@ -86,22 +85,18 @@ class PersistedQueries:
         digest = hash_of(query.document_id)
         known = None if digest is None or self._required else operations.known(digest, operation_name)
         if known is None or digest is None:
-            self._count(NOT_FOUND)
+            note_asked(NOT_FOUND)
             raise _not_found(query)
-        self._count(REMEMBERED)
+        note_asked(REMEMBERED)
         return FoundDocument(known.text, digest, trusted=False)
 
     def _refusal(self) -> Forbidden:
-        self._count(REFUSED)
+        note_asked(REFUSED)
         return Forbidden(ONLY_PUBLISHED)
 
     def _mismatch(self) -> BadUserInput:
-        self._count(REFUSED)
+        note_asked(REFUSED)
         return BadUserInput(MISMATCH)
-
-    def _count(self, outcome: str) -> None:
-        if self._metrics is not None:
-            self._metrics.persisted_query(outcome)
 
 
 def _not_found(query: AskedDocument) -> PersistedQueryNotFound:
@@ -113,7 +108,7 @@ def _not_supported(query: AskedDocument) -> PersistedQueryNotSupported:
     return PersistedQueryNotSupported("PersistedQueryNotSupported" if query.by_hash else NO_IDS)
 
 
-NO_PERSISTED_QUERIES: Final = PersistedQueries(None, None, required=False)
+NO_PERSISTED_QUERIES: Final = PersistedQueries(None, required=False)
 
 ONLY_PUBLISHED: Final = (
     "This server answers published documents alone. Send the id of one, as documentId or extensions.persistedQuery. "

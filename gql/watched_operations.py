@@ -35,9 +35,13 @@ _TOLD_ELSEWHERE: Final = {OK, CANCELLED, INTERNAL}
 
 @dataclass(slots=True)
 class RunningOperation:
-    """`outcome` is OK, or the code of the first error; `known` what it is, and `cost` what it costs, once found out."""
+    """`outcome` is OK, or the code of the first error; `known` what it is, and `cost` what it costs, once found out.
+
+    `asked`: what came of it that a document was named by an id, or had to be.
+    """
 
     outcome: str = OK
+    asked: str | None = None
     known: KnownOperation | None = None
     cost: int | None = None
 
@@ -76,6 +80,8 @@ class WatchedOperations:
                     running.outcome = OK  # as they end
                 if running.cost is not None:
                     self._metrics.weighed(kind, running.cost)
+                if running.asked is not None:
+                    self._metrics.persisted_query(running.asked)
                 self._metrics.requested(kind, running.outcome, time.perf_counter() - started)
                 span.set("graphql.operation.type", kind)
                 span.set("tether.operation.outcome", running.outcome)
@@ -101,6 +107,13 @@ def note_error(error: GraphQLError) -> None:
     running = _running.get()
     if running is not None and running.outcome == OK:
         running.outcome = str((error.extensions or {}).get("code", INTERNAL))
+
+
+def note_asked(outcome: str) -> None:
+    """One of those of `gql/persisted_queries.py`. A stream's operation is looked at twice, and counted once."""
+    running = _running.get()
+    if running is not None:
+        running.asked = outcome
 
 
 def note_known(known: KnownOperation) -> None:

@@ -83,7 +83,7 @@ def create_application(
 def _persisted_queries(tether: Tether) -> PersistedQueries:
     mode = tether.settings.trusted_documents
     trusted = None if mode is TrustedDocumentsMode.OFF else tether.trusted_documents
-    return PersistedQueries(trusted, tether.metrics, required=mode is TrustedDocumentsMode.REQUIRE)
+    return PersistedQueries(trusted, required=mode is TrustedDocumentsMode.REQUIRE)
 
 
 class RequestFrame:

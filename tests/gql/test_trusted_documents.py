@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from sqlalchemy import update
 from domain.entities.trusted_document import id_of_text
 from gql import __main__ as command_line
 from gql.http.own_pages import CSRF_HEADER
-from gql.persisted_queries import MISMATCH, NO_IDS, ONLY_PUBLISHED, UNKNOWN_ID
+from gql.persisted_queries import MISMATCH, NO_IDS, ONLY_PUBLISHED, OUTCOMES, UNKNOWN_ID
 from persistence.tables import trusted_documents
 from tests.gql.client import JSON, RESPONSE_JSON, Answer, Client
 from tests.gql.command import run_tether
 from tests.gql.server import TetherServer, running_tether
+from tests.gql.streams import SSE
 from tests.gql.waiting import eventually
 from tests.gql.web_socket import Socket
 from tests.sandbox_server import SandboxServer
@@ -52,6 +54,13 @@ async def publish(server: TetherServer, *texts: str, **chosen: str) -> None:
 
 async def error_of(client: Client, body: dict[str, Any]) -> tuple[str, str]:
     return (await client.post(body)).error
+
+
+async def counted(server: TetherServer, outcome: str) -> float:
+    """How many operations of that outcome the metrics tell of."""
+    lines = (await server.http.get("/metrics")).text.splitlines()
+    start = f'tether_persisted_queries_total{{outcome="{outcome}"}}'
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(start))
 
 
 async def subscribed(socket: Socket, payload: dict[str, Any], id_: str = "1") -> Any:
@@ -87,7 +96,7 @@ async def test_variables_mutations_and_subscriptions_go_with_an_id(server: Tethe
     )
     await publish(server, EVENTS, ORGANIZATION, rename)
     client = await server.member()
-    connection, organization_id = await server.connect(client), await server.organization_id()
+    connection, organization_id, numbers = await server.connect(client), await server.organization_id(), count(1)
     answer = await client.post({"documentId": id_of_text(ORGANIZATION), "variables": {"slug": "acme"}})
     assert answer.data == {"organization": {"name": "acme"}}
     async with server.socket(client.token) as socket:
@@ -95,14 +104,30 @@ async def test_variables_mutations_and_subscriptions_go_with_an_id(server: Tethe
         by_id = {"documentId": id_of_text(EVENTS), "variables": {"id": organization_id}}
         await socket.send({"type": "subscribe", "id": "1", "payload": by_id})
 
-        async def renamed(number: int = 0) -> bool:
-            variables = {"input": {"connectionId": connection["id"], "name": f"Renamed {number}"}}
+        async def renamed() -> bool:
+            """Each time to another name, until the subscription has begun and tells of one."""
+            variables = {"input": {"connectionId": connection["id"], "name": f"Renamed {next(numbers)}"}}
             answer = await client.post({"documentId": id_of_text(rename), "variables": variables})
             assert answer.data["updateConnection"]["userErrors"] == []
             return not followed.messages.empty()
 
-        await eventually(lambda: renamed(1) if followed.messages.empty() else renamed(2))
+        await eventually(renamed)
         assert (await followed.event())["type"] == "UPDATED"
+
+
+async def test_a_stream_is_asked_for_by_an_id(shared_server: TetherServer) -> None:
+    await publish(shared_server, EVENTS)
+    client = await shared_server.member()
+    asked = {"documentId": id_of_text(EVENTS), "variables": {"id": await shared_server.organization_id()}}
+    before = await counted(shared_server, "PUBLISHED")
+    headers = {"Authorization": f"Bearer {client.token}", "Accept": SSE}
+    async with shared_server.http.stream("POST", "/graphql", json=asked, headers=headers) as response:
+        assert response.headers["content-type"].startswith(SSE)
+
+    async def ended() -> bool:
+        return await counted(shared_server, "PUBLISHED") == before + 1
+
+    await eventually(ended)
 
 
 async def test_each_caller_sees_their_own_by_the_same_id(server: TetherServer) -> None:
@@ -289,24 +314,13 @@ async def test_an_id_that_is_none_is_a_bad_request(shared_server: TetherServer, 
 
 async def test_outcomes_are_counted(shared_server: TetherServer) -> None:
     client, text = await shared_server.member(), "query Counted { services { name } }"
-
-    async def counted() -> dict[str, float]:
-        lines = (await shared_server.http.get("/metrics")).text.splitlines()
-        of_ids = [line for line in lines if line.startswith("tether_persisted_queries_total{")]
-        return {line.split('"')[1]: float(line.split()[-1]) for line in of_ids}
-
-    before = await counted()
+    before = {outcome: await counted(shared_server, outcome) for outcome in OUTCOMES}
     await publish(shared_server, VIEWER)
     for body in (apollo(text), apollo(text, sent=True), apollo(text), apollo(VIEWER), {**apollo(text), "query": "{ }"}):
         await client.post(body)
-    after = await counted()
-    assert {outcome: number - before.get(outcome, 0) for outcome, number in after.items()} == {
-        "NOT_FOUND": 1,
-        "SENT_ALONG": 1,
-        "REMEMBERED": 1,
-        "PUBLISHED": 1,
-        "REFUSED": 1,
-    }
+    assert {outcome: await counted(shared_server, outcome) - before[outcome] for outcome in OUTCOMES} == dict.fromkeys(
+        OUTCOMES, 1
+    )
 
 
 # Nothing else
@@ -474,7 +488,8 @@ async def test_a_published_document_may_cost_more_than_others_and_is_charged_all
     sqlite_url: str, sandbox: SandboxServer, encryption_key: str
 ) -> None:
     text = 'query Dear { organization(by: {slug: "acme"}) { connections(first: 100) { nodes { id } } } }'
-    async with running_tether(sqlite_url, sandbox, encryption_key, TETHER_MAX_COST="20") as server:
+    variables = {"TETHER_MAX_COST": "20", "TETHER_BUDGET_POINTS_PER_MINUTE": "60"}
+    async with running_tether(sqlite_url, sandbox, encryption_key, **variables) as server:
         await publish(server, text)
         client = await server.member()
         refused = (await client.execute(text)).body["errors"][0]["extensions"]
@@ -484,4 +499,4 @@ async def test_a_published_document_may_cost_more_than_others_and_is_charged_all
         assert answer.body["data"]["organization"]["connections"]["nodes"] == []
         assert cost["requested"] == refused["cost"] > 20
         again = (await client.post({"documentId": id_of_text(text)})).body["extensions"]["cost"]
-        assert again["remaining"] <= cost["remaining"] - cost["requested"] + 20  # what comes back meanwhile
+        assert again["remaining"] <= cost["remaining"] - cost["requested"] + 60  # of which some may be back
