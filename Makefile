@@ -53,6 +53,7 @@ check: $(DEVELOPMENT) ## Check everything that has to hold before a change is me
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/tether schema | diff -u schema.graphql -
+	$(BIN)/python -m tests.schema_care
 	$(PYTEST)
 
 bench: $(BENCH) ## Measure Tether beside other GraphQL servers, and its health checks (needs Node.js; ARGS=--quick, --health)

@@ -4,16 +4,14 @@ Its packages are those of package-lock.json, fetched by the first test that need
 """
 
 import asyncio
-import fcntl
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
-import pytest
+
+from tests.npm import node_with_packages
 
 from tests.plain_http import NO_TLS
 
@@ -65,7 +63,7 @@ class IdentityProviderServer:
 @asynccontextmanager
 async def running_identity_provider() -> AsyncIterator[IdentityProviderServer]:
     """On a port of its own, for as long as the block lasts."""
-    node = await asyncio.to_thread(_prepared)
+    node = await asyncio.to_thread(node_with_packages, FOLDER)
     process = await asyncio.create_subprocess_exec(
         node, "server.js", cwd=FOLDER, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -80,19 +78,3 @@ async def running_identity_provider() -> AsyncIterator[IdentityProviderServer]:
     finally:
         process.stdin.close()  # by which it ends, as it does when the tests are killed
         await process.wait()
-
-
-def _prepared() -> str:
-    """Node.js, after npm has fetched what the lock file names, unless it is there; one process does it for all."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.fail("Node.js and npm aren't there, though they are among requirements/development.txt: make test")
-    with (FOLDER / "package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        installed, wanted = FOLDER / "node_modules/.package-lock.json", FOLDER / "package-lock.json"
-        if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-            command = [npm, "ci", "--ignore-scripts"]
-            fetching = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)  # noqa: S603 - our own
-            if fetching.returncode:
-                pytest.fail(f"npm can't fetch the tests' identity provider: {fetching.stderr.strip()}")
-    return node

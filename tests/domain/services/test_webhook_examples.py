@@ -4,13 +4,10 @@ The examples are npm's package in tests/webhook_examples, installed there by the
 can't be done the tests are skipped; with CI set they fail.
 """
 
-import fcntl
 import hmac
 import json
 import os
 import secrets
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -35,6 +32,7 @@ from domain.services.webhooks import (
     Webhooks,
     Withdrawn,
 )
+from tests.npm import NpmError, node_with_packages
 
 FOLDER: Final = Path(__file__).parents[2] / "webhook_examples"
 PACKAGE: Final = FOLDER / "node_modules/@octokit/webhooks-examples"
@@ -203,20 +201,10 @@ def _heard(webhooks: Webhooks, example: Example) -> WebhookMessage:
 
 
 def _install() -> None:
-    """Has npm fetch what the lock file names, unless it is there; one process does it for all."""
-    with (FOLDER / "package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        installed, wanted = FOLDER / "node_modules/.package-lock.json", FOLDER / "package-lock.json"
-        if installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime:
-            return
-        npm = shutil.which("npm")
-        if npm is None:
-            _do_without("There is no npm to fetch GitHub's examples with.")
-            return
-        command = [npm, "ci", "--ignore-scripts"]
-        fetching = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)  # noqa: S603 - our own
-    if fetching.returncode:
-        _do_without(f"npm can't fetch GitHub's examples: {fetching.stderr.strip()}")
+    try:
+        node_with_packages(FOLDER)
+    except NpmError as error:
+        _do_without(str(error))
 
 
 def _do_without(reason: str) -> None:
