@@ -5,6 +5,7 @@ Called by `gql/schema.py` for each result. What nobody meant to raise is logged 
 
 import logging
 from collections.abc import Mapping
+from typing import Final
 
 from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.exceptions import MissingQueryError
@@ -48,6 +49,9 @@ _PUBLIC = (
     RateLimited,
     ServiceUnavailable,
 )
+_PUBLIC = (Unauthenticated, Forbidden, BadUserInput, CostLimitExceeded, CursorExpired, ServiceUnavailable)
+_LONGEST_MESSAGE: Final = 500
+"""A name that nobody knows is repeated, however long it is."""
 _log = logging.getLogger("tether.errors")
 
 
@@ -72,7 +76,7 @@ def public_error(error: GraphQLError, request_id: str, *, before_execution: bool
         _log.error("Request %s failed at %s", request_id, _place(error), exc_info=cause)
         message = masked(request_id)
     return GraphQLError(
-        message,
+        message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…",
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,

@@ -45,6 +45,9 @@ class Limits:
     """Fields that are asked for twice: validation compares each with each."""
     directives: int = _limit(50, "TETHER_MAX_DIRECTIVES", "directives", 0, 1_000)
     introspections: int = _limit(2, "TETHER_MAX_INTROSPECTIONS", "fields", 0, 10)
+    """`__schema` and `__type`; an alias of `__schema`, or below it, counts as another."""
+    introspection_depth: int = _limit(2, "TETHER_MAX_INTROSPECTION_DEPTH", "levels", 1, 2)
+    """Lists of an introspection within each other: `types { fields }` are two."""
     boolean_variables: int = _limit(8, "TETHER_MAX_BOOLEAN_VARIABLES", "variables", 0, 16)
     """Each doubles the plans that an operation can have."""
     tokens: int = _limit(2_000, "TETHER_MAX_TOKENS", "tokens", 100, 100_000)

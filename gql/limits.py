@@ -23,6 +23,8 @@ from gql.input_limits import exceeding_literal
 from gql.limit_settings import Limits
 
 _INTROSPECTIONS = ("__schema", "__type")
+_LISTS_OF_TYPES = ("types", "fields", "inputFields", "interfaces", "possibleTypes")
+"""Those of an introspection by which one comes from types to types."""
 
 
 def oversize(document: DocumentNode, limits: Limits) -> GraphQLError | None:
@@ -31,17 +33,17 @@ def oversize(document: DocumentNode, limits: Limits) -> GraphQLError | None:
     if too_much is not None:
         return GraphQLError(f"This operation has {too_much}.")
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    visited = 0
     for operation in document.definitions:
         if isinstance(operation, OperationDefinitionNode):
-            for what, limit in _exceeded(operation, fragments, limits):
+            counted = _Counted(fragments, limits.tokens, visited)
+            for what, limit in _exceeded(operation, counted, limits):
                 return GraphQLError(f"This operation has more than {limit} {what}. Ask for less at once.", operation)
+            visited = counted.visited
     return None
 
 
-def _exceeded(
-    operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode], limits: Limits
-) -> Iterator[tuple[str, int]]:
-    counted = _Counted(fragments, limits.tokens)
+def _exceeded(operation: OperationDefinitionNode, counted: "_Counted", limits: Limits) -> Iterator[tuple[str, int]]:
     counted.count(operation.selection_set, 1, frozenset(), Counter())
     for what, amount, limit in (
         ("fields deep", counted.depth, limits.depth),
@@ -49,6 +51,7 @@ def _exceeded(
         ("root fields", counted.root_fields, limits.root_fields),
         ("directives", counted.directives, limits.directives),
         ("introspections", counted.introspections, limits.introspections),
+        ("lists of an introspection within each other", counted.introspection_depth, limits.introspection_depth),
         ("fields, with its fragments spread", counted.visited, limits.tokens),
         ("variables", len(operation.variable_definitions or ()), limits.variables),
         ("variables of the type Boolean", _booleans(operation), limits.boolean_variables),
@@ -67,16 +70,23 @@ def _booleans(operation: OperationDefinitionNode) -> int:
 
 
 class _Counted:
-    """What an operation amounts to with its fragments spread; counting stops where that alone is too much."""
+    """What an operation amounts to with its fragments spread; counting stops where that alone is too much.
 
-    def __init__(self, fragments: dict[str, FragmentDefinitionNode], most: int) -> None:
+    `visited` goes on from the operations before it, which may all spread the same fragments.
+    """
+
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode], most: int, visited: int) -> None:
         self._fragments = fragments
         self._most = most
-        self.depth = self.aliases = self.repeats = self.root_fields = self.visited = 0
-        self.directives = self.introspections = 0
+        self.visited = visited
+        self.depth = self.aliases = self.repeats = self.root_fields = 0
+        self.directives = self.introspections = self.introspection_depth = 0
 
     def count(self, selections: SelectionSetNode, depth: int, within: frozenset[str], keys: Counter[str]) -> None:
-        """`depth`: 1 for root fields, 0 below an introspection, which tools send deep. `keys`: met in this object."""
+        """`depth`: 1 for root fields, 0 and less below an introspection. `keys`: met in this object.
+
+        Tools send introspections deep; there each list of types takes one from the depth.
+        """
         for selection in selections.selections:
             self.visited += 1
             if self.visited > self._most:
@@ -93,7 +103,10 @@ class _Counted:
 
     def _count_field(self, field: FieldNode, depth: int, within: frozenset[str], keys: Counter[str]) -> None:
         introspects = field.name.value in _INTROSPECTIONS
+        within_introspection = depth <= 0
         self.introspections += introspects
+        if field.alias is not None and (within_introspection or field.name.value == "__schema"):
+            self.introspections += 1  # no tool needs any, and it asks for as much again
         self.depth = max(self.depth, depth)
         self.aliases += field.alias is not None
         self.root_fields += depth == 1
@@ -101,5 +114,9 @@ class _Counted:
         keys[key] += 1
         self.repeats += keys[key] > 1
         if field.selection_set is not None:
-            below = 0 if introspects or depth == 0 else depth + 1
+            if within_introspection:
+                below = depth - (field.name.value in _LISTS_OF_TYPES)
+                self.introspection_depth = max(self.introspection_depth, -below)
+            else:
+                below = 0 if introspects else depth + 1
             self.count(field.selection_set, below, within, Counter())

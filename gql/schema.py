@@ -10,6 +10,15 @@ from typing import Any, Final, TypeGuard, cast
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, execute, get_operation_ast, parse
 from graphql import ExecutionResult as GraphQLResult
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLInputObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    get_operation_ast,
+    parse,
+)
 from strawberry.exceptions import MissingQueryError
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.config import StrawberryConfig
@@ -84,6 +93,7 @@ class TetherSchema(SharedTypesSchema):
         self, limits: Limits, persisted_queries: PersistedQueries, clock: Callable[[], datetime], **parts: Any
     ) -> None:
         super().__init__(**parts)
+        _mark_one_ofs(self._schema)
         self._limits = limits
         self._persisted_queries = persisted_queries
         self._sizes = Sizes(limits, clock)
@@ -225,6 +235,11 @@ class TetherSchema(SharedTypesSchema):
 
 
 _is_awaitable = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)
+def _mark_one_ofs(schema: GraphQLSchema) -> None:
+    """Tell GraphQL which inputs are @oneOf; Strawberry's own rule for them breaks on variables of fragments."""
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLInputObjectType):
+            type_.is_one_of = type_.extensions["strawberry-definition"].is_one_of
 
 
 def _parsed(text: str, limits: Limits) -> DocumentNode:

@@ -9,6 +9,7 @@ from tests.gql.server import TetherServer
 
 pytestmark = pytest.mark.anyio
 
+ONE_OF = "Within OneOf Input Object type 'OrganizationBy', exactly one field must be specified."
 TWO = "query A { viewer { user { name } } } query B { viewer { user { email } } }"
 
 
@@ -98,11 +99,14 @@ BOMB = "{ viewer { ...F0 } } fragment F20 on Viewer { user { id } } " + " ".join
             "VALIDATION",
             "This operation has more than 30 aliases. Ask for less at once.",
         ),
+        ("{ organization(by: {}) { id } }", "VALIDATION", ONE_OF),
+        ("{ organization(by: {slug: $slug}) { id } }", "VALIDATION", "Variable '$slug' is not defined."),
         (
-            "{ organization(by: {}) { id } }",
+            "query Q($slug: String) { organization(by: {slug: $slug}) { id } }",
             "VALIDATION",
-            "OneOf Input Object 'OrganizationBy' must specify exactly one key.",
+            "Variable '$slug' can't be null: it is for a member of the OneOf 'OrganizationBy'.",
         ),
+        ("{ " + "u" * 1_000 + " }", "VALIDATION", "Cannot query field '" + "u" * 480 + "…"),
         (
             '{ organization(by: {slug: "acme"}) { connections(filter: {status: NOPE}) { totalCount } } }',
             "VALIDATION",
@@ -128,6 +132,14 @@ async def test_an_operation_that_is_not_valid_or_too_large_is_refused(
     assert answer.status == (200 if accept == JSON else 400)
     assert answer.error == (f"GRAPHQL_{code}_FAILED", message)
     assert "data" not in answer.body
+
+
+async def test_a_variable_in_a_fragment_is_a_member_of_a_one_of_wherever_the_fragment_stands(client: Client) -> None:
+    by_slug = "fragment F on Query { organization(by: {slug: $slug}) { slug } }"
+    query = "query Q($slug: String!) { ...F }"
+
+    for text in (f"{by_slug} {query}", f"{query} {by_slug}"):
+        assert await client.data(text, slug="acme") == {"organization": {"slug": "acme"}}
 
 
 @pytest.mark.parametrize("accept", [JSON, RESPONSE_JSON])
@@ -189,7 +201,7 @@ async def test_an_operation_that_is_not_valid_or_too_large_is_refused(
             "$by: OrganizationBy!",
             "organization(by: $by) { id }",
             {"by": {"slug": "acme", "id": "org_x"}},
-            "OneOf Input Object 'OrganizationBy' must specify exactly one key.",
+            f"Variable '$by' has invalid value: {ONE_OF}",
         ),
     ],
 )

@@ -96,6 +96,11 @@ async def test_one_callers_reads_leave_connections_for_the_others(
             "8 variables of the type Boolean",
         ),
         ("{ " + " ".join(f"s{n}: __schema {{ queryType {{ name }} }}" for n in range(3)) + " }", "2 introspections"),
+        ("{ __schema { " + " ".join(f"t{n}: types {{ name }}" for n in range(2)) + " } }", "2 introspections"),
+        (
+            "{ __schema { types { ...T } } } fragment T on __Type { fields { type { inputFields { name } } } }",
+            "2 lists of an introspection within each other",
+        ),
     ],
 )
 async def test_what_costs_more_than_its_size_is_refused(shared_server: TetherServer, query: str, what: str) -> None:
