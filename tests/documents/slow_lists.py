@@ -85,6 +85,11 @@ class Refused(GraphQLError):
     """One field is for others."""
 
 
+def is_refusal(error: GraphQLError) -> bool:
+    """Whether one field is refused, beside which the rest is answered."""
+    return isinstance(error.original_error, Refused) or isinstance(error, Refused)
+
+
 def audit_page(asked: Asked, organization: Row, **given: Any) -> Row:
     if asked.effective_role(organization["id"]) != "OWNER":
         raise Refused("for owners")

@@ -9,22 +9,21 @@ from typing import Any
 
 import orjson
 import pytest
-from graphql import GraphQLError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from persistence.documents.reader import TOO_DEEP
 from persistence.documents.refusals import MOST_REFUSALS
 from tests.documents.data import World
+from tests.documents.difference import difference, without_tags
 from tests.documents.generator import generate
 from tests.documents.reading import Answer, Reading
 from tests.documents.slow_evaluator import SlowEvaluator
-from tests.documents.slow_lists import Refused
+from tests.documents.slow_lists import is_refusal
 from tests.documents.values import Values
 
 pytestmark = pytest.mark.anyio
 
-_TAG = re.compile(rb'"[0-9a-f]{12}~([0-9a-f-]{36}~[0-9a-f-]{36}~)')
 _SHARE = re.compile(rb"[01]\.[0-9]{6}")
 
 
@@ -54,7 +53,7 @@ async def test_both_databases_answer_as_the_slow_evaluator(
         answers = [postgresql] if _too_deep(sqlite) else [sqlite, postgresql]
         if all(_codes(answer) == ["COST_LIMIT_EXCEEDED"] for answer in answers):
             return  # a series below lists in lists
-        refused = {tuple(error.path or ()) for error in expected.errors or () if _is_refusal(error)}
+        refused = {tuple(error.path or ()) for error in expected.errors or () if is_refusal(error)}
         if len(refused) < len(expected.errors or ()):
             assert all(set(_codes(answer)) - {"FORBIDDEN"} == {"BAD_USER_INPUT"} for answer in answers), shown
             return
@@ -64,18 +63,11 @@ async def test_both_databases_answer_as_the_slow_evaluator(
         assert all({tuple(error["path"]) for error in answer.errors} == refused for answer in answers), shown
         assert len({_SHARE.sub(b"", answer.data) for answer in answers}) == 1, shown
         for answer in answers:
-            differs = _difference(
-                orjson.loads(_TAG.sub(rb'"~\1', answer.data)), orjson.loads(orjson.dumps(expected.data))
-            )
+            differs = difference(orjson.loads(without_tags(answer.data)), orjson.loads(orjson.dumps(expected.data)))
             assert differs is None, f"{differs}\n{shown}"
         variables = query.going_on(postgresql.value, chance)
         if variables is None:
             return
-
-
-def _is_refusal(error: GraphQLError) -> bool:
-    """Whether one field is refused, beside which the rest is answered."""
-    return isinstance(error.original_error, Refused) or isinstance(error, Refused)
 
 
 def _too_deep(answer: Answer) -> bool:
@@ -85,21 +77,3 @@ def _too_deep(answer: Answer) -> bool:
 
 def _codes(answer: Answer) -> list[str]:
     return sorted({error["extensions"]["code"] for error in answer.errors})
-
-
-def _difference(actual: Any, expected: Any, path: str = "data") -> str | None:
-    """Where two answers first differ, the order of keys included; shares of time may do so in the sixth digit."""
-    if isinstance(expected, dict) and isinstance(actual, dict):
-        if list(actual) != list(expected):
-            return f"{path}: keys {list(actual)} instead of {list(expected)}"
-        pairs = [(f"{path}.{key}", actual[key], expected[key]) for key in expected]
-    elif isinstance(expected, list) and isinstance(actual, list):
-        if len(actual) != len(expected):
-            return f"{path}: {len(actual)} items instead of {len(expected)}"
-        pairs = [(f"{path}[{at}]", *both) for at, both in enumerate(zip(actual, expected, strict=True))]
-    elif isinstance(expected, float) and isinstance(actual, float):
-        return None if abs(actual - expected) < 2e-6 else f"{path}: {actual} instead of {expected}"
-    else:
-        same = type(actual) is type(expected) and actual == expected
-        return None if same else f"{path}: {actual!r} instead of {expected!r}"
-    return next((found for one in pairs if (found := _difference(one[1], one[2], one[0]))), None)
