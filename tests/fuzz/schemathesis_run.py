@@ -37,7 +37,7 @@ def run_schemathesis(url: str, caller: Caller, *, examples: int, seed: int, secr
             def send(case: Any) -> None:
                 response = case.call(session=session, headers=headers)
                 assert response.status_code == 200, response.text
-                # It takes any error with a path for a server's, whose codes judge() looks at; and it knows no @oneOf, so
+                # It takes any error with a path for a server's, whose code judge() looks at; it knows no @oneOf, so
                 # what it takes for valid need not be.
                 case.validate_response(response, excluded_checks=[not_a_server_error, positive_data_acceptance])
                 judge(case.body, response.json(), response.headers["x-request-id"][0], None, secrets)
