@@ -39,18 +39,22 @@ class CredentialInput:
 @strawberry.input(description="A new connection.")
 class CreateConnectionInput:
     organization_id: strawberry.ID = strawberry.field(description="Whose it will be.")
-    service: strawberry.ID = strawberry.field(description="Such as `github`: see `Query.services`.")
+    service: strawberry.ID = strawberry.field(description="The service's id, such as `github`: see `Query.services`.")
     name: str | None = strawberry.field(default=None, description="What to call it; the account's name by default.")
     credential: CredentialInput = strawberry.field(description="What opens the service.")
-    settings: JSON | None = strawberry.field(default=None, description="See `Service.settingsSchema`.")
-    labels: JSON | None = strawberry.field(default=None, description='Text by text, such as {"team": "platform"}.')
+    settings: JSON | None = strawberry.field(
+        default=None, description="The connection's settings: see `Service.settingsSchema`."
+    )
+    labels: JSON | None = strawberry.field(
+        default=None, description='Its labels, text by text, such as {"team": "platform"}.'
+    )
     idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
 
 
 @strawberry.input(description="A service to connect in the browser, or a connection to bring back that way.")
 class AuthorizeConnectionInput:
     organization_id: strawberry.ID = strawberry.field(description="Whose it is or will be.")
-    service: strawberry.ID = strawberry.field(description="Such as `github`: see `Query.services`.")
+    service: strawberry.ID = strawberry.field(description="The service's id, such as `github`: see `Query.services`.")
     connection_id: strawberry.ID | None = strawberry.field(
         default=None, description="The connection to bring back, which keeps its name, settings and labels."
     )
@@ -75,8 +79,12 @@ class AuthorizeConnectionInput:
     allow_account_change: bool = strawberry.field(
         default=False, description="Whether the connection may become another account's."
     )
-    settings: JSON | None = strawberry.field(default=None, description="See `Service.settingsSchema`.")
-    labels: JSON | None = strawberry.field(default=None, description='Text by text, such as {"team": "platform"}.')
+    settings: JSON | None = strawberry.field(
+        default=None, description="The connection's settings: see `Service.settingsSchema`."
+    )
+    labels: JSON | None = strawberry.field(
+        default=None, description='Its labels, text by text, such as {"team": "platform"}.'
+    )
 
 
 @strawberry.input(description="An authorization to finish.")
@@ -86,7 +94,7 @@ class CompleteAuthorizationInput:
 
 @strawberry.input(description="What to change of a connection. What isn't given stays.")
 class UpdateConnectionInput:
-    connection_id: strawberry.ID = strawberry.field(description="Which one.")
+    connection_id: strawberry.ID = strawberry.field(description="The connection's id.")
     name: str | None = strawberry.field(default=strawberry.UNSET, description="Its new name.")
     labels: JSON | None = strawberry.field(default=strawberry.UNSET, description="All of its labels from now on.")
     settings: JSON | None = strawberry.field(default=strawberry.UNSET, description="All of its settings from now on.")
@@ -95,7 +103,7 @@ class UpdateConnectionInput:
 
 @strawberry.input(description="A status to set.")
 class UpdateConnectionStatusInput:
-    connection_id: strawberry.ID = strawberry.field(description="Of which connection.")
+    connection_id: strawberry.ID = strawberry.field(description="The connection's id.")
     status: ConnectionStatus = strawberry.field(
         description="One of its `availableStatuses`; or INACTIVE for one that the service suspends, which then stays "
         "paused after the suspension."
@@ -107,7 +115,7 @@ class UpdateConnectionStatusInput:
 
 @strawberry.input(description="A connection to delete.")
 class DeleteConnectionInput:
-    connection_id: strawberry.ID = strawberry.field(description="Which one.")
+    connection_id: strawberry.ID = strawberry.field(description="The connection's id.")
     expected_version: int | None = strawberry.field(default=None, description=_EXPECTED_VERSION)
     dry_run: bool = strawberry.field(
         default=False, description="Only see whether it could be done, and to what effect."
@@ -116,12 +124,12 @@ class DeleteConnectionInput:
 
 @strawberry.input(description="A connection to check now.")
 class CheckConnectionHealthInput:
-    connection_id: strawberry.ID = strawberry.field(description="Which one.")
+    connection_id: strawberry.ID = strawberry.field(description="The connection's id.")
 
 
 @strawberry.input(description="A new secret for a connection.")
 class RotateCredentialsInput:
-    connection_id: strawberry.ID = strawberry.field(description="Which one.")
+    connection_id: strawberry.ID = strawberry.field(description="The connection's id.")
     credential: CredentialInput | None = strawberry.field(
         default=None, description="The new secret, of the same account. A token can't be refreshed, so it needs one."
     )
@@ -130,12 +138,12 @@ class RotateCredentialsInput:
 
 @strawberry.input(description="A connection whose repositories to bring up to date.")
 class SyncRepositoriesInput:
-    connection_id: strawberry.ID = strawberry.field(description="Which one.")
+    connection_id: strawberry.ID = strawberry.field(description="The connection's id.")
 
 
 @strawberry.input(description="A repository to choose, or not.")
 class UpdateRepositoryInput:
-    repository_id: strawberry.ID = strawberry.field(description="Which one.")
+    repository_id: strawberry.ID = strawberry.field(description="The repository's id.")
     selected: bool = strawberry.field(description="Whether it is to be used.")
     expected_version: int | None = strawberry.field(
         default=None,
@@ -146,7 +154,7 @@ class UpdateRepositoryInput:
 
 @strawberry.input(description="What to change of an organization. What isn't given stays as it is.")
 class UpdateOrganizationInput:
-    organization_id: strawberry.ID = strawberry.field(description="Which one.")
+    organization_id: strawberry.ID = strawberry.field(description="The organization's id.")
     name: str | None = strawberry.field(default=strawberry.UNSET, description="Its new name for people.")
     check_interval_seconds: int | None = strawberry.field(
         default=strawberry.UNSET,

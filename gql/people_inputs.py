@@ -10,7 +10,7 @@ from gql.inputs import IDEMPOTENCY_KEY
 
 @strawberry.input(description="A person to invite.")
 class AddMemberInput:
-    organization_id: strawberry.ID = strawberry.field(description="Where.")
+    organization_id: strawberry.ID = strawberry.field(description="The organization to invite them to.")
     email: str = strawberry.field(description="Their e-mail address, with which they sign in.")
     role: Role = strawberry.field(description="What they will be.")
     idempotency_key: str | None = strawberry.field(default=None, description=IDEMPOTENCY_KEY)
@@ -18,19 +18,19 @@ class AddMemberInput:
 
 @strawberry.input(description="An invitation to withdraw.")
 class RemoveInvitationInput:
-    invitation_id: strawberry.ID = strawberry.field(description="Which one.")
+    invitation_id: strawberry.ID = strawberry.field(description="The invitation's id.")
 
 
 @strawberry.input(description="A member's new role.")
 class UpdateMemberInput:
-    organization_id: strawberry.ID = strawberry.field(description="Where.")
+    organization_id: strawberry.ID = strawberry.field(description="The organization in which to change it.")
     user_id: strawberry.ID = strawberry.field(description="Whose: a member's `user`.")
     role: Role = strawberry.field(description="What they are from now on.")
 
 
 @strawberry.input(description="A membership to end.")
 class RemoveMemberInput:
-    organization_id: strawberry.ID = strawberry.field(description="Where.")
+    organization_id: strawberry.ID = strawberry.field(description="The organization that they are a member of.")
     user_id: strawberry.ID = strawberry.field(
         description="Whose: another member's `user`, or the viewer's own to leave."
     )
@@ -56,4 +56,4 @@ class CreateApiKeyInput:
 
 @strawberry.input(description="A key to revoke.")
 class RevokeApiKeyInput:
-    api_key_id: strawberry.ID = strawberry.field(description="Which one.")
+    api_key_id: strawberry.ID = strawberry.field(description="The key's id.")

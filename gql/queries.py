@@ -26,7 +26,7 @@ class Query:
     def node(
         self,
         info: Info,
-        id: Annotated[strawberry.ID, strawberry.argument(description="Such as `conn_0192f0c1-…`.")],
+        id: Annotated[strawberry.ID, strawberry.argument(description="The object's id, such as `conn_0192f0c1-…`.")],
     ) -> Node | None:
         found = _node_id(info, id)
         return document(None if found is None else roots.node(*found))
@@ -48,7 +48,7 @@ class Query:
 
     @strawberry.field(description="An organization that the viewer belongs to. Missing or another's: null, both alike.")
     def organization(
-        self, info: Info, by: Annotated[OrganizationBy, strawberry.argument(description="Which one.")]
+        self, info: Info, by: Annotated[OrganizationBy, strawberry.argument(description="Its id or its slug.")]
     ) -> Organization | None:
         info.context.require_viewer()
         if by.slug:

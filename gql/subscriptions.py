@@ -60,7 +60,9 @@ class Subscription:
         connection_ids = None if filter is None else filter.connection_ids
         return _located(info, _follow(info.context, organization_id, after, types, connection_ids))
 
-    @strawberry.subscription(description="The same, of health and status only.")
+    @strawberry.subscription(
+        description="An organization's events of health and status only; else as `connectionEvents`."
+    )
     def connection_health(
         self,
         info: Info,

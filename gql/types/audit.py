@@ -16,7 +16,7 @@ from gql.types.scalars import JSON
     "refused, or has changed nothing, leaves none."
 )
 class AuditRecord(Node):
-    occurred_at: datetime = strawberry.field(description="When.")
+    occurred_at: datetime = strawberry.field(description="When it was done.")
     action: AuditAction = strawberry.field(description="What was done.")
     actor: Actor = strawberry.field(description="Who or what did it.")
     address: str | None = strawberry.field(
@@ -44,5 +44,5 @@ class AuditLogFilter:
     until: datetime | None = strawberry.field(default=None, description="What was done before that moment.")
 
 
-AuditFilter = Annotated[AuditLogFilter | None, strawberry.argument(description="Which of them.")]
+AuditFilter = Annotated[AuditLogFilter | None, strawberry.argument(description="Which records; all by default.")]
 """The argument of the audit log."""

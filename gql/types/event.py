@@ -30,7 +30,7 @@ class StatusReason:
 class StatusChange:
     from_: ConnectionStatus = strawberry.field(name="from", description="The status before.")
     to: ConnectionStatus = strawberry.field(description="The status after.")
-    reason: StatusReason | None = strawberry.field(description="Why.")
+    reason: StatusReason | None = strawberry.field(description="Why it was taken; null where nothing was said.")
 
 
 @strawberry.type(description="Who or what is behind an event.")
@@ -48,7 +48,7 @@ class ConnectionEvent(Node):
     cursor: str = strawberry.field(description="Its place in the feed, for a subscription's `after`.")
     sequence: int = strawberry.field(description="Its number in the organization: the previous event's plus one.")
     type: ConnectionEventType = strawberry.field(description="What happened.")
-    occurred_at: datetime = strawberry.field(description="When.")
+    occurred_at: datetime = strawberry.field(description="When it happened.")
     connection: LazyServiceConnection = strawberry.field(
         description="The connection, as it is when the event is delivered."
     )
@@ -68,5 +68,5 @@ class ConnectionEventFilter:
     )
 
 
-EventsFilter = Annotated[ConnectionEventFilter | None, strawberry.argument(description="Which of them.")]
+EventsFilter = Annotated[ConnectionEventFilter | None, strawberry.argument(description="Which events; all by default.")]
 """The argument of every list of events, and of the subscription."""

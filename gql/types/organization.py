@@ -23,19 +23,19 @@ from persistence.documents.expiring import MOST_DAYS, SOON_DAYS
 @strawberry.type(description="How many connections are in a status.")
 class StatusCount:
     status: ConnectionStatus = strawberry.field(description="The status.")
-    count: int = strawberry.field(description="How many.")
+    count: int = strawberry.field(description="How many connections are in it.")
 
 
 @strawberry.type(description="How many connections have a health.")
 class HealthCount:
     health: HealthStatus = strawberry.field(description="The health.")
-    count: int = strawberry.field(description="How many.")
+    count: int = strawberry.field(description="How many connections have it.")
 
 
 @strawberry.type(description="How many connections go to a service.")
 class ServiceCount:
     service: Service = strawberry.field(description="The service.")
-    count: int = strawberry.field(description="How many.")
+    count: int = strawberry.field(description="How many connections go to it.")
 
 
 @strawberry.type(description="Totals over an organization's connections.")
@@ -72,7 +72,9 @@ class Organization(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: Annotated[ServiceConnectionFilter | None, strawberry.argument(description="Which of them.")] = None,
+        filter: Annotated[
+            ServiceConnectionFilter | None, strawberry.argument(description="Which connections; all by default.")
+        ] = None,
         order_by: Annotated[
             ServiceConnectionOrder, strawberry.argument(description="In which order; latest created first by default.")
         ] = ServiceConnectionOrder(field=ServiceConnectionOrderField.CREATED_AT, direction=OrderDirection.DESC),  # noqa: B008 - a constant

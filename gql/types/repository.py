@@ -20,7 +20,9 @@ class Repository(Node):
     external_id: str = strawberry.field(description="The service's own id, which stays when the name changes.")
     full_name: str = strawberry.field(description="Its name with its owner's, such as `acme/website`.")
     url: URL = strawberry.field(description="Its page at the service.")
-    default_branch: str | None = strawberry.field(description="Such as `main`; null for an empty repository.")
+    default_branch: str | None = strawberry.field(
+        description="The branch that it opens with, such as `main`; null for an empty repository."
+    )
     private: bool = strawberry.field(description="Whether only some may read it at the service.")
     archived: bool = strawberry.field(description="Whether it is closed for changes at the service.")
     selected: bool = strawberry.field(description="Whether the team has chosen it to be used.")
@@ -37,5 +39,7 @@ class RepositoryFilter:
     private: bool | None = strawberry.field(default=None, description="Those that are private, or not.")
 
 
-RepositoriesFilter = Annotated[RepositoryFilter | None, strawberry.argument(description="Which of them.")]
+RepositoriesFilter = Annotated[
+    RepositoryFilter | None, strawberry.argument(description="Which repositories; all by default.")
+]
 """The argument of every list of repositories."""

@@ -42,8 +42,8 @@ class ServiceIncident:
 
 @strawberry.type(description="An outside service that can be connected.")
 class Service:
-    id: strawberry.ID = strawberry.field(description="Such as `github` or `slack`.")
-    name: str = strawberry.field(description="Such as `GitHub`.")
+    id: strawberry.ID = strawberry.field(description="Its name in arguments, such as `github` or `slack`.")
+    name: str = strawberry.field(description="Its name for people, such as `GitHub`.")
     description: str = strawberry.field(description="What a connection to it is good for.")
     documentation_url: URL = strawberry.field(description="Where the service explains its credentials.")
     authorization_methods: list[AuthorizationMethod] = strawberry.field(description="How it can be connected.")

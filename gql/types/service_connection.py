@@ -26,7 +26,7 @@ LazyOrganization = Annotated["Organization", strawberry.lazy("gql.types.organiza
 @strawberry.type(description="Who a connection is at its service.")
 class ExternalAccount:
     id: str = strawberry.field(description="The service's own id, which stays when the name changes.")
-    name: str = strawberry.field(description="Such as `acme-bot`.")
+    name: str = strawberry.field(description="Its name there, such as `acme-bot`.")
     url: URL | None = strawberry.field(description="Its page at the service.")
     avatar_url: URL | None = strawberry.field(description="Its picture.")
 
@@ -51,8 +51,10 @@ class ServiceConnection(Node):
     service: Service = strawberry.field(description="What it is connected to.")
     name: str = strawberry.field(description="What the team calls it. No two of an organization are alike.")
     status: ConnectionStatus = strawberry.field(description="Where it is in its life.")
-    status_reason: StatusReason | None = strawberry.field(description="Why.")
-    status_changed_at: datetime = strawberry.field(description="Since when.")
+    status_reason: StatusReason | None = strawberry.field(
+        description="Why it has this status; null where nothing was said."
+    )
+    status_changed_at: datetime = strawberry.field(description="Since when it has this status.")
     available_statuses: list[ConnectionStatus] = strawberry.field(description="What this viewer may set now.")
     external_account: ExternalAccount | None = strawberry.field(description="Who it is at the service.")
     health: ConnectionHealth = strawberry.field(description="How it is.")
@@ -116,5 +118,5 @@ class ServiceConnectionFilter:
 
 @strawberry.input(description="How to order a list of connections.")
 class ServiceConnectionOrder:
-    field: ServiceConnectionOrderField = strawberry.field(description="By what.")
-    direction: OrderDirection = strawberry.field(description="Which way.")
+    field: ServiceConnectionOrderField = strawberry.field(description="What to order by.")
+    direction: OrderDirection = strawberry.field(description="Upwards or downwards.")

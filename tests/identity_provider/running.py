@@ -12,7 +12,6 @@ from typing import Any, Final
 import httpx2
 
 from tests.npm import node_with_packages
-
 from tests.plain_http import NO_TLS
 
 FOLDER: Final = Path(__file__).parent
