@@ -37,6 +37,8 @@ class Limits:
     page_size: int = _limit(100, "TETHER_MAX_PAGE_SIZE", "items", 1, 1_000)
     ids: int = _limit(100, "TETHER_MAX_IDS", "ids", 1, 1_000)
     """In `nodes`."""
+    definitions: int = _limit(100, "TETHER_MAX_DEFINITIONS", "definitions", 1, 10_000)
+    """Operations and fragments of a document, each of which is validated, whether it runs or not."""
     depth: int = _limit(12, "TETHER_MAX_DEPTH", "levels", 1, 100)
     """Fields within each other."""
     root_fields: int = _limit(20, "TETHER_MAX_ROOT_FIELDS", "fields", 1, 1_000)

@@ -32,6 +32,9 @@ def oversize(document: DocumentNode, limits: Limits) -> GraphQLError | None:
     too_much = exceeding_literal(document, limits)
     if too_much is not None:
         return GraphQLError(f"This operation has {too_much}.")
+    if len(document.definitions) > limits.definitions:
+        more = document.definitions[limits.definitions]
+        return GraphQLError(f"A document has at most {limits.definitions} operations and fragments.", more)
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     visited = 0
     for operation in document.definitions:

@@ -1,6 +1,7 @@
 """What is asked: strategies of hypothesis-graphql, with values that hit the world, such as don't, and such as hurt."""
 
 import random
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -42,7 +43,10 @@ from tests.documents.values import Values
 CANARY: Final = "canary-of-a-secret-that-no-answer-may-repeat"
 _SECRET_MEMBERS: Final = {"token", "privateKey"}
 _ONE_OFS: Final = {"OrganizationBy": '{slug: "acme"}', "CredentialInput": f'{{token: {{token: "{CANARY}"}}}}'}
-_PREFIXES: Final = {"userId": "user_", "apiKeyId": "key_", "connectionIds": "conn_"}
+_FORMS: Final = {
+    name: re.compile(rf"{kind}_[0-9a-f]{{8}}-([0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}")
+    for name, kind in {"userId": "user", "apiKeyId": "key", "connectionIds": "conn"}.items()
+}
 _BY_THE_CLOCK: Final = {
     "ConnectionHealth": ["uptime", "latency", "series"],
     "Organization": ["expiringCredentials"],
@@ -203,9 +207,9 @@ def _with_pages_that_can_be(text: str) -> str:
 
 
 def _fits(member: ObjectFieldNode) -> bool:
-    prefix = _PREFIXES.get(member.name.value)
+    form = _FORMS.get(member.name.value)
     given = member.value.values if isinstance(member.value, ListValueNode) else (member.value,)
-    return prefix is None or all(isinstance(one, StringValueNode) and one.value.startswith(prefix) for one in given)
+    return form is None or all(isinstance(one, StringValueNode) and form.fullmatch(one.value) for one in given)
 
 
 def _with_arguments(node: FieldNode, arguments: tuple[ArgumentNode, ...]) -> FieldNode:

@@ -106,6 +106,11 @@ BOMB = "{ viewer { ...F0 } } fragment F20 on Viewer { user { id } } " + " ".join
             "VALIDATION",
             "Variable '$slug' can't be null: it is for a member of the OneOf 'OrganizationBy'.",
         ),
+        (
+            "query A { viewer { user { id } } } " + "".join(f"fragment F{n} on User {{ id }} " for n in range(100)),
+            "VALIDATION",
+            "A document has at most 100 operations and fragments.",
+        ),
         ("{ " + "u" * 1_000 + " }", "VALIDATION", "Cannot query field '" + "u" * 480 + "…"),
         (
             '{ organization(by: {slug: "acme"}) { connections(filter: {status: NOPE}) { totalCount } } }',

@@ -44,6 +44,7 @@ def _many() -> dict[str, Refused]:
         "300 unknown types in fragments": ((VALID,), "{ viewer { " + " ".join(f"... on Use{n} {{ id }}" for n in range(300)) + " } }"),
         "450 operations": ((PARSE,), " ".join(f"query Q{n} {{ __typename }}" for n in range(450))),
         "400 valid operations": ((VALID,), " ".join(f"query Q{n} {{ __typename }}" for n in range(380))),
+        "100 operations": ((VALID,), " ".join(f"query Q{n} {{ __typename }}" for n in range(100))),
         "400 operations of one name": ((VALID,), "query Q { __typename } " * 380),
         "400 variables": ((VALID,), "query Q(" + " ".join(f"$v{n}: Int" for n in range(400)) + ") { viewer { user { id } } }"),
         "150 variables that are used": ((PARSE,), "query Q(" + " ".join(f"$v{n}: Int" for n in range(150)) + ") { " + 'organization(by: {slug: "acme"}) { ' + " ".join(f"connections(first: $v{n}) {{ totalCount }}" for n in range(150)) + " } }"),
@@ -90,7 +91,7 @@ def _fragments() -> dict[str, Refused]:
     )
     doubled = chain(9, 2, "user { id }").partition("} } ")[2]
     return {
-        "100 operations that spread a bomb below the limit": ((VALID,), " ".join(f"query Q{n} {{ viewer {{ ...F0 }} }}" for n in range(100)) + " " + doubled),
+        "80 operations that spread a bomb below the limit": ((VALID,), " ".join(f"query Q{n} {{ viewer {{ ...F0 }} }}" for n in range(80)) + " " + doubled),
         "fragments spread twice, 20 deep": ((VALID,), chain(20, 2, "user { id }")),
         "fragments spread 10 times, 40 deep": ((VALID,), chain(40, 10, "user { id }")),
         "a chain of 300 fragments": ((VALID, PARSE, "answered"), chain(250, 1, "user { id }")),
@@ -102,6 +103,7 @@ def _fragments() -> dict[str, Refused]:
         "28 fragments that overlap": ((VALID, "answered"), "{ viewer { user { " + " ".join(f"...O{n}" for n in range(28)) + " } } } " + overlap),
         "fragments through fields, twice each": ((VALID,), '{ organization(by: {slug: "acme"}) { ...D0 } } ' + within + " fragment D12 on Organization { id }"),
         "300 unused fragments": ((VALID,), "{ viewer { user { id } } } " + " ".join(f"fragment U{n} on User {{ id }}" for n in range(270))),
+        "99 unused fragments": ((VALID,), "{ viewer { user { id } } } " + " ".join(f"fragment U{n} on User {{ id name }}" for n in range(99))),
         "300 fragments of one name": ((VALID,), "{ viewer { user { ...U } } } " + "fragment U on User { id } " * 270),
         "unused fragments that bomb": ((VALID,), "{ viewer { user { id } } } " + chain(40, 10, "user { id }").partition("} } ")[2]),
         "600 unknown fragments": ((VALID,), "{ viewer { " + " ".join(f"...X{n}" for n in range(600)) + " } }"),
