@@ -24,6 +24,7 @@ from gql.value_errors import RULES
 
 MOST_ERRORS: Final = 5
 
+
 def errors_in(document: DocumentNode, schema: GraphQLSchema, *, suggests: bool) -> list[GraphQLError]:
     """None where it is valid. `suggests`: "Did you mean …?", by which somebody could learn the schema bit by bit."""
     errors = validate(schema, document, _ALL_RULES, max_errors=MOST_ERRORS, hide_suggestions=not suggests)

@@ -41,11 +41,9 @@ class ServingProcess:
 
 
 @asynccontextmanager
-async def tether_serve(
-    environ: Mapping[str, str], *arguments: str, preloaded: bool = True
-) -> AsyncIterator[ServingProcess]:
+async def tether_serve(environ: Mapping[str, str]) -> AsyncIterator[ServingProcess]:
     """Serves on a free port until SIGTERM, at the latest at the end of the block; it must end well and log nothing."""
-    process = await start_tether(["serve", "--port", "0", *arguments], environ, preloaded=preloaded)
+    process = await start_tether(["serve", "--port", "0"], environ)
     assert process.stdout is not None
     last_line = b"Signed in as:" if environ.get("TETHER_ENVIRONMENT") == "development" else b"GraphiQL:"
     greeting = b""

@@ -3,6 +3,7 @@
 Used by test_hostile.py and `python -m tests.hostile`.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from domain.entities.user import Role
 from domain.key_ring import generate_key
 from gql.bootstrap import running
 from gql.settings import Settings
-from tests.gql.command import tether_serve
+from tests.gql.command import start_tether, url_when_listening
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class MeasuredServer:
 
     url: str
     token: str
+    organization_id: str
     process: int
     http: httpx2.AsyncClient
 
@@ -42,7 +44,17 @@ async def measured_server(database_url: str) -> AsyncIterator[MeasuredServer]:
     }
     async with running(Settings.from_environment(environ)) as tether:
         token = (await tether.user_service.issue_api_key("acme", "ada@acme.example", Role.OWNER)).reveal()
-    async with tether_serve(environ, "--without-worker", preloaded=False) as serving:
+    # Not forked, as other tests' servers are: the process that is measured has to be the one that serves.
+    process = await start_tether(["serve", "--port", "0", "--without-worker"], environ, preloaded=False)
+    url = await url_when_listening(process)
+    ending = asyncio.create_task(process.communicate())  # which reads its log meanwhile
+    try:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        async with httpx2.AsyncClient(base_url=serving.url, trust_env=False, timeout=60, headers=headers) as http:
-            yield MeasuredServer(serving.url, token, serving.process.pid, http)
+        async with httpx2.AsyncClient(base_url=url, trust_env=False, timeout=60, headers=headers) as http:
+            acme = await http.post("/graphql", json={"query": '{ organization(by: {slug: "acme"}) { id } }'})
+            yield MeasuredServer(url, token, acme.json()["data"]["organization"]["id"], process.pid, http)
+    finally:
+        process.terminate()
+        _, log = await ending
+    assert process.returncode == 0, log.decode()
+    assert b"Traceback" not in log, log.decode()
