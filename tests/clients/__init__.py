@@ -1,0 +1,1 @@
+"""Real GraphQL clients, as their users write them, against a running Tether."""

@@ -1,0 +1,66 @@
+"""Runs a client's checks, which stand in the folder of its name, in Node.js. Used by test_clients.py.
+
+The packages are those of package-lock.json. Compilers write what they make into a folder of the test's own.
+"""
+
+import asyncio
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from domain.entities.user import Role
+from tests.gql.server import TetherServer
+from tests.npm import node_with_packages
+
+FOLDER: Final = Path(__file__).parent
+_WITHIN_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`seen`: what a client saw where it isn't what the check wants."""
+
+    name: str
+    seen: str | None
+
+
+async def run_checks(client: str, server: TetherServer, **more: Any) -> list[Check]:
+    """In an organization of its own, so that clients can't disturb each other."""
+    owner = await server.token(client, f"ada@{client}.example")
+    given = {
+        "client": client,
+        "url": f"{server.url}/graphql",
+        "token": owner,
+        "viewerToken": await server.token(client, f"eve@{client}.example", Role.VIEWER),
+        "organizationId": await server.organization_id(client),
+        "slug": client,
+        "credentials": [await server.credential() for _ in range(10)],
+        **more,
+    }
+    printed = await run_node("run.js", TETHER=json.dumps(given))
+    return [Check(told["check"], told["seen"]) for told in map(json.loads, printed.splitlines())]
+
+
+async def run_node(script: str, *arguments: str, **environment: str) -> str:
+    """What a script of this folder or of a package prints. It has to end well."""
+    node = await asyncio.to_thread(node_with_packages, FOLDER)
+    process = await asyncio.create_subprocess_exec(
+        node,
+        script,
+        *arguments,
+        cwd=FOLDER,
+        env={**os.environ, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(_WITHIN_SECONDS):
+            printed, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, f"{script} ended with {process.returncode}: {printed.decode()}{errors.decode()}"
+    return printed.decode()
