@@ -1,0 +1,248 @@
+// Apollo Client against Tether: its normalized cache, pages, errors and subscriptions.
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+
+import { CombinedGraphQLErrors, gql } from '@apollo/client'
+import { buildSchema, isInterfaceType } from 'graphql'
+
+import { Told } from '../tether.js'
+import { createCache, createClient } from './client.js'
+
+const CONNECTIONS = gql`
+  query Connections($id: ID!, $first: Int!, $after: String, $search: String) {
+    organization(by: { id: $id }) {
+      id
+      connections(first: $first, after: $after, filter: { search: $search }, orderBy: { field: NAME, direction: ASC }) {
+        edges {
+          node {
+            id
+            name
+          }
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+`
+const CONNECTION = gql`
+  query Connection($id: ID!) {
+    node(id: $id) {
+      id
+      ... on ServiceConnection {
+        name
+        health {
+          status
+        }
+      }
+    }
+  }
+`
+const UPDATE = gql`
+  mutation Update($input: UpdateConnectionInput!) {
+    updateConnection(input: $input) {
+      connection {
+        id
+        name
+      }
+      userErrors {
+        code
+        message
+        ... on VersionConflict {
+          currentVersion
+        }
+      }
+    }
+  }
+`
+const DELETE = gql`
+  mutation Delete($input: DeleteConnectionInput!) {
+    deleteConnection(input: $input) {
+      deletedConnectionId
+      userErrors {
+        code
+      }
+    }
+  }
+`
+const EVENTS = gql`
+  subscription Events($organizationId: ID!, $after: String) {
+    connectionEvents(organizationId: $organizationId, after: $after) {
+      id
+      type
+      connection {
+        id
+        name
+      }
+    }
+  }
+`
+
+export const checks = {
+  async 'a query is answered, and the second time by the cache'(tether) {
+    const [client, id] = [createClient(tether.url, tether.token), await tether.connect('Cached')]
+    const { data } = await client.query({ query: CONNECTION, variables: { id } })
+    assert.equal(data.node.name, 'Cached')
+    await tether.rename(id, 'Renamed behind its back')
+    const again = await client.query({ query: CONNECTION, variables: { id } })
+    assert.equal(again.data.node.name, 'Cached')
+    const fresh = await client.query({ query: CONNECTION, variables: { id }, fetchPolicy: 'network-only' })
+    assert.equal(fresh.data.node.name, 'Renamed behind its back')
+  },
+
+  async 'the types that stand behind interfaces are those of the schema'() {
+    const schema = buildSchema(await readFile(new URL('../../../schema.graphql', import.meta.url), 'utf8'))
+    const interfaces = Object.values(schema.getTypeMap()).filter(isInterfaceType)
+    const { possibleTypes } = createCache().config
+    const expected = interfaces.map(({ name }) => [name, schema.getPossibleTypes(schema.getType(name)).map((each) => each.name).sort()])
+    assert.deepEqual(possibleTypes, Object.fromEntries(expected))
+  },
+
+  async 'fragments on an interface match what is in the cache'(tether) {
+    const [client, id] = [createClient(tether.url, tether.token), await tether.connect('Any node')]
+    const query = gql`
+      query AnyNode($id: ID!) {
+        node(id: $id) {
+          ...Identity
+        }
+      }
+      fragment Identity on Node {
+        id
+      }
+    `
+    const { data } = await client.query({ query, variables: { id } })
+    assert.deepEqual(data.node, { __typename: 'ServiceConnection', id })
+  },
+
+  async 'a mutation changes by its id what a query has shown'(tether) {
+    const [client, id] = [createClient(tether.url, tether.token), await tether.connect('Watched')]
+    const names = new Told()
+    const watching = client.watchQuery({ query: CONNECTION, variables: { id } }).subscribe(({ data, loading }) => {
+      if (!loading) names.add(data.node.name)
+    })
+    await names.first((name) => name === 'Watched')
+    await client.mutate({ mutation: UPDATE, variables: { input: { connectionId: id, name: 'Changed' } } })
+    await names.first((name) => name === 'Changed')
+    watching.unsubscribe()
+  },
+
+  async 'a deleted connection is evicted by the id of the payload, and its edge goes'(tether) {
+    const [client, id] = [createClient(tether.url, tether.token), await tether.connect('Doomed')]
+    const variables = { id: tether.organizationId, first: 10, search: 'Doomed' }
+    await client.query({ query: CONNECTIONS, variables })
+    await client.mutate({
+      mutation: DELETE,
+      variables: { input: { connectionId: id } },
+      update(cache, { data }) {
+        cache.evict({ id: cache.identify({ __typename: 'ServiceConnection', id: data.deleteConnection.deletedConnectionId }) })
+        cache.gc()
+      },
+    })
+    const { organization } = client.readQuery({ query: CONNECTIONS, variables })
+    assert.deepEqual(organization.connections.edges, [])
+  },
+
+  async 'pages are put together, each filter for itself'(tether) {
+    for (const number of [1, 2, 3]) await tether.connect(`Page ${number}`)
+    const client = createClient(tether.url, tether.token)
+    const query = client.watchQuery({
+      query: CONNECTIONS,
+      variables: { id: tether.organizationId, first: 2, search: 'Page' },
+    })
+    const pages = new Told()
+    const watching = query.subscribe(({ data, loading }) => {
+      if (!loading) pages.add(data.organization.connections)
+    })
+    const { pageInfo } = await pages.first(() => true)
+    assert.equal(pageInfo.hasNextPage, true)
+
+    await query.fetchMore({ variables: { after: pageInfo.endCursor } })
+
+    const both = await pages.first(({ edges }) => edges.length === 3)
+    assert.deepEqual(both.edges.map(({ node }) => node.name), ['Page 1', 'Page 2', 'Page 3'])
+    assert.equal(both.pageInfo.hasNextPage, false)
+    watching.unsubscribe()
+    const variables = { id: tether.organizationId, first: 2, search: 'Page 2' }
+    const { data } = await client.query({ query: CONNECTIONS, variables })
+    assert.deepEqual(data.organization.connections.edges.map(({ node }) => node.name), ['Page 2'])
+  },
+
+  async 'what the caller can mend is data'(tether) {
+    const [client, connectionId] = [createClient(tether.url, tether.token), await tether.connect('Contended')]
+    const { data } = await client.mutate({ mutation: UPDATE, variables: { input: { connectionId, name: 'Late', expectedVersion: 9 } } })
+    const [{ __typename, code, currentVersion }] = data.updateConnection.userErrors
+    assert.deepEqual([__typename, code, currentVersion], ['VersionConflict', 'VERSION_CONFLICT', 1])
+  },
+
+  async 'what is refused is CombinedGraphQLErrors, with a code'(tether) {
+    const wrong = gql`
+      query Wrong {
+        viewer {
+          password
+        }
+      }
+    `
+    const viewer = gql`
+      query Me {
+        viewer {
+          user {
+            id
+            name
+          }
+        }
+      }
+    `
+    assert.equal(await refusal(createClient(tether.url, tether.token), wrong), 'GRAPHQL_VALIDATION_FAILED')
+    assert.equal(await refusal(createClient(tether.url, 'tether_wrong'), viewer), 'UNAUTHENTICATED')
+  },
+
+  async 'a part that fails leaves the others, where that is wanted'(tether) {
+    const query = gql`
+      query Log($id: ID!) {
+        organization(by: { id: $id }) {
+          id
+          slug
+          auditLog {
+            totalCount
+          }
+        }
+      }
+    `
+    const client = createClient(tether.url, tether.viewerToken)
+    const { data, error } = await client.query({ query, variables: { id: tether.organizationId }, errorPolicy: 'all' })
+    assert.deepEqual([data.organization.slug, data.organization.auditLog], [tether.slug, null])
+    assert.deepEqual(error.errors.map(({ path, extensions }) => [path, extensions.code]), [
+      [['organization', 'auditLog'], 'FORBIDDEN'],
+    ])
+  },
+
+  async 'a subscription over a WebSocket tells of what happens, and keeps the cache true'(tether) {
+    await followed(tether, createClient(tether.url, tether.token))
+  },
+}
+
+/** Apollo's error has a code of Tether's. */
+async function refusal(client, query) {
+  const error = await client.query({ query }).then(assert.fail, (thrown) => thrown)
+  assert.ok(CombinedGraphQLErrors.is(error), error)
+  return error.errors[0].extensions.code
+}
+
+/** By a subscription a client sees an event, and the cache what the event says of its connection. */
+async function followed(tether, client) {
+  const id = await tether.connect('Subscribed')
+  const after = await tether.head()
+  await client.query({ query: CONNECTION, variables: { id } })
+  const events = new Told()
+  const following = client
+    .subscribe({ query: EVENTS, variables: { organizationId: tether.organizationId, after } })
+    .subscribe({ next: ({ data, error }) => events.add(error ?? data.connectionEvents), error: (error) => events.add(error) })
+  await tether.rename(id, 'Renamed by another')
+  const event = await events.first(() => true)
+  assert.deepEqual([event.type, event.connection?.name], ['UPDATED', 'Renamed by another'], event)
+  assert.equal(client.readQuery({ query: CONNECTION, variables: { id } }).node.name, 'Renamed by another')
+  following.unsubscribe()
+}

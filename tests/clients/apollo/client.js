@@ -1,0 +1,57 @@
+// Tether by Apollo Client: queries and mutations by POST, subscriptions by graphql-ws.
+import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client'
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
+import { relayStylePagination } from '@apollo/client/utilities'
+import { OperationTypeNode } from 'graphql'
+import { createClient as createSocketClient } from 'graphql-ws'
+
+export function createClient(url, token) {
+  const authorization = `Bearer ${token}`
+  const http = new HttpLink({ uri: url, headers: { authorization } })
+  const socket = new GraphQLWsLink(
+    createSocketClient({ url: url.replace(/^http/, 'ws'), connectionParams: { authorization }, shouldRetry: () => true }),
+  )
+  return new ApolloClient({
+    link: ApolloLink.split(({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION, socket, http),
+    cache: createCache(),
+  })
+}
+
+/** Ids are unique whatever their type; lists are pages of Relay's; what has no id is merged into what it belongs to. */
+export function createCache() {
+  return new InMemoryCache({
+    possibleTypes,
+    typePolicies: {
+      Viewer: { merge: true, fields: { memberships: relayStylePagination() } },
+      Organization: {
+        fields: {
+          connections: relayStylePagination(['filter', 'orderBy']),
+          repositories: relayStylePagination(['filter']),
+          events: relayStylePagination(['filter']),
+          members: relayStylePagination(),
+        },
+      },
+      ServiceConnection: {
+        fields: { repositories: relayStylePagination(['filter']), events: relayStylePagination(['filter']) },
+      },
+      ConnectionHealth: { merge: true },
+      ConnectionSummary: { merge: true },
+    },
+  })
+}
+
+const possibleTypes = {
+  Node: [
+    'ApiKey',
+    'AuditRecord',
+    'ConnectionEvent',
+    'HealthCheck',
+    'Invitation',
+    'Organization',
+    'Repository',
+    'ServiceConnection',
+    'ServiceCredential',
+    'User',
+  ],
+  UserError: ['AccountMismatch', 'InvalidInput', 'InvalidTransition', 'NotFound', 'ServiceFailure', 'VersionConflict'],
+}

@@ -1,0 +1,151 @@
+// urql against Tether: with the Accept header that it sends by itself, which names event streams and parts, too.
+import assert from 'node:assert/strict'
+
+import { gql } from '@urql/core'
+
+import { Told } from '../tether.js'
+import { createClient } from './client.js'
+
+const ORGANIZATION = gql`
+  query Organization($id: ID!) {
+    organization(by: { id: $id }) {
+      id
+      slug
+      connections(first: 100) {
+        nodes {
+          id
+          name
+        }
+      }
+    }
+  }
+`
+const UPDATE = gql`
+  mutation Update($input: UpdateConnectionInput!) {
+    updateConnection(input: $input) {
+      connection {
+        id
+        name
+      }
+      userErrors {
+        code
+        field
+        ... on VersionConflict {
+          currentVersion
+        }
+      }
+    }
+  }
+`
+const EVENTS = gql`
+  subscription Events($organizationId: ID!, $after: String) {
+    connectionEvents(organizationId: $organizationId, after: $after) {
+      type
+      connection {
+        id
+        name
+      }
+    }
+  }
+`
+
+export const checks = {
+  async 'a query is answered with JSON, though an event stream would do, too'(tether) {
+    const { client, answers } = listening(tether)
+    const { data, error } = await client.query(ORGANIZATION, { id: tether.organizationId })
+    assert.equal(error, undefined)
+    assert.equal(data.organization.slug, tether.slug)
+    assert.deepEqual(answers, [
+      {
+        accept: 'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed',
+        type: 'application/graphql-response+json; charset=utf-8',
+        status: 200,
+      },
+    ])
+  },
+
+  async 'a mutation makes the cached query ask again'(tether) {
+    const id = await tether.connect('Cached')
+    const { client, answers } = listening(tether)
+    const seen = new Told()
+    const { unsubscribe } = client.query(ORGANIZATION, { id: tether.organizationId }).subscribe(({ data, stale }) => {
+      if (!stale) seen.add(data.organization.connections.nodes.find((each) => each.id === id).name)
+    })
+    await seen.first((name) => name === 'Cached')
+    await client.query(ORGANIZATION, { id: tether.organizationId }) // from the cache
+    assert.equal(answers.length, 1)
+
+    const { data } = await client.mutation(UPDATE, { input: { connectionId: id, name: 'Changed' } })
+
+    assert.deepEqual(data.updateConnection.connection, { __typename: 'ServiceConnection', id, name: 'Changed' })
+    await seen.first((name) => name === 'Changed')
+    unsubscribe()
+  },
+
+  async 'what the caller can mend is data'(tether) {
+    const id = await tether.connect('Contended')
+    const { data, error } = await createClient(tether.url, tether.token).mutation(UPDATE, {
+      input: { connectionId: id, name: 'Too late', expectedVersion: 99 },
+    })
+    assert.equal(error, undefined)
+    const [{ __typename, code, currentVersion }] = data.updateConnection.userErrors
+    assert.deepEqual([__typename, code, currentVersion], ['VersionConflict', 'VERSION_CONFLICT', 1])
+  },
+
+  async 'a subscription tells of what happens'(tether) {
+    const seen = new Told()
+    const { unsubscribe } = createClient(tether.url, tether.token)
+      .subscription(EVENTS, { organizationId: tether.organizationId, after: await tether.head() })
+      .subscribe(({ data, error }) => seen.add(error ?? data.connectionEvents))
+    const id = await tether.connect('Subscribed')
+    const { connection } = await seen.first(({ type }) => type === 'CREATED')
+    assert.deepEqual(connection, { id, name: 'Subscribed' })
+    unsubscribe()
+  },
+
+  async 'a query that is none is told so, with status 400'(tether) {
+    const { client, answers } = listening(tether)
+    const { data, error } = await client.query('query Wrong { viewer { password } }', {})
+    assert.equal(data, undefined)
+    assert.equal(error.networkError, undefined)
+    assert.match(error.message, /^\[GraphQL\] Cannot query field 'password' on type 'Viewer'\./)
+    assert.equal(error.graphQLErrors[0].extensions.code, 'GRAPHQL_VALIDATION_FAILED')
+    assert.equal(answers[0].status, 400)
+  },
+
+  async 'a wrong token is told so, with status 401'(tether) {
+    const { client, answers } = listening({ url: tether.url, token: 'tether_wrong' })
+    const { error } = await client.query('{ viewer { user { name } } }', {})
+    assert.equal(error.graphQLErrors[0].extensions.code, 'UNAUTHENTICATED')
+    assert.equal(answers[0].status, 401)
+  },
+
+  async 'a part that fails leaves the others'(tether) {
+    const query = `query Log($id: ID!) { organization(by: { id: $id }) { slug auditLog { totalCount } } }`
+    const client = createClient(tether.url, tether.viewerToken)
+    const { data, error } = await client.query(query, { id: tether.organizationId })
+    assert.deepEqual(data.organization, { __typename: 'Organization', slug: tether.slug, auditLog: null })
+    assert.deepEqual(error.graphQLErrors.map(({ path, extensions }) => [path, extensions.code]), [
+      [['organization', 'auditLog'], 'FORBIDDEN'],
+    ])
+  },
+
+  async 'asked by GET, as urql does by default, Tether says what to do'(tether) {
+    const client = createClient(tether.url, tether.token, { preferGetMethod: undefined })
+    const { error } = await client.query('{ viewer { user { name } } }', {})
+    assert.match(error.graphQLErrors[0].message, /POST/)
+  },
+}
+
+/** A client as the document makes it, and how its requests were answered. */
+function listening({ url, token }) {
+  const answers = []
+  const client = createClient(url, token, {
+    async fetch(input, init) {
+      const response = await fetch(input, init)
+      answers.push({ accept: init.headers.accept, type: response.headers.get('content-type'), status: response.status })
+      return response
+    },
+  })
+  return { client, answers }
+}
