@@ -43,14 +43,14 @@ async def run_checks(client: str, server: TetherServer, **more: Any) -> list[Che
     return [Check(told["check"], told["seen"]) for told in map(json.loads, printed.splitlines())]
 
 
-async def run_node(script: str, *arguments: str, **environment: str) -> str:
-    """What a script of this folder or of a package prints. It has to end well."""
+async def run_node(script: str, *arguments: str, within: str = ".", **environment: str) -> str:
+    """What a script prints, one of this folder or of a package, run within a folder of it. It has to end well."""
     node = await asyncio.to_thread(node_with_packages, FOLDER)
     process = await asyncio.create_subprocess_exec(
         node,
-        script,
+        FOLDER / script,
         *arguments,
-        cwd=FOLDER,
+        cwd=FOLDER / within,
         env={**os.environ, **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.clients.running import Check, run_checks
+from tests.clients.running import Check, run_checks, run_node
 from tests.gql.server import TetherServer
 
 pytestmark = pytest.mark.anyio
@@ -15,6 +15,11 @@ async def test_graphql_ws(postgresql_tether: TetherServer) -> None:
 @pytest.mark.parametrize("client", ["apollo", "urql"])
 async def test_client(client: str, shared_server: TetherServer) -> None:
     _all_passed(await run_checks(client, shared_server))
+
+
+async def test_relay(shared_server: TetherServer) -> None:
+    await run_node("node_modules/relay-compiler/cli.js", within="relay")
+    _all_passed(await run_checks("relay", shared_server))
 
 
 def _all_passed(checks: list[Check]) -> None:

@@ -1,0 +1,20 @@
+// Tether by Relay: queries and mutations by POST, subscriptions by graphql-ws.
+import { createClient as createSocketClient } from 'graphql-ws'
+import { Environment, Network, Observable, RecordSource, Store } from 'relay-runtime'
+
+export function createEnvironment(url, token) {
+  const authorization = `Bearer ${token}`
+  const socket = createSocketClient({ url: url.replace(/^http/, 'ws'), connectionParams: { authorization }, shouldRetry: () => true })
+
+  async function ask({ text: query }, variables) {
+    const headers = { authorization, 'content-type': 'application/json' }
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) })
+    return response.json()
+  }
+
+  function follow({ text: query }, variables) {
+    return Observable.create((sink) => socket.subscribe({ query, variables }, sink))
+  }
+
+  return new Environment({ network: Network.create(ask, follow), store: new Store(new RecordSource()) })
+}
