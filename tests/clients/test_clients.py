@@ -22,6 +22,12 @@ async def test_relay(shared_server: TetherServer) -> None:
     _all_passed(await run_checks("relay", shared_server))
 
 
+async def test_graphql_codegen(shared_server: TetherServer) -> None:
+    await run_node("node_modules/@graphql-codegen/cli/esm/bin.js", "--silent", within="codegen")
+    await run_node("node_modules/typescript/bin/tsc", within="codegen")
+    _all_passed(await run_checks("codegen", shared_server))
+
+
 def _all_passed(checks: list[Check]) -> None:
     assert checks
     failed = [f"{check.name}: {check.seen}" for check in checks if check.seen is not None]
