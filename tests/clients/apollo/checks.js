@@ -1,6 +1,5 @@
 // Apollo Client against Tether: its normalized cache, pages, errors and subscriptions.
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 
 import { CombinedGraphQLErrors, gql } from '@apollo/client'

@@ -1,10 +1,10 @@
 // graphql-ws against Tether: that subscriptions live as long as they are wanted, and that what closes a socket says why.
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
-import { connect as connectTcp, createServer } from 'node:net'
 
 import { createClient } from 'graphql-ws'
 
+import { lossyRelay } from '../lossy-relay.js'
 import { Told } from '../tether.js'
 import { connect, follow } from './client.js'
 
@@ -56,7 +56,7 @@ export const checks = {
     stop()
     assert.equal(connected.all.length, 2)
     assert.equal(new Set(events.all.map((event) => event.cursor)).size, events.all.length)
-    await relay.close()
+    relay.close()
   },
 
   async 'with the cursor that it kept, a new client sees what happened meanwhile'(tether) {
@@ -184,27 +184,4 @@ function speaking(protocols) {
       super(url, protocols)
     }
   }
-}
-
-/** Stands between a client and Tether, and cuts them apart as a network does. */
-async function lossyRelay(wsUrl) {
-  const { hostname, port } = new URL(wsUrl)
-  const sockets = new Set()
-  const server = createServer((near) => {
-    const far = connectTcp(port, hostname)
-    for (const [socket, other] of [[near, far], [far, near]]) {
-      sockets.add(socket)
-      socket.on('error', () => {}).on('close', () => other.destroy()).pipe(other)
-    }
-  })
-  await new Promise((listening) => server.listen(0, '127.0.0.1', listening))
-  const relay = {
-    url: wsUrl.replace(port, server.address().port),
-    cut() {
-      relay.mended = new Promise((mend) => (relay.mend = mend))
-      for (const socket of sockets) socket.destroy()
-    },
-    close: () => new Promise((closed) => server.close(closed)),
-  }
-  return relay
 }
