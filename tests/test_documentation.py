@@ -123,6 +123,15 @@ def test_the_described_service_can_be_read_and_shows_every_key() -> None:
     assert {field.name for field in dataclasses.fields(service)} - explained == {"id", "client"}
 
 
+def test_every_snippet_of_the_clients_stands_in_the_file_that_their_checks_run() -> None:
+    page = "docs/clients.md"
+    blocks = blocks_of(page)
+    assert len(blocks) == _text(page).count("\n```\n")
+    for block in blocks:
+        *_, file = re.findall(r"\]\(\.\./(tests/clients/[^)]+)\)", _text(page)[: block.start])
+        assert block.text in _text(file), f"{page} says of {file}: {block.text}"
+
+
 def _went_well(answer: Any) -> bool:
     return "errors" not in answer and all(not payload.get("userErrors") for payload in answer["data"].values())
 

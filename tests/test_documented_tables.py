@@ -1,5 +1,6 @@
 """What the documentation repeats of the code is what the code says: its tables, its diagram, its commands."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -217,6 +218,13 @@ def test_the_examples_of_providers_can_be_read() -> None:
         development = {"TETHER_ENVIRONMENT": "development", "TETHER_DATABASE_URL": "sqlite+aiosqlite:///tether.db"}
         settings = Settings.from_environment({**development, "TETHER_ENCRYPTION_KEY": "A" * 43, **variables})
         assert len(settings.identity.issuers) == 1
+
+
+def test_the_table_of_clients_has_the_versions_that_their_tests_run() -> None:
+    packages = json.loads(_text("tests/clients/package.json"))["dependencies"]
+    names = [(re.findall(r"`(.+)`", name)[0], version) for name, version, *_ in _table("docs/clients.md", "Client")]
+    assert len(names) == 5
+    assert {name: packages[name] for name, _ in names} == dict(names)
 
 
 def test_each_command_stands_in_operations_with_the_example_and_options_of_its_help(

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 
 import { CombinedGraphQLErrors, gql } from '@apollo/client'
-import { buildSchema, isInterfaceType } from 'graphql'
+import { buildSchema, getNamedType, isInterfaceType, isObjectType } from 'graphql'
 
 import { Told } from '../tether.js'
-import { createCache, createClient } from './client.js'
+import { createCache, createClient, forget } from './client.js'
 
 const CONNECTIONS = gql`
   query Connections($id: ID!, $first: Int!, $after: String, $search: String) {
@@ -92,12 +92,24 @@ export const checks = {
     assert.equal(fresh.data.node.name, 'Renamed behind its back')
   },
 
-  async 'the types that stand behind interfaces are those of the schema'() {
+  async 'the types behind interfaces, and the lists that come in pages, are those of the schema'() {
     const schema = buildSchema(await readFile(new URL('../../../schema.graphql', import.meta.url), 'utf8'))
-    const interfaces = Object.values(schema.getTypeMap()).filter(isInterfaceType)
-    const { possibleTypes } = createCache().config
-    const expected = interfaces.map(({ name }) => [name, schema.getPossibleTypes(schema.getType(name)).map((each) => each.name).sort()])
-    assert.deepEqual(possibleTypes, Object.fromEntries(expected))
+    const types = Object.values(schema.getTypeMap())
+    const { possibleTypes, typePolicies } = createCache().config
+
+    const interfaces = types.filter(isInterfaceType)
+    const namesBehind = (type) => schema.getPossibleTypes(type).map(({ name }) => name).sort()
+    assert.deepEqual(possibleTypes, Object.fromEntries(interfaces.map((type) => [type.name, namesBehind(type)])))
+
+    const lists = types.filter(isObjectType).flatMap((type) =>
+      Object.values(type.getFields())
+        .filter(isPage)
+        .map(({ name, args }) => [type.name, name, args.map((each) => each.name).filter((each) => !PAGING.includes(each))]),
+    )
+    const kept = Object.entries(typePolicies).flatMap(([type, { fields = {} }]) =>
+      Object.entries(fields).map(([name, { keyArgs }]) => [type, name, keyArgs || []]),
+    )
+    assert.deepEqual(kept.sort(), lists.sort())
   },
 
   async 'fragments on an interface match what is in the cache'(tether) {
@@ -135,10 +147,7 @@ export const checks = {
     await client.mutate({
       mutation: DELETE,
       variables: { input: { connectionId: id } },
-      update(cache, { data }) {
-        cache.evict({ id: cache.identify({ __typename: 'ServiceConnection', id: data.deleteConnection.deletedConnectionId }) })
-        cache.gc()
-      },
+      update: (cache, { data }) => forget(cache, data.deleteConnection.deletedConnectionId),
     })
     const { organization } = client.readQuery({ query: CONNECTIONS, variables })
     assert.deepEqual(organization.connections.edges, [])
@@ -221,6 +230,12 @@ export const checks = {
   async 'a subscription over a WebSocket tells of what happens, and keeps the cache true'(tether) {
     await followed(tether, createClient(tether.url, tether.token))
   },
+}
+
+const PAGING = ['first', 'after', 'last', 'before']
+
+function isPage({ type }) {
+  return 'pageInfo' in (getNamedType(type).getFields?.() ?? {})
 }
 
 /** Apollo's error has a code of Tether's. */

@@ -26,15 +26,19 @@ export function createCache() {
       Organization: {
         fields: {
           connections: relayStylePagination(['filter', 'orderBy']),
+          expiringCredentials: relayStylePagination(['within']),
           repositories: relayStylePagination(['filter']),
-          events: relayStylePagination(['filter']),
           members: relayStylePagination(),
+          invitations: relayStylePagination(),
+          apiKeys: relayStylePagination(['usable']),
+          events: relayStylePagination(['filter']),
+          auditLog: relayStylePagination(['filter']),
         },
       },
       ServiceConnection: {
         fields: { repositories: relayStylePagination(['filter']), events: relayStylePagination(['filter']) },
       },
-      ConnectionHealth: { merge: true },
+      ConnectionHealth: { merge: true, fields: { checks: relayStylePagination(['since']) } },
       ConnectionSummary: { merge: true },
     },
   })
@@ -54,4 +58,10 @@ const possibleTypes = {
     'User',
   ],
   UserError: ['AccountMismatch', 'InvalidInput', 'InvalidTransition', 'NotFound', 'ServiceFailure', 'VersionConflict'],
+}
+
+/** Takes a deleted connection out of every list that shows it. */
+export function forget(cache, deletedConnectionId) {
+  cache.evict({ id: cache.identify({ __typename: 'ServiceConnection', id: deletedConnectionId }) })
+  cache.gc()
 }

@@ -4,7 +4,7 @@ import { createClient as createSocketClient } from 'graphql-ws'
 
 export function createClient(url, token, options) {
   const authorization = `Bearer ${token}`
-  const socket = createSocketClient({ url: url.replace(/^http/, 'ws'), connectionParams: { authorization } })
+  const socket = createSocketClient({ url: url.replace(/^http/, 'ws'), connectionParams: { authorization }, shouldRetry: () => true })
   return new Client({
     url,
     preferGetMethod: false, // urql asks by GET unless it is told not to
