@@ -46,6 +46,19 @@ export class Tether {
     await this.ask(query, { input: { connectionId, name } })
   }
 
+  /** A key that may read, as `{ id, token }`. */
+  async issueKey() {
+    const input = { organizationId: this.organizationId, name: 'A key to end', role: 'VIEWER' }
+    const query = `mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { token apiKey { id } } }`
+    const { token, apiKey } = (await this.ask(query, { input })).createApiKey
+    return { id: apiKey.id, token }
+  }
+
+  async revokeKey(apiKeyId) {
+    const query = `mutation ($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { userErrors { message } } }`
+    await this.ask(query, { input: { apiKeyId } })
+  }
+
   /** The head of the feed: what happens from now on comes after it. */
   async head() {
     const query = `query ($id: ID!) { organization(by: { id: $id }) { eventCursor } }`

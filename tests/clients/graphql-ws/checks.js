@@ -83,6 +83,27 @@ export const checks = {
     assert.equal((await once(client, `{ viewer { user { email } } }`)).data.viewer.user.email, 'ada@graphql-ws.example')
   },
 
+  async 'a revoked key closes the socket with 4403, and with another one it goes on where it stopped'(tether) {
+    const key = await tether.issueKey()
+    const tokens = [key.token, tether.token]
+    const client = connect(tether.wsUrl, () => tokens.shift(), { retryWait: async () => {} })
+    const closed = new Told()
+    client.on('closed', (event) => closed.add(event))
+    const { events, sink } = collecting()
+    const stop = follow(client, tether.organizationId, await tether.head(), sink)
+    const id = await tether.connect('Followed by a key')
+    await events.first((event) => event.type === 'STATUS_CHANGED')
+
+    await tether.revokeKey(key.id)
+
+    const { code, reason } = await closed.first(() => true)
+    assert.deepEqual([code, reason], [4403, 'Forbidden'])
+    await tether.rename(id, 'Followed by another key')
+    await events.first((event) => event.type === 'UPDATED')
+    assert.equal(new Set(events.all.map((event) => event.cursor)).size, events.all.length)
+    stop()
+  },
+
   async 'without a token the operation is refused, and the socket stays open'(tether) {
     const closed = new Told()
     const client = createClient({ url: tether.wsUrl, lazyCloseTimeout: 60_000, on: { closed: (event) => closed.add(event) } })
