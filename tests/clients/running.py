@@ -36,11 +36,21 @@ async def run_checks(client: str, server: TetherServer, **more: Any) -> list[Che
         "viewerToken": await server.token(client, f"eve@{client}.example", Role.VIEWER),
         "organizationId": await server.organization_id(client),
         "slug": client,
-        "credentials": [await server.credential() for _ in range(10)],
+        "credentials": [await server.credential() for _ in range(12)],
+        "namesakes": await _namesakes(server),
         **more,
     }
     printed = await run_node("run.js", TETHER=json.dumps(given))
     return [Check(told["check"], told["seen"]) for told in map(json.loads, printed.splitlines())]
+
+
+async def _namesakes(server: TetherServer) -> dict[str, str]:
+    """By service, the token of an account whose id is another account's at the other service."""
+    for service, name in (("github", "login"), ("gitlab", "username")):
+        await server.sandbox.put_token(
+            f"namesake-{service}", service=service, account={"id": 77, name: f"{service}-77"}
+        )
+    return {service: f"namesake-{service}" for service in ("github", "gitlab")}
 
 
 async def run_node(script: str, *arguments: str, within: str = ".", **environment: str) -> str:

@@ -3,9 +3,10 @@
 
 export class Tether {
   #credentials
+  #namesakes
 
-  /** `organizationId` is one that only this client's checks use; `connections` of it are there already. */
-  constructor({ url, token, viewerToken, organizationId, slug, credentials }) {
+  /** `organizationId` is one that only this client's checks use. */
+  constructor({ url, token, viewerToken, organizationId, slug, credentials, namesakes }) {
     this.url = url
     this.wsUrl = url.replace('http:', 'ws:')
     this.token = token
@@ -13,6 +14,7 @@ export class Tether {
     this.organizationId = organizationId
     this.slug = slug
     this.#credentials = credentials
+    this.#namesakes = namesakes
   }
 
   /** A service's token that no connection has yet. */
@@ -32,12 +34,17 @@ export class Tether {
   }
 
   /** The id of a new connection, of which the feed tells CREATED, and then more. */
-  async connect(name) {
-    const input = { organizationId: this.organizationId, service: 'github', name, credential: { token: { token: this.credential() } } }
+  async connect(name, service = 'github', token = this.credential()) {
+    const input = { organizationId: this.organizationId, service, name, credential: { token: { token } } }
     const query = `mutation ($input: CreateConnectionInput!) { createConnection(input: $input) { connection { id } userErrors { message } } }`
     const { connection, userErrors } = (await this.ask(query, { input })).createConnection
     if (!connection) throw new Error(JSON.stringify(userErrors))
     return connection.id
+  }
+
+  /** Connects two services as accounts that have the same id there, and other names: `github-77` and `gitlab-77`. */
+  async connectNamesakes() {
+    for (const [service, token] of Object.entries(this.#namesakes)) await this.connect(`Namesake at ${service}`, service, token)
   }
 
   /** Of which the feed tells UPDATED. */

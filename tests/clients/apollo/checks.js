@@ -178,6 +178,29 @@ export const checks = {
     assert.deepEqual(data.organization.connections.edges.map(({ node }) => node.name), ['Page 2'])
   },
 
+  async 'accounts of the same id at two services are two'(tether) {
+    await tether.connectNamesakes()
+    const query = gql`
+      query Accounts($id: ID!) {
+        organization(by: { id: $id }) {
+          id
+          connections(filter: { search: "Namesake" }, orderBy: { field: NAME, direction: ASC }) {
+            nodes {
+              id
+              externalAccount {
+                id
+                name
+              }
+            }
+          }
+        }
+      }
+    `
+    const { data } = await createClient(tether.url, tether.token).query({ query, variables: { id: tether.organizationId } })
+    const accounts = data.organization.connections.nodes.map(({ externalAccount: { id, name } }) => [id, name])
+    assert.deepEqual(accounts, [['77', 'github-77'], ['77', 'gitlab-77']])
+  },
+
   async 'what the caller can mend is data'(tether) {
     const [client, connectionId] = [createClient(tether.url, tether.token), await tether.connect('Contended')]
     const { data } = await client.mutate({ mutation: UPDATE, variables: { input: { connectionId, name: 'Late', expectedVersion: 9 } } })

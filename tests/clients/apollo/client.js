@@ -38,6 +38,7 @@ export function createCache() {
       ServiceConnection: {
         fields: { repositories: relayStylePagination(['filter']), events: relayStylePagination(['filter']) },
       },
+      ExternalAccount: { keyFields: false }, // its id is the service's, which another service may have, too
       ConnectionHealth: { merge: true, fields: { checks: relayStylePagination(['since']) } },
       ConnectionSummary: { merge: true },
     },

@@ -111,6 +111,14 @@ export const checks = {
     dispose()
   },
 
+  async 'accounts of the same id at two services are two'(tether) {
+    await tether.connectNamesakes()
+    const screen = new Screen(tether, { search: 'Namesake' })
+    await screen.open()
+    const accounts = screen.items.map(({ externalAccount: { id, name } }) => [id, name])
+    assert.deepEqual(accounts, [['77', 'github-77'], ['77', 'gitlab-77']])
+  },
+
   async 'an error of the operation is thrown, with what Tether says'(tether) {
     const screen = new Screen({ url: tether.url, slug: tether.slug, token: 'tether_wrong' }, null)
     await assert.rejects(screen.open(), /This needs a valid API key of this server/)
@@ -160,8 +168,12 @@ class Screen {
     return this.connections.edges.map(({ node }) => node)
   }
 
+  get items() {
+    return this.nodes.map((node) => this.#read(getSelector(item, node)))
+  }
+
   get names() {
-    return this.nodes.map((node) => this.#read(getSelector(item, node)).name)
+    return this.items.map(({ name }) => name)
   }
 
   #read(selector) {

@@ -1,10 +1,12 @@
 // urql against Tether: with the Accept header that it sends by itself, which names event streams and parts, too.
 import assert from 'node:assert/strict'
+import { isDeepStrictEqual } from 'node:util'
 
-import { gql } from '@urql/core'
+import { fetchExchange, gql } from '@urql/core'
 
 import { Told } from '../tether.js'
 import { createClient } from './client.js'
+import { graphcache } from './graphcache.js'
 
 const ORGANIZATION = gql`
   query Organization($id: ID!) {
@@ -33,6 +35,39 @@ const UPDATE = gql`
         ... on VersionConflict {
           currentVersion
         }
+      }
+    }
+  }
+`
+const LIST = gql`
+  query List($id: ID!, $first: Int!, $after: String, $search: String) {
+    organization(by: { id: $id }) {
+      id
+      connections(first: $first, after: $after, filter: { search: $search }, orderBy: { field: NAME, direction: ASC }) {
+        edges {
+          node {
+            id
+            name
+            externalAccount {
+              id
+              name
+            }
+          }
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+`
+const DELETE = gql`
+  mutation Delete($input: DeleteConnectionInput!) {
+    deleteConnection(input: $input) {
+      deletedConnectionId
+      userErrors {
+        code
       }
     }
   }
@@ -135,6 +170,43 @@ export const checks = {
     const { error } = await client.query('{ viewer { user { name } } }', {})
     assert.match(error.graphQLErrors[0].message, /POST/)
   },
+
+  async 'with Graphcache pages are put together, and a deleted connection leaves them'(tether) {
+    const ids = []
+    for (const number of [1, 2, 3]) ids.push(await tether.connect(`Page ${number}`))
+    const { client, variables, shown } = normalizing(tether, 'Page')
+    const { pageInfo } = await shown.first(({ edges }) => edges.length === 2)
+
+    await client.query(LIST, { ...variables, after: pageInfo.endCursor })
+    await shown.first(showing('Page 1', 'Page 2', 'Page 3'))
+
+    await client.mutation(UPDATE, { input: { connectionId: ids[0], name: 'Page one' } })
+    await shown.first(showing('Page one', 'Page 2', 'Page 3'))
+
+    await client.mutation(DELETE, { input: { connectionId: ids[1] } })
+    await shown.first(({ edges }) => edges.every(({ node }) => node.id !== ids[1]))
+  },
+
+  async 'with Graphcache accounts of the same id at two services are two'(tether) {
+    await tether.connectNamesakes()
+    const { shown } = normalizing(tether, 'Namesake')
+    const { edges } = await shown.first(() => true)
+    const accounts = edges.map(({ node }) => [node.externalAccount.id, node.externalAccount.name])
+    assert.deepEqual(accounts, [['77', 'github-77'], ['77', 'gitlab-77']])
+  },
+}
+
+/** A client with the normalized cache, and an organization's connections as it shows them. */
+function normalizing(tether, search) {
+  const client = createClient(tether.url, tether.token, { exchanges: [graphcache(), fetchExchange] })
+  const variables = { id: tether.organizationId, search, first: 2 }
+  const shown = new Told()
+  client.query(LIST, variables).subscribe(({ data }) => data && shown.add(data.organization.connections))
+  return { client, variables, shown }
+}
+
+function showing(...names) {
+  return ({ edges }) => isDeepStrictEqual(edges.map(({ node }) => node.name), names)
 }
 
 /** A client as the document makes it, and how its requests were answered. */

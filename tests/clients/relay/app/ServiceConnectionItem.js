@@ -5,7 +5,10 @@ export const fragment = graphql`
   fragment ServiceConnectionItem_connection on ServiceConnection @refetchable(queryName: "ServiceConnectionItemRefetchQuery") {
     name
     status
-    labels
+    externalAccount {
+      id
+      name
+    }
     health {
       status
       checkedAt

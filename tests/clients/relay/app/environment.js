@@ -16,5 +16,10 @@ export function createEnvironment(url, token) {
     return Observable.create((sink) => socket.subscribe({ query, variables }, sink))
   }
 
-  return new Environment({ network: Network.create(ask, follow), store: new Store(new RecordSource()) })
+  return new Environment({ network: Network.create(ask, follow), store: new Store(new RecordSource()), getDataID })
+}
+
+/** An ExternalAccount's id is the service's, which another service may have, too: it isn't the key of a record. */
+function getDataID({ id }, typename) {
+  return typename === 'ExternalAccount' ? undefined : id
 }
