@@ -46,11 +46,9 @@ async def run_checks(client: str, server: TetherServer, **more: Any) -> list[Che
 
 async def _namesakes(server: TetherServer) -> dict[str, str]:
     """By service, the token of an account whose id is another account's at the other service."""
-    for service, name in (("github", "login"), ("gitlab", "username")):
-        await server.sandbox.put_token(
-            f"namesake-{service}", service=service, account={"id": 77, name: f"{service}-77"}
-        )
-    return {service: f"namesake-{service}" for service in ("github", "gitlab")}
+    await server.sandbox.put_token("namesake-github", service="github", account={"id": 77, "login": "github-77"})
+    await server.sandbox.put_token("namesake-gitlab", service="gitlab", account={"id": 77, "username": "gitlab-77"})
+    return {"github": "namesake-github", "gitlab": "namesake-gitlab"}
 
 
 async def run_node(script: str, *arguments: str, within: str = ".", **environment: str) -> str:
