@@ -6,22 +6,25 @@ import { Tether } from './tether.js'
 
 const CHECK_SECONDS = 15
 
+class Late extends Error {}
+
 const { client, ...given } = JSON.parse(process.env.TETHER)
 const { checks } = await import(`./${client}/checks.js`)
 const tether = new Tether(given)
 for (const [check, run] of Object.entries(checks)) {
-  let seen = null
+  let failure = null
   try {
     await Promise.race([run(tether), late()])
-  } catch (failure) {
-    seen = inspect(failure, { depth: 6, breakLength: 120 })
+  } catch (thrown) {
+    failure = thrown
   }
-  console.log(JSON.stringify({ check, seen }))
+  console.log(JSON.stringify({ check, seen: failure && inspect(failure, { depth: 6, breakLength: 120 }) }))
+  if (failure instanceof Late) break // the others would wait, too
 }
 process.exit() // whatever a client still holds open
 
 function late() {
   return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error(`it hasn't come to an end within ${CHECK_SECONDS} s`)), CHECK_SECONDS * 1000).unref()
+    setTimeout(() => reject(new Late(`it hasn't come to an end within ${CHECK_SECONDS} s`)), CHECK_SECONDS * 1000).unref()
   })
 }

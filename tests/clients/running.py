@@ -8,7 +8,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from domain.entities.user import Role
 from tests.gql.server import TetherServer
@@ -26,19 +26,17 @@ class Check:
     seen: str | None
 
 
-async def run_checks(client: str, server: TetherServer, **more: Any) -> list[Check]:
+async def run_checks(client: str, server: TetherServer) -> list[Check]:
     """In an organization of its own, so that clients can't disturb each other."""
-    owner = await server.token(client, f"ada@{client}.example")
     given = {
         "client": client,
         "url": f"{server.url}/graphql",
-        "token": owner,
+        "token": await server.token(client, f"ada@{client}.example"),
         "viewerToken": await server.token(client, f"eve@{client}.example", Role.VIEWER),
         "organizationId": await server.organization_id(client),
         "slug": client,
         "credentials": [await server.credential() for _ in range(12)],
         "namesakes": await _namesakes(server),
-        **more,
     }
     printed = await run_node("run.js", TETHER=json.dumps(given))
     return [Check(told["check"], told["seen"]) for told in map(json.loads, printed.splitlines())]
@@ -56,6 +54,7 @@ async def run_node(script: str, *arguments: str, within: str = ".", **environmen
     node = await asyncio.to_thread(node_with_packages, FOLDER)
     process = await asyncio.create_subprocess_exec(
         node,
+        "--max-old-space-size=512",
         FOLDER / script,
         *arguments,
         cwd=FOLDER / within,
@@ -63,12 +62,10 @@ async def run_node(script: str, *arguments: str, within: str = ".", **environmen
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    try:
-        async with asyncio.timeout(_WITHIN_SECONDS):
-            printed, errors = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    ending = asyncio.create_task(process.communicate())
+    await asyncio.wait([ending], timeout=_WITHIN_SECONDS)
+    if process.returncode is None:
+        process.kill()
+    printed, errors = await ending
     assert process.returncode == 0, f"{script} ended with {process.returncode}: {printed.decode()}{errors.decode()}"
     return printed.decode()

@@ -12,7 +12,7 @@ async def test_graphql_ws(postgresql_tether: TetherServer) -> None:
     _all_passed(await run_checks("graphql-ws", postgresql_tether))
 
 
-@pytest.mark.parametrize("client", ["apollo", "urql"])
+@pytest.mark.parametrize("client", ["graphql-sse", "apollo", "urql"])
 async def test_client(client: str, shared_server: TetherServer) -> None:
     _all_passed(await run_checks(client, shared_server))
 

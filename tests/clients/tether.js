@@ -5,9 +5,10 @@ export class Tether {
   #credentials
   #namesakes
 
-  /** `organizationId` is one that only this client's checks use. */
+  /** `organizationId` is one that only this client's checks use; `server` is what the client asks, and as whom. */
   constructor({ url, token, viewerToken, organizationId, slug, credentials, namesakes }) {
     this.url = url
+    this.server = { url, token }
     this.wsUrl = url.replace('http:', 'ws:')
     this.token = token
     this.viewerToken = viewerToken
@@ -36,10 +37,7 @@ export class Tether {
   /** The id of a new connection, of which the feed tells CREATED, and then more. */
   async connect(name, service = 'github', token = this.credential()) {
     const input = { organizationId: this.organizationId, service, name, credential: { token: { token } } }
-    const query = `mutation ($input: CreateConnectionInput!) { createConnection(input: $input) { connection { id } userErrors { message } } }`
-    const { connection, userErrors } = (await this.ask(query, { input })).createConnection
-    if (!connection) throw new Error(JSON.stringify(userErrors))
-    return connection.id
+    return (await this.#mutate('createConnection', input, 'connection { id }')).connection.id
   }
 
   /** Connects two services as accounts that have the same id there, and other names: `github-77` and `gitlab-77`. */
@@ -49,21 +47,18 @@ export class Tether {
 
   /** Of which the feed tells UPDATED. */
   async rename(connectionId, name) {
-    const query = `mutation ($input: UpdateConnectionInput!) { updateConnection(input: $input) { userErrors { message } } }`
-    await this.ask(query, { input: { connectionId, name } })
+    await this.#mutate('updateConnection', { connectionId, name }, 'connection { id }')
   }
 
   /** A key that may read, as `{ id, token }`. */
   async issueKey() {
     const input = { organizationId: this.organizationId, name: 'A key to end', role: 'VIEWER' }
-    const query = `mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { token apiKey { id } } }`
-    const { token, apiKey } = (await this.ask(query, { input })).createApiKey
+    const { token, apiKey } = await this.#mutate('createApiKey', input, 'token apiKey { id }')
     return { id: apiKey.id, token }
   }
 
   async revokeKey(apiKeyId) {
-    const query = `mutation ($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { userErrors { message } } }`
-    await this.ask(query, { input: { apiKeyId } })
+    await this.#mutate('revokeApiKey', { apiKeyId }, 'apiKey { id }')
   }
 
   /** The head of the feed: what happens from now on comes after it. */
@@ -71,29 +66,55 @@ export class Tether {
     const query = `query ($id: ID!) { organization(by: { id: $id }) { eventCursor } }`
     return (await this.ask(query, { id: this.organizationId })).organization.eventCursor
   }
+
+  /** The payload of a mutation that has to work. */
+  async #mutate(name, input, selection) {
+    const type = `${name[0].toUpperCase()}${name.slice(1)}Input`
+    const query = `mutation ($input: ${type}!) { ${name}(input: $input) { ${selection} userErrors { message } } }`
+    const payload = (await this.ask(query, { input }))[name]
+    if (payload.userErrors.length) throw new Error(JSON.stringify(payload.userErrors))
+    return payload
+  }
 }
 
-/** What a client was told, in its order, for checks that wait for some of it. */
+/** What a client was told, in its order, for checks that wait for some of it. An error that it was told ends the waiting. */
 export class Told {
   all = []
-  #waiting = []
+  #waiting = new Set()
+  #failure = null
 
   add(value) {
     this.all.push(value)
-    for (const look of [...this.#waiting]) look()
+    for (const look of this.#waiting) look()
+  }
+
+  fail(error) {
+    this.#failure ??= error instanceof Error ? error : new Error(`it was told ${wordsOf(error)}`)
+    for (const look of this.#waiting) look()
   }
 
   /** The first that satisfies, told already or yet to come. */
   first(satisfies) {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const look = () => {
         const found = this.all.find(satisfies)
-        if (found === undefined) return
-        this.#waiting = this.#waiting.filter((each) => each !== look)
-        resolve(found)
+        if (found !== undefined) resolve(found)
+        else if (this.#failure) reject(this.#failure)
+        else return
+        this.#waiting.delete(look)
       }
-      this.#waiting.push(look)
+      this.#waiting.add(look)
       look()
     })
   }
+
+  /** The error that the client was told, now or later. */
+  failure() {
+    return this.first(() => false).catch((error) => error)
+  }
+}
+
+/** GraphQL's errors, or why a socket was closed: that event isn't to be inspected, since all of the platform hangs on it. */
+function wordsOf(error) {
+  return 'reason' in error ? `${error.code} ${error.reason}` : JSON.stringify(error)
 }

@@ -6,7 +6,7 @@ import { CombinedGraphQLErrors, gql } from '@apollo/client'
 import { buildSchema, getNamedType, isInterfaceType, isObjectType } from 'graphql'
 
 import { Told } from '../tether.js'
-import { createCache, createClient, forget } from './client.js'
+import { createCache, createClient, createHttpClient, forget } from './client.js'
 
 const CONNECTIONS = gql`
   query Connections($id: ID!, $first: Int!, $after: String, $search: String) {
@@ -251,7 +251,24 @@ export const checks = {
   },
 
   async 'a subscription over a WebSocket tells of what happens, and keeps the cache true'(tether) {
-    await followed(tether, createClient(tether.url, tether.token))
+    await followed(tether, createClient(tether.url, tether.token), 'Over a WebSocket')
+  },
+
+  async 'a subscription over HTTP does the same, part by part'(tether) {
+    const requests = await watchingFetch(() => followed(tether, createHttpClient(tether.url, tether.token), 'Over HTTP'))
+    const { type } = requests.find(({ sent }) => sent.operationName === 'Events')
+    assert.match(type, /^multipart\/mixed; ?boundary="?graphql"?; ?subscriptionSpec="?1\.0"?/)
+  },
+
+  async 'a subscription over HTTP that is refused says so, with a code'(tether) {
+    const client = createHttpClient(tether.url, 'tether_wrong')
+    const told = new Told()
+    client
+      .subscribe({ query: EVENTS, variables: { organizationId: tether.organizationId } })
+      .subscribe({ next: ({ error }) => told.fail(error), error: (error) => told.fail(error) })
+    const error = await told.failure()
+    assert.ok(CombinedGraphQLErrors.is(error), error)
+    assert.equal(error.errors[0].extensions.code, 'UNAUTHENTICATED')
   },
 }
 
@@ -259,6 +276,22 @@ const PAGING = ['first', 'after', 'last', 'before']
 
 function isPage({ type }) {
   return 'pageInfo' in (getNamedType(type).getFields?.() ?? {})
+}
+
+/** What is posted meanwhile, and of which type the answers are. */
+async function watchingFetch(act) {
+  const [requests, platform] = [[], globalThis.fetch]
+  globalThis.fetch = async (url, options) => {
+    const response = await platform(url, options)
+    requests.push({ sent: JSON.parse(options.body), type: response.headers.get('content-type') })
+    return response
+  }
+  try {
+    await act()
+  } finally {
+    globalThis.fetch = platform
+  }
+  return requests
 }
 
 /** Apollo's error has a code of Tether's. */
@@ -269,17 +302,17 @@ async function refusal(client, query) {
 }
 
 /** By a subscription a client sees an event, and the cache what the event says of its connection. */
-async function followed(tether, client) {
-  const id = await tether.connect('Subscribed')
+async function followed(tether, client, name) {
+  const id = await tether.connect(name)
   const after = await tether.head()
   await client.query({ query: CONNECTION, variables: { id } })
   const events = new Told()
   const following = client
     .subscribe({ query: EVENTS, variables: { organizationId: tether.organizationId, after } })
-    .subscribe({ next: ({ data, error }) => events.add(error ?? data.connectionEvents), error: (error) => events.add(error) })
-  await tether.rename(id, 'Renamed by another')
+    .subscribe({ next: ({ data, error }) => (error ? events.fail(error) : events.add(data.connectionEvents)), error: (error) => events.fail(error) })
+  await tether.rename(id, `${name}, renamed`)
   const event = await events.first(() => true)
-  assert.deepEqual([event.type, event.connection?.name], ['UPDATED', 'Renamed by another'], event)
-  assert.equal(client.readQuery({ query: CONNECTION, variables: { id } }).node.name, 'Renamed by another')
+  assert.deepEqual([event.type, event.connection.name], ['UPDATED', `${name}, renamed`])
+  assert.equal(client.readQuery({ query: CONNECTION, variables: { id } }).node.name, `${name}, renamed`)
   following.unsubscribe()
 }

@@ -3,18 +3,21 @@ import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/clien
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { relayStylePagination } from '@apollo/client/utilities'
 import { OperationTypeNode } from 'graphql'
-import { createClient as createSocketClient } from 'graphql-ws'
+
+import { connect } from '../graphql-ws/client.js'
 
 export function createClient(url, token) {
-  const authorization = `Bearer ${token}`
-  const http = new HttpLink({ uri: url, headers: { authorization } })
-  const socket = new GraphQLWsLink(
-    createSocketClient({ url: url.replace(/^http/, 'ws'), connectionParams: { authorization }, shouldRetry: () => true }),
-  )
+  const http = new HttpLink({ uri: url, headers: { authorization: `Bearer ${token}` } })
+  const socket = new GraphQLWsLink(connect(url.replace(/^http/, 'ws'), () => token))
   return new ApolloClient({
     link: ApolloLink.split(({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION, socket, http),
     cache: createCache(),
   })
+}
+
+/** Where WebSockets can't be had: HttpLink follows subscriptions by itself. */
+export function createHttpClient(url, token) {
+  return new ApolloClient({ link: new HttpLink({ uri: url, headers: { authorization: `Bearer ${token}` } }), cache: createCache() })
 }
 
 /** Ids are unique whatever their type; lists are pages of Relay's; what has no id is merged into what it belongs to. */

@@ -10,22 +10,22 @@ export const checks = {
   async 'a typed query is answered as its type says'(tether) {
     await tether.connect('Typed')
     const year = new Date().getUTCFullYear()
-    assert.deepEqual(await list(tether, tether.slug, 'Typed'), [`Typed is in use, as acme-bot, since ${year}`])
+    assert.deepEqual(await list(tether.server, tether.slug, 'Typed'), [`Typed is in use, as acme-bot, since ${year}`])
   },
 
   async 'nullable means that it may be null'(tether) {
-    await assert.rejects(list(tether, 'nobody', ''), { message: "There is no nobody, or you don't belong to it." })
+    await assert.rejects(list(tether.server, 'nobody', ''), { message: "There is no nobody, or you don't belong to it." })
   },
 
   async 'a typed mutation tells its errors apart'(tether) {
     const id = await tether.connect('Contended')
-    assert.equal(await rename(tether, id, 'Late', 99), 1)
-    assert.match(await rename(tether, id, 'In time', 1), /^In time is in use/)
-    await assert.rejects(rename(tether, id, 'x'.repeat(1000), 2), /name/)
+    assert.equal(await rename(tether.server, id, 'Late', 99), 1)
+    assert.match(await rename(tether.server, id, 'In time', 1), /^In time is in use/)
+    await assert.rejects(rename(tether.server, id, 'x'.repeat(1000), 2), /name/)
   },
 
   async 'an error of the operation has its code'(tether) {
-    const refused = request({ url: tether.url, token: 'tether_wrong' }, Connections, { slug: tether.slug })
+    const refused = request({ ...tether.server, token: 'tether_wrong' }, Connections, { slug: tether.slug })
     const error = await refused.then(assert.fail, (thrown) => thrown)
     assert.ok(error instanceof RequestError)
     assert.equal(error.errors[0].extensions.code, 'UNAUTHENTICATED')

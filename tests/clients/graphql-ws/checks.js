@@ -178,7 +178,7 @@ function watched(url, token, options) {
 
 function collecting() {
   const events = new Told()
-  return { events, sink: { next: (event) => events.add(event), error: (error) => events.add(error), complete() {} } }
+  return { events, sink: { next: (event) => events.add(event), error: (error) => events.fail(error), complete() {} } }
 }
 
 /** The one answer to a query or mutation. */

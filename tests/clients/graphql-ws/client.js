@@ -6,7 +6,7 @@ export function connect(url, token, options) {
   return createClient({
     url, // ws://127.0.0.1:8000/graphql
     connectionParams: async () => ({ authorization: `Bearer ${await token()}` }),
-    shouldRetry: () => true, // also where the platform tells a lost socket as an error, as Node.js does
+    shouldRetry: (problem) => !(problem instanceof Error), // Node.js tells a lost socket by an event of its own
     ...options,
   })
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 
-import { fetchExchange, gql } from '@urql/core'
+import { cacheExchange, fetchExchange, gql } from '@urql/core'
 
 import { Told } from '../tether.js'
 import { createClient } from './client.js'
@@ -131,7 +131,7 @@ export const checks = {
     const seen = new Told()
     const { unsubscribe } = createClient(tether.url, tether.token)
       .subscription(EVENTS, { organizationId: tether.organizationId, after: await tether.head() })
-      .subscribe(({ data, error }) => seen.add(error ?? data.connectionEvents))
+      .subscribe(({ data, error }) => (error ? seen.fail(error) : seen.add(data.connectionEvents)))
     const id = await tether.connect('Subscribed')
     const { connection } = await seen.first(({ type }) => type === 'CREATED')
     assert.deepEqual(connection, { id, name: 'Subscribed' })
@@ -169,6 +169,20 @@ export const checks = {
     const client = createClient(tether.url, tether.token, { preferGetMethod: undefined })
     const { error } = await client.query('{ viewer { user { name } } }', {})
     assert.match(error.graphQLErrors[0].message, /POST/)
+  },
+
+  async 'a subscription by fetch tells of what happens, as an event stream'(tether) {
+    const { client, answers } = listening(tether, { fetchSubscriptions: true, exchanges: [cacheExchange, fetchExchange] })
+    const seen = new Told()
+    const { unsubscribe } = client
+      .subscription(EVENTS, { organizationId: tether.organizationId, after: await tether.head() })
+      .subscribe(({ data, error }) => (error ? seen.fail(error) : seen.add(data.connectionEvents)))
+    const id = await tether.connect('Streamed')
+    const { connection } = await seen.first(({ type }) => type === 'CREATED')
+    assert.deepEqual(connection, { id, name: 'Streamed' })
+    assert.equal(answers[0].accept, 'text/event-stream, multipart/mixed')
+    assert.match(answers[0].type, /^text\/event-stream/)
+    unsubscribe()
   },
 
   async 'with Graphcache pages are put together, and a deleted connection leaves them'(tether) {
@@ -210,9 +224,10 @@ function showing(...names) {
 }
 
 /** A client as the document makes it, and how its requests were answered. */
-function listening({ url, token }) {
+function listening({ url, token }, options) {
   const answers = []
   const client = createClient(url, token, {
+    ...options,
     async fetch(input, init) {
       const response = await fetch(input, init)
       answers.push({ accept: init.headers.accept, type: response.headers.get('content-type'), status: response.status })

@@ -1,14 +1,14 @@
 // Tether by urql: queries and mutations by POST, subscriptions by graphql-ws.
 import { cacheExchange, Client, fetchExchange, subscriptionExchange } from '@urql/core'
-import { createClient as createSocketClient } from 'graphql-ws'
+
+import { connect } from '../graphql-ws/client.js'
 
 export function createClient(url, token, options) {
-  const authorization = `Bearer ${token}`
-  const socket = createSocketClient({ url: url.replace(/^http/, 'ws'), connectionParams: { authorization }, shouldRetry: () => true })
+  const socket = connect(url.replace(/^http/, 'ws'), () => token)
   return new Client({
     url,
     preferGetMethod: false, // urql asks by GET unless it is told not to
-    fetchOptions: { headers: { authorization } },
+    fetchOptions: { headers: { authorization: `Bearer ${token}` } },
     exchanges: [
       cacheExchange,
       fetchExchange,

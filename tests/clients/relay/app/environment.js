@@ -1,13 +1,13 @@
 // Tether by Relay: queries and mutations by POST, subscriptions by graphql-ws.
-import { createClient as createSocketClient } from 'graphql-ws'
 import { Environment, Network, Observable, RecordSource, Store } from 'relay-runtime'
 
+import { connect } from '../../graphql-ws/client.js'
+
 export function createEnvironment(url, token) {
-  const authorization = `Bearer ${token}`
-  const socket = createSocketClient({ url: url.replace(/^http/, 'ws'), connectionParams: { authorization }, shouldRetry: () => true })
+  const socket = connect(url.replace(/^http/, 'ws'), () => token)
 
   async function ask({ text: query }, variables) {
-    const headers = { authorization, 'content-type': 'application/json' }
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) })
     return response.json()
   }
