@@ -8,6 +8,11 @@ import { Told } from '../tether.js'
 import { createClient } from './client.js'
 import { graphcache } from './graphcache.js'
 
+// urql leaves it to nobody that the stream of a given-up subscription was broken off, by which Node.js would end.
+process.on('unhandledRejection', (reason) => {
+  if (reason.name !== 'AbortError') throw reason
+})
+
 const ORGANIZATION = gql`
   query Organization($id: ID!) {
     organization(by: { id: $id }) {
