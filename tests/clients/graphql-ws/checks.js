@@ -25,9 +25,8 @@ export const checks = {
   async 'no socket is opened before the first subscription'(tether) {
     const { client, opened } = watched(tether.wsUrl, tether.token)
     assert.equal(opened.all.length, 0)
-    assert.deepEqual(await once(client, `{ viewer { memberships { totalCount } } }`), {
-      data: { viewer: { memberships: { totalCount: 1 } } },
-    })
+    const { data } = await once(client, `{ viewer { memberships { totalCount } } }`)
+    assert.deepEqual(data, { viewer: { memberships: { totalCount: 1 } } })
     assert.equal(opened.all.length, 1)
   },
 
