@@ -14,6 +14,7 @@ from sandbox.github_control import GitHubControl
 from sandbox.github_login import GitHubLogin
 from sandbox.github_webhooks import GitHubWebhooks
 from sandbox.gitlab import GitLab
+from sandbox.gitlab_control import GitLabControl
 from sandbox.gitlab_webhooks import GitLabWebhooks
 from sandbox.openid import OpenId
 from sandbox.ready_made import ready_made_tokens
@@ -63,6 +64,7 @@ def create_app(clock: Clock = utc_now, *, webhooks_to: str | None = None) -> Sta
         *SlackLogin(state, slack_grants).routes(),
         *Slack(state, slack_grants, slack_events).routes(),
         *GitLabWebhooks(state).routes(),
+        *GitLabControl(state).routes(),
         *GitLab(state).routes(),
         *OpenId(state).routes(),
     ]

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox.faults import fault
+from sandbox.faults import fault, fault_after
 from sandbox.gitlab_objects import Json, project_json, token_info_json, token_json, user_json
+from sandbox.gitlab_project_api import GitLabProjectApi
 from sandbox.person_tokens import GitLabToken
 from sandbox.standard_oauth import StandardOAuth, Words
 from sandbox.state import SandboxState
@@ -55,6 +56,7 @@ Headers = dict[str, str]
 class GitLab:
     def __init__(self, state: SandboxState) -> None:
         self._state = state
+        self._project_api = GitLabProjectApi(state)
         self._oauth = StandardOAuth(state, GitLabToken, Words(Service.GITLAB, "GitLab", SCOPES))
         self._endpoints: dict[str, tuple[tuple[str, ...], Callable[[Request, GitLabToken], tuple[Body, Headers]]]] = {
             "/user": ((*READS_API, "read_user"), self._user),
@@ -86,6 +88,15 @@ class GitLab:
         answer = await fault(token, behaviour) or _misbehaviour(token, behaviour, now)
         if answer is not None:
             return answer
+        return await fault_after(token, behaviour, await self._answer(request, path, token))
+
+    async def _answer(self, request: Request, path: str, token: GitLabToken) -> Response:
+        scopes = self._project_api.needed_scopes(request)
+        if scopes is not None:
+            if not set(scopes) & set(token.scopes or ()):
+                return _insufficient_scope(scopes)
+            status, said = await self._project_api.answer(request, token, _web(request))
+            return _json(status, said, _quota_headers(token.quota))
         needed, endpoint = self._endpoints.get(path, ((), None))
         if endpoint is None or request.method not in {"GET", "HEAD"}:
             return _json(404, {"error": "404 Not Found"}, _quota_headers(token.quota))

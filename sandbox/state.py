@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from sandbox.github_apps import GitHubApps, Installation
 from sandbox.github_content import GitHubContents
+from sandbox.gitlab_content import GitLabContents
 from sandbox.numbered import numbered_token
 from sandbox.oauth import Client
 from sandbox.slack_workspaces import SlackWorkspaces
@@ -56,6 +57,7 @@ class SandboxState:
         self.webhook_targets: dict[Service, WebhookTarget] = {}
         self.github_apps = GitHubApps()
         self.github_contents = GitHubContents()
+        self.gitlab_contents = GitLabContents()
         self.slack_workspaces = SlackWorkspaces()
         self.anonymous_quota = Quota.full(60, 3600, clock())
         """GitHub's own, for calls without a token."""

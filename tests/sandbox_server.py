@@ -93,6 +93,11 @@ class SandboxServer:
         branches, has_issues, tells_runs, moved, locked (issue 1)."""
         return await self._content("github/repositories", full_name, changes)
 
+    async def gitlab_project(self, path: str, **changes: object) -> dict[str, Any]:
+        """What callers have made there: issues, notes, merge_requests, pipelines. Keys to change: files (texts by
+        path), branches, has_pipelines."""
+        return await self._content("gitlab/projects", path, changes)
+
     async def slack_workspace(self, team_id: str) -> dict[str, Any]:
         """What callers have made there: messages, reactions, joined (ids of channels)."""
         return await self._content("slack/workspaces", team_id, {})

@@ -52,11 +52,13 @@ def file_data(path: str, sha: Json, content: Json) -> dict[str, Json] | None:
     return {"path": path, "size": len(raw), "sha": sha, "encoding": encoding, "content": encoded}
 
 
-def too_large(service_id: str, size: int, latency_ms: int) -> ServiceFault:
+def too_large(service_id: str, size: int | None, latency_ms: int | None) -> ServiceFault:
+    """`size`: None where it is so large that nobody has counted."""
+    has = "is far too large" if size is None else f"has {size:,} bytes"
     return ServiceFault(
         FaultKind.REQUEST_REFUSED,
         f"{service_id}_file_too_large",
-        f"The file has {size:,} bytes; files of up to {LARGEST_FILE_BYTES:,} can be read through Tether.",
+        f"The file {has}; files of up to {LARGEST_FILE_BYTES:,} can be read through Tether.",
         Remedy.NONE,
         latency_ms=latency_ms,
         argument=FILE_PATH.key,

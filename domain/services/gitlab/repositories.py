@@ -51,7 +51,7 @@ def _read_page(answer: HttpAnswer) -> RepositoryPage | ServiceFault:
     body = answer.json()
     if not isinstance(body, list):
         return unexpected_answer(ID, answer, "GitLab's answer isn't the list of projects that it documents.")
-    found = tuple(repository for project in body if (repository := _repository(project)) is not None)
+    found = tuple(repository for project in body if (repository := read_project(project)) is not None)
     if len(found) < len(body):
         return unexpected_answer(ID, answer, "GitLab lists a project that isn't what its documentation describes.")
     link = answer.headers.get("link", "")
@@ -69,7 +69,8 @@ def _read_page(answer: HttpAnswer) -> RepositoryPage | ServiceFault:
     )
 
 
-def _repository(project: Json) -> RemoteRepository | None:
+def read_project(project: Json) -> RemoteRepository | None:
+    """A project as lists tell of it; None for what is none."""
     if not isinstance(project, dict):
         return None
     number, path = positive_id(project.get("id")), clean_text(project.get("path_with_namespace"))

@@ -13,6 +13,8 @@ from domain.services.authorization_code import AuthorizationCode
 from domain.services.base import Identified, IdentityAnswer, Revocation
 from domain.services.boundary import host_of, malformed_token, transport_fault
 from domain.services.gitlab.answers import ID, NAME, of_credential, rate_limit, read_account, read_token_facts
+from domain.services.gitlab.commands import gitlab_commands
+from domain.services.gitlab.commands.rest import GitLabRest
 from domain.services.gitlab.events import account_key
 from domain.services.gitlab.repositories import GitLabProjects
 from domain.services.gitlab.scopes import SCOPES, covered_by
@@ -50,6 +52,7 @@ class GitLab(StandardService):
         self._api_url = api_url.rstrip("/")
         self._web_url = web_url.rstrip("/")
         self._clock = clock
+        self.commands = gitlab_commands(GitLabRest(http, self._api_url, self._web_url, clock))
         self.repositories = GitLabProjects(http, self._api_url, clock)
         self.webhooks = GitLabWebhooks(webhook_secrets) if webhook_secrets else None
         self._endpoint = None if client is None else self._token_endpoint(client)
