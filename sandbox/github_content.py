@@ -30,6 +30,8 @@ class RepositoryContent:
     tells_runs: bool = True
     """Whether a dispatch says its run to who asks, as github.com does and older Enterprise Servers don't."""
     moved: bool = False
+    hurried: bool = False
+    """Whether GitHub finds that what is written here comes too fast, whatever the quota says."""
 
     def has_number(self, number: int) -> bool:
         """Whether an issue or pull request has it."""

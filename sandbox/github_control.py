@@ -112,11 +112,12 @@ class GitHubControl:
         has_issues = settings.flag("has_issues", content.has_issues)
         tells_runs = settings.flag("tells_runs", content.tells_runs)
         moved, locked = settings.flag("moved", content.moved), settings.flag("locked", bool(content.locked))
+        hurried = settings.flag("hurried", content.hurried)
         if problems := settings.problems():
             return unprocessable(problems)
         content.files |= {path: text.encode() for path, text in files.items()}
         content.branches, content.has_issues, content.tells_runs = list(branches), has_issues, tells_runs
-        content.moved, content.locked = moved, [1] if locked else []
+        content.moved, content.hurried, content.locked = moved, hurried, [1] if locked else []
         return await self.get_repository(request)
 
     def _read_installation(

@@ -158,6 +158,8 @@ def _create_issue(call: _Call) -> Response:
     if not call.content.has_issues:
         return call.refused(410, "Issues has been disabled in this repository.")
     title, body = call.text("title"), call.text("body")
+    if call.content.hurried:
+        return call.invalid("Issue", "base", "custom", "was submitted too quickly")
     if not title.strip():
         return call.invalid("Issue", "title", "missing_field")
     if len(title) > 256:

@@ -90,7 +90,7 @@ class SandboxServer:
 
     async def github_repository(self, full_name: str, **changes: object) -> dict[str, Any]:
         """What callers have made there: issues, comments, pulls, dispatches. Keys to change: files (texts by path),
-        branches, has_issues, tells_runs, moved, locked (issue 1)."""
+        branches, has_issues, tells_runs, moved, hurried, locked (issue 1)."""
         return await self._content("github/repositories", full_name, changes)
 
     async def gitlab_project(self, path: str, **changes: object) -> dict[str, Any]:

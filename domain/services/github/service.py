@@ -12,6 +12,7 @@ from domain.secret import Secret
 from domain.services.authorization import AuthorizationMethod
 from domain.services.base import IdentityAnswer, Revocation
 from domain.services.boundary import host_of, malformed_token
+from domain.services.commands import Commands
 from domain.services.github.answers import read_identity
 from domain.services.github.api import SERVICE_ID, SERVICE_NAME, GitHubApi
 from domain.services.github.app import AppTokens, GitHubApp
@@ -51,6 +52,7 @@ class GitHub(StandardService):
     scopes = SCOPES
     authorization: GitHubAuthorization | None
     repositories: RepositoryListing
+    commands: Commands
     required_scopes_description = (
         "The scopes that this connection needs; it is shown as degraded while one is missing. "
         "Fine-grained tokens and apps have permissions instead of scopes, so for them nothing is reported missing."

@@ -12,6 +12,7 @@ from domain.services.authorization import AuthorizationMethod
 from domain.services.authorization_code import AuthorizationCode
 from domain.services.base import Identified, IdentityAnswer, Revocation
 from domain.services.boundary import host_of, malformed_token, transport_fault
+from domain.services.commands import Commands
 from domain.services.gitlab.answers import ID, NAME, of_credential, rate_limit, read_account, read_token_facts
 from domain.services.gitlab.commands import gitlab_commands
 from domain.services.gitlab.commands.rest import GitLabRest
@@ -36,6 +37,7 @@ class GitLab(StandardService):
     description = "Projects, issues and merge requests on GitLab, through OAuth or a personal access token."
     documentation_url = "https://docs.gitlab.com/user/profile/personal_access_tokens/"
     scopes = SCOPES
+    commands: Commands
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from domain.secret import Secret
 from domain.services.authorization import AuthorizationMethod
 from domain.services.base import IdentityAnswer, Revocation
 from domain.services.boundary import host_of
+from domain.services.commands import Commands
 from domain.services.oauth_client import OAuthClient
 from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.slack.answers import SERVICE_ID, SERVICE_NAME, classify, read_identity
@@ -34,6 +35,7 @@ class Slack(StandardService):
     documentation_url = "https://docs.slack.dev/authentication/tokens/"
     description = "Messages and channels of a Slack workspace, through a bot token."
     scopes = SCOPES
+    commands: Commands
     revocation_spreads = True  # Slack deactivates the bot of the workspace with its token
 
     def __init__(

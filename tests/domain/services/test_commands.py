@@ -34,7 +34,7 @@ def _offline(url: str) -> SandboxServer:
     return SandboxServer(url, _NOBODY)
 
 
-_NOBODY: Final = httpx2.AsyncClient(verify=False)  # noqa: S501 - it calls nobody
+_NOBODY: Final = httpx2.AsyncClient(verify=False)
 OFFLINE: Final[list[Service]] = [case.make(HttpClient(), _offline("https://service.example")) for case in CASES]
 COMMANDS: Final = [
     (case, command) for case, service in zip(CASES, OFFLINE, strict=True) for command in service.commands or ()
