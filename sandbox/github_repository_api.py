@@ -43,7 +43,7 @@ class GitHubRepositoryApi:
         refused = self._not_allowed(token, repository, permission, level)
         if refused is not None:
             return refused
-        content = self._state.github_contents.of(f"{found[1]}/{found[2]}", repository.default_branch)
+        content = self._state.github_contents.of(f"{token.account.login}/{repository.name}", repository.default_branch)
         if content.moved:
             status = 301 if level == "read" else 307
             return refusal(status, "Moved Permanently", headers=self._headers(token))

@@ -277,6 +277,64 @@ async def test_what_is_not_idempotent_is_never_tried_again() -> None:
     assert len(server.requests) == 1
 
 
+async def half_of_it(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{}")
+    writer.close()
+
+
+async def nothing_of_it(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+@pytest.mark.parametrize("answer", [for_ever, flood, half_of_it, nothing_of_it, b"SSH-2.0-OpenSSH\r\n\r\n"])
+async def test_what_was_sent_may_have_been_done_though_no_answer_says_so(answer: bytes | Answer) -> None:
+    limits = HttpLimits(read_timeout_seconds=0.1, body_bytes=10_000)
+    async with serving(answer) as server, client(limits) as http:
+        sent = await http.request("POST", server.url, headers={}, body=b"{}")
+        read = await http.get(server.url, headers={})
+
+    assert isinstance(sent, HttpFault)
+    assert sent.maybe_done
+    assert isinstance(read, HttpFault)
+    assert not read.maybe_done
+
+
+async def test_what_was_never_sent_was_not_done() -> None:
+    async def hanging(host: str, port: int) -> Sequence[str]:
+        await asyncio.Event().wait()
+        return []
+
+    async with serving(OK) as server:
+        nobody = server.url
+    patience = HttpLimits(connect_timeout_seconds=0.1)
+    asleep = HttpClient(limits=patience, resolver=hanging)
+    try:
+        async with client() as http:
+            answers = [
+                await http.request("POST", nobody, headers={}),
+                await http.request("POST", "https://10.0.0.1/", headers={}),
+                await asleep.request("POST", "https://service.example/", headers={}),
+            ]
+    finally:
+        await asleep.aclose()
+
+    kinds = [HttpFaultKind.UNREACHABLE, HttpFaultKind.NOT_ALLOWED, HttpFaultKind.TIMEOUT]
+    assert [(kind_of(each), isinstance(each, HttpFault) and each.maybe_done) for each in answers] == [
+        (kind, False) for kind in kinds
+    ]
+
+
+async def test_a_connection_that_was_kept_is_known_to_carry_the_next_request() -> None:
+    """The second request goes out on the first one's connection, which nobody has to dial for it."""
+    async with serving(OK, nothing_of_it) as server, client() as http:
+        first = await http.request("POST", server.url, headers={}, body=b"{}")
+        second = await http.request("POST", server.url, headers={}, body=b"{}")
+
+    assert isinstance(first, HttpAnswer)
+    assert isinstance(second, HttpFault)
+    assert second.maybe_done
+
+
 async def test_both_tries_share_one_deadline() -> None:
     broken = b"HTTP/1.1 503 Oops\r\ncontent-length: 0\r\n\r\n"
     async with serving(broken, for_ever) as server, client(HttpLimits(deadline_seconds=0.2)) as http:
