@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ from persistence.documents import series_buckets
 from persistence.statement_watch import KINDS
 from persistence.tables import metadata
 from tests.documented_examples import ROOT
+from tests.domain.services.command_cases import with_commands
 
 
 def test_the_state_diagram_is_the_table_of_transitions() -> None:
@@ -90,6 +92,27 @@ def test_the_table_of_sign_ins_that_fail_has_every_code() -> None:
 def test_the_table_of_faults_is_the_codes() -> None:
     rows = {kind: (verdict, code) for kind, _, verdict, code in _table("docs/adding-a-service.md", "Kind")}
     assert rows == {kind.value: (health._VERDICT[kind], service_failures._CODE[kind]) for kind in health._VERDICT}
+
+
+def test_the_table_of_commands_is_what_the_services_declare() -> None:
+    rows = {row[0]: row[1:] for row in _table("docs/services.md", "Command")}
+    assert rows == {
+        command.id: [
+            command.description,
+            _marked(", ", command.required_scopes),
+            _marked(" or ", command.required_permissions),
+            command.least_role.value,
+            "yes" if command.repeatable else "no",
+            _marked(", ", command.event_types),
+        ]
+        for service in with_commands()
+        for command in service.commands or ()
+    }
+
+
+def _marked(separator: str, names: Sequence[str]) -> str:
+    """As a cell has them once the outer code marks are off."""
+    return separator.join(f"`{name}`" for name in names).strip("`")
 
 
 def test_the_table_of_limits_is_the_codes() -> None:

@@ -7,7 +7,9 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+
+import httpx2
 
 from domain.credential_secrets import TokenSecret
 from domain.entities.health import Json
@@ -70,6 +72,19 @@ CASES = [
         ("issues", "notes", "merge_requests", "pipelines"),
     ),
 ]
+
+
+def nobody_at(url: str) -> SandboxServer:
+    """The addresses of services where nobody is."""
+    return SandboxServer(url, _NOBODY)
+
+
+def with_commands() -> list[Service]:
+    """The services, none of which can be called."""
+    return [case.make(HttpClient(), nobody_at("https://service.example")) for case in CASES]
+
+
+_NOBODY: Final = httpx2.AsyncClient(verify=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import httpx2
 import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,25 +16,18 @@ from domain.entities.health import Json, Remedy
 from domain.entities.user import Role
 from domain.http import HttpClient
 from domain.secret import Secret
-from domain.services.base import Service
 from domain.services.command_set import INVALID_ARGUMENTS
 from domain.services.commands import Command, CommandResult
 from domain.services.fields import Choice, Flag, Text, TextList, TextMap, WholeNumber
 from domain.services.form import Field
 from domain.services.service_fault import FaultKind, ServiceFault
-from tests.domain.services.command_cases import CASES, Case, Place, place_of
+from tests.domain.services.command_cases import CASES, Case, Place, nobody_at, place_of, with_commands
 from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
 
 
-def _offline(url: str) -> SandboxServer:
-    """The addresses of services without anybody there."""
-    return SandboxServer(url, _NOBODY)
-
-
-_NOBODY: Final = httpx2.AsyncClient(verify=False)
-OFFLINE: Final[list[Service]] = [case.make(HttpClient(), _offline("https://service.example")) for case in CASES]
+OFFLINE: Final = with_commands()
 COMMANDS: Final = [
     (case, command) for case, service in zip(CASES, OFFLINE, strict=True) for command in service.commands or ()
 ]
@@ -201,7 +193,7 @@ async def test_whether_it_was_done_is_unknown_where_the_answer_is_late(
 
 async def test_nothing_was_done_where_nobody_could_be_reached(both: tuple[Case, Command], http: HttpClient) -> None:
     case, command = both
-    nowhere = case.make(http, _offline("http://127.0.0.1:1"))
+    nowhere = case.make(http, nobody_at("http://127.0.0.1:1"))
     assert nowhere.commands is not None
 
     fault = await nowhere.commands.run(command, TokenSecret(Secret("canary")), command.examples[0])
