@@ -49,7 +49,6 @@ _PUBLIC = (
     RateLimited,
     ServiceUnavailable,
 )
-_PUBLIC = (Unauthenticated, Forbidden, BadUserInput, CostLimitExceeded, CursorExpired, ServiceUnavailable)
 _LONGEST_MESSAGE: Final = 500
 """A name that nobody knows is repeated, however long it is."""
 _log = logging.getLogger("tether.errors")

@@ -8,17 +8,17 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeGuard, cast
 
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, execute, get_operation_ast, parse
-from graphql import ExecutionResult as GraphQLResult
 from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLInputObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
+    execute,
     get_operation_ast,
     parse,
 )
+from graphql import ExecutionResult as GraphQLResult
 from strawberry.exceptions import MissingQueryError
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.config import StrawberryConfig
@@ -170,14 +170,15 @@ class TetherSchema(SharedTypesSchema):
         """Find the document; parse and validate it, unless that was done before; and charge the caller for it."""
         if query is None:
             raise MissingQueryError
-        if (refusal := await self._admission.reading_refusal(text, context.context)) is not None:
-            return PreExecutionError(data=None, errors=[refusal])
         try:
             found = await self._persisted_queries.find(query, name, self.operations)
         except DomainError as refused:
             return PreExecutionError(None, [GraphQLError(refused.message, original_error=refused)])
         known = self.operations.known(found.key, name)
         if known is None:
+            unread = None if found.trusted else await self._admission.reading_refusal(found.text, context)
+            if unread is not None:
+                return PreExecutionError(None, [unread])
             try:
                 checked = self._checked(found, name, allowed, suggests=context.suggests)
             except GraphQLError as error:
@@ -235,6 +236,8 @@ class TetherSchema(SharedTypesSchema):
 
 
 _is_awaitable = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)
+
+
 def _mark_one_ofs(schema: GraphQLSchema) -> None:
     """Tell GraphQL which inputs are @oneOf; Strawberry's own rule for them breaks on variables of fragments."""
     for type_ in schema.type_map.values():
