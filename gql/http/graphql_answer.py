@@ -96,7 +96,9 @@ def _whole_stream(body: Mapping[str, Any], framing: StreamFraming) -> Response:
 def _not_run(body: Mapping[str, Any], media_type: str) -> Response:
     """application/json means 200 to its clients, who couldn't tell our 4xx from a proxy's."""
     failure, headers = failure_of(body["errors"])
-    return _json(body, media_type, failure.status if media_type == RESPONSE_JSON else 200, headers)
+    if media_type == RESPONSE_JSON:
+        return _json(body, media_type, failure.status, headers)
+    return _json(body, media_type, 200, {name: text for name, text in headers.items() if name == "Retry-After"})
 
 
 def failure_of(errors: Sequence[Mapping[str, Any]]) -> tuple[Failure, Mapping[str, str]]:

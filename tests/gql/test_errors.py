@@ -226,7 +226,7 @@ async def test_what_fails_before_any_field_is_asked_tells_nothing_either(
             async def fail(*_: Any, raised: Exception = raised, **__: Any) -> Any:
                 raise raised
 
-            monkeypatch.setattr(TetherSchema, "_prepare_operation_async", fail)
+            monkeypatch.setattr(TetherSchema, "_admitted", fail)
             answer = await client.execute("{ viewer { user { id } } }")
             [error] = answer.errors
             told = await (await socket.subscribe("{ viewer { user { id } } }")).message()
