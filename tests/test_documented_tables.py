@@ -246,7 +246,7 @@ def test_the_examples_of_providers_can_be_read() -> None:
 def test_the_table_of_clients_has_the_versions_that_their_tests_run() -> None:
     packages = json.loads(_text("tests/clients/package.json"))["dependencies"]
     names = [(re.findall(r"`(.+)`", name)[0], version) for name, version, *_ in _table("docs/clients.md", "Client")]
-    assert len(names) == 7
+    assert len(names) == 8
     assert {name: packages[name] for name, _ in names} == dict(names)
 
 

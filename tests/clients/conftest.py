@@ -20,3 +20,11 @@ async def postgresql_tether(
     async with running_tether(postgresql_server.url(database), sandbox, encryption_key) as running:
         yield running
     postgresql_server.drop_database(database)
+
+
+@pytest.fixture(scope="module")
+async def published_only(shared_server: TetherServer, encryption_key: str) -> AsyncIterator[TetherServer]:
+    """Another process, as it were, on the shared one's database: it answers published documents and nothing else."""
+    url, sandbox = shared_server.tether.settings.database_url, shared_server.sandbox
+    async with running_tether(url, sandbox, encryption_key, TETHER_TRUSTED_DOCUMENTS="require") as running:
+        yield running

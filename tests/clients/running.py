@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from domain.entities.user import Role
+from tests.gql.command import run_tether
 from tests.gql.server import TetherServer
 from tests.npm import node_with_packages
 
@@ -26,20 +27,36 @@ class Check:
     seen: str | None
 
 
-async def run_checks(client: str, server: TetherServer) -> list[Check]:
-    """In an organization of its own, so that clients can't disturb each other."""
+async def run_checks(client: str, server: TetherServer, *, published_only: TetherServer | None = None) -> list[Check]:
+    """In an organization of its own, so that clients can't disturb each other.
+
+    `published_only`: another server on the same database, which the client is to ask.
+    """
+    slug = client if published_only is None else f"{client}-published"
     given = {
         "client": client,
         "url": f"{server.url}/graphql",
-        "token": await server.token(client, f"ada@{client}.example"),
-        "viewerToken": await server.token(client, f"eve@{client}.example", Role.VIEWER),
-        "organizationId": await server.organization_id(client),
-        "slug": client,
+        "token": await server.token(slug, f"ada@{client}.example"),
+        "viewerToken": await server.token(slug, f"eve@{client}.example", Role.VIEWER),
+        "organizationId": await server.organization_id(slug),
+        "slug": slug,
         "credentials": [await server.credential() for _ in range(12)],
         "namesakes": await _namesakes(server),
+        **({} if published_only is None else {"publishedUrl": f"{published_only.url}/graphql"}),
     }
     printed = await run_node("run.js", TETHER=json.dumps(given))
     return [Check(told["check"], told["seen"]) for told in map(json.loads, printed.splitlines())]
+
+
+async def publish(manifest: str, server: TetherServer, encryption_key: str) -> None:
+    """By the command, as whoever runs the server does it. `manifest`: a file that a compiler has written here."""
+    environ = {
+        "TETHER_ENVIRONMENT": "development",
+        "TETHER_DATABASE_URL": server.tether.settings.database_url,
+        "TETHER_ENCRYPTION_KEY": encryption_key,
+    }
+    published = await run_tether("documents", "publish", str(FOLDER / manifest), environ=environ)
+    assert published.exit_code == 0, published.errors
 
 
 async def _namesakes(server: TetherServer) -> dict[str, str]:

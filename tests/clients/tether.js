@@ -5,10 +5,13 @@ export class Tether {
   #credentials
   #namesakes
 
-  /** `organizationId` is one that only this client's checks use; `server` is what the client asks, and as whom. */
-  constructor({ url, token, viewerToken, organizationId, slug, credentials, namesakes }) {
+  /**
+   * `organizationId` is one that only this client's checks use. `server` is what the client asks: the same as these
+   * requests here, or, where `publishedUrl` is given, one that answers published documents alone.
+   */
+  constructor({ url, publishedUrl, token, viewerToken, organizationId, slug, credentials, namesakes }) {
     this.url = url
-    this.server = { url, token }
+    this.server = { url: publishedUrl ?? url, token, published: publishedUrl !== undefined }
     this.wsUrl = url.replace('http:', 'ws:')
     this.token = token
     this.viewerToken = viewerToken

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 
-import { CombinedGraphQLErrors, gql } from '@apollo/client'
+import { ApolloClient, CombinedGraphQLErrors, gql } from '@apollo/client'
 import { buildSchema, getNamedType, isInterfaceType, isObjectType } from 'graphql'
 
 import { Told } from '../tether.js'
-import { createCache, createClient, createHttpClient, forget } from './client.js'
+import { createCache, createClient, createHttpClient, createPersistedLink, forget } from './client.js'
 
 const CONNECTIONS = gql`
   query Connections($id: ID!, $first: Int!, $after: String, $search: String) {
@@ -248,6 +248,27 @@ export const checks = {
     assert.deepEqual(error.errors.map(({ path, extensions }) => [path, extensions.code]), [
       [['organization', 'auditLog'], 'FORBIDDEN'],
     ])
+  },
+
+  async 'a persisted query is sent by its hash, and with its text only where that is not known yet'(tether) {
+    const query = gql`
+      query Persisted {
+        viewer {
+          memberships {
+            totalCount
+          }
+        }
+      }
+    `
+    const requests = await watchingFetch(async () => {
+      for (const cache of [createCache(), createCache()]) {
+        const client = new ApolloClient({ link: createPersistedLink(tether.url, tether.token), cache })
+        const { data } = await client.query({ query })
+        assert.equal(data.viewer.memberships.totalCount, 1)
+      }
+    })
+    const parts = requests.map(({ sent: { query: text, extensions } }) => [typeof text, extensions.persistedQuery.sha256Hash.length])
+    assert.deepEqual(parts, [['undefined', 64], ['string', 64], ['undefined', 64]])
   },
 
   async 'a subscription over a WebSocket tells of what happens, and keeps the cache true'(tether) {

@@ -1,5 +1,6 @@
 // Tether by Apollo Client: queries and mutations by POST, subscriptions by graphql-ws.
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client'
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { relayStylePagination } from '@apollo/client/utilities'
 import { OperationTypeNode } from 'graphql'
@@ -18,6 +19,17 @@ export function createClient(url, token) {
 /** Where WebSockets can't be had: HttpLink follows subscriptions by itself. */
 export function createHttpClient(url, token) {
   return new ApolloClient({ link: new HttpLink({ uri: url, headers: { authorization: `Bearer ${token}` } }), cache: createCache() })
+}
+
+/** Sends the hash of an operation's text, and the text only where Tether doesn't know it yet. */
+export function createPersistedLink(url, token) {
+  const http = new HttpLink({ uri: url, headers: { authorization: `Bearer ${token}` } })
+  return ApolloLink.from([new PersistedQueryLink({ sha256 }), http])
+}
+
+async function sha256(text) {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /** Ids are unique whatever their type; lists are pages of Relay's; what has no id is merged into what it belongs to. */

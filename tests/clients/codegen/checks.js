@@ -31,6 +31,13 @@ export const checks = {
     assert.equal(error.errors[0].extensions.code, 'UNAUTHENTICATED')
   },
 
+  async 'a server that answers published documents alone takes no text'(tether) {
+    if (!tether.server.published) return
+    const refused = request({ ...tether.server, published: false }, Connections, { slug: tether.slug })
+    const error = await refused.then(assert.fail, (thrown) => thrown)
+    assert.equal(error.errors[0].extensions.code, 'FORBIDDEN')
+  },
+
   async 'the manifest has every operation by the SHA-256 of its text'() {
     const manifest = JSON.parse(await readFile(new URL('app/__generated__/persisted-documents.json', import.meta.url), 'utf8'))
     const hashes = Object.values(manifest).map((text) => `sha256:${createHash('sha256').update(text).digest('hex')}`)

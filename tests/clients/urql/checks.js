@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 
 import { cacheExchange, fetchExchange, gql } from '@urql/core'
+import { persistedExchange } from '@urql/exchange-persisted'
 
 import { Told } from '../tether.js'
 import { createClient } from './client.js'
@@ -188,6 +189,24 @@ export const checks = {
     assert.equal(answers[0].accept, 'text/event-stream, multipart/mixed')
     assert.match(answers[0].type, /^text\/event-stream/)
     unsubscribe()
+  },
+
+  async 'a persisted query is sent by its hash, and with its text only where that is not known yet'(tether) {
+    const bodies = []
+    for (const _ of [1, 2]) {
+      const client = createClient(tether.url, tether.token, {
+        exchanges: [persistedExchange({ preferGetForPersistedQueries: false }), fetchExchange],
+        fetch(url, init) {
+          bodies.push(JSON.parse(init.body))
+          return fetch(url, init)
+        },
+      })
+      const { data, error } = await client.query('query PersistedByUrql { viewer { memberships { totalCount } } }', {})
+      assert.equal(error, undefined)
+      assert.equal(data.viewer.memberships.totalCount, 1)
+    }
+    const parts = bodies.map(({ query, extensions }) => [typeof query, extensions.persistedQuery.sha256Hash.length])
+    assert.deepEqual(parts, [['undefined', 64], ['string', 64], ['undefined', 64]])
   },
 
   async 'with Graphcache pages are put together, and a deleted connection leaves them'(tether) {

@@ -1,7 +1,7 @@
 // A sample of what an application does with Tether's types. `tsc --strict` reads it, and checks.js runs it.
 import { graphql, useFragment, type FragmentType } from './__generated__/index.ts'
 import type { ConnectionStatus } from './__generated__/graphql.ts'
-import { request } from './request.ts'
+import { request, type Tether } from './request.ts'
 
 const Card = graphql(`
   fragment Card on ServiceConnection {
@@ -48,8 +48,6 @@ const Rename = graphql(`
     }
   }
 `)
-
-type Tether = Parameters<typeof request>[0]
 
 const WORDS: Record<ConnectionStatus, string> = {
   PENDING: 'not checked yet',

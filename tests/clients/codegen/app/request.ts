@@ -17,17 +17,29 @@ export class RequestError extends Error {
   }
 }
 
+/** `published`: whether to ask by ids, which `tether documents publish` has told the server. */
+export interface Tether {
+  url: string
+  token: string
+  published?: boolean
+}
+
 export async function request<Data, Variables>(
-  tether: { url: string; token: string },
+  tether: Tether,
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
 ): Promise<Data> {
   const response = await fetch(tether.url, {
     method: 'POST',
     headers: { authorization: `Bearer ${tether.token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ query: print(document), variables }),
+    body: JSON.stringify({ ...(tether.published ? { documentId: idOf(document) } : { query: print(document) }), variables }),
   })
   const { data, errors } = (await response.json()) as { data: Data; errors?: GraphQLError[] }
   if (errors) throw new RequestError(errors)
   return data
+}
+
+/** What graphql-codegen has put into the document, and into the manifest with its text. */
+function idOf(document: object): string {
+  return (document as { __meta__?: { hash: string } }).__meta__!.hash
 }
