@@ -7,78 +7,7 @@ import { buildSchema, getNamedType, isInterfaceType, isObjectType } from 'graphq
 
 import { Told } from '../tether.js'
 import { createCache, createClient, createHttpClient, createPersistedLink, forget } from './client.js'
-
-const CONNECTIONS = gql`
-  query Connections($id: ID!, $first: Int!, $after: String, $search: String) {
-    organization(by: { id: $id }) {
-      id
-      connections(first: $first, after: $after, filter: { search: $search }, orderBy: { field: NAME, direction: ASC }) {
-        edges {
-          node {
-            id
-            name
-          }
-        }
-        pageInfo {
-          hasNextPage
-          endCursor
-        }
-      }
-    }
-  }
-`
-const CONNECTION = gql`
-  query Connection($id: ID!) {
-    node(id: $id) {
-      id
-      ... on ServiceConnection {
-        name
-        health {
-          status
-        }
-      }
-    }
-  }
-`
-const UPDATE = gql`
-  mutation Update($input: UpdateConnectionInput!) {
-    updateConnection(input: $input) {
-      connection {
-        id
-        name
-      }
-      userErrors {
-        code
-        message
-        ... on VersionConflict {
-          currentVersion
-        }
-      }
-    }
-  }
-`
-const DELETE = gql`
-  mutation Delete($input: DeleteConnectionInput!) {
-    deleteConnection(input: $input) {
-      deletedConnectionId
-      userErrors {
-        code
-      }
-    }
-  }
-`
-const EVENTS = gql`
-  subscription Events($organizationId: ID!, $after: String) {
-    connectionEvents(organizationId: $organizationId, after: $after) {
-      id
-      type
-      connection {
-        id
-        name
-      }
-    }
-  }
-`
+import { CONNECTION, CONNECTIONS, DELETE, EVENTS, UPDATE } from './operations.js'
 
 export const checks = {
   async 'a query is answered, and the second time by the cache'(tether) {
