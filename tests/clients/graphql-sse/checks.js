@@ -51,6 +51,13 @@ export const checks = {
     assert.equal(await refusal(client, `{ viewer { user { name } } }`), 'UNAUTHENTICATED')
   },
 
+  async 'after 401 it comes back with a token that holds'(tether) {
+    const tokens = ['tether_wrong', tether.token]
+    const client = connect(tether.url, () => tokens.shift(), { retry: async () => {} })
+    const { value } = await client.iterate({ query: `{ viewer { user { email } } }` }).next()
+    assert.equal(value.data.viewer.user.email, 'ada@graphql-sse.example')
+  },
+
   async 'what cannot be validated is told in the stream, with its code'(tether) {
     const client = connect(tether.url, () => tether.token, { retryAttempts: 0 })
     assert.equal(await refusal(client, `subscription { passwords }`), 'GRAPHQL_VALIDATION_FAILED')
