@@ -7,7 +7,7 @@ import { buildSchema, getNamedType, isInterfaceType, isObjectType } from 'graphq
 
 import { Told } from '../tether.js'
 import { createCache, createClient, createHttpClient, createPersistedLink, forget } from './client.js'
-import { CONNECTION, CONNECTIONS, DELETE, EVENTS, UPDATE } from './operations.js'
+import { CONNECTION, CONNECTIONS, COSTLY, DELETE, EVENTS, UPDATE } from './operations.js'
 
 export const checks = {
   async 'a query is answered, and the second time by the cache'(tether) {
@@ -156,6 +156,7 @@ export const checks = {
       }
     `
     assert.equal(await refusal(createClient(tether.url, tether.token), wrong), 'GRAPHQL_VALIDATION_FAILED')
+    assert.equal(await refusal(createClient(tether.url, tether.token), COSTLY), 'COST_LIMIT_EXCEEDED')
     assert.equal(await refusal(createClient(tether.url, 'tether_wrong'), viewer), 'UNAUTHENTICATED')
   },
 

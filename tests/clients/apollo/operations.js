@@ -72,3 +72,25 @@ export const EVENTS = gql`
     }
   }
 `
+export const COSTLY = gql`
+  query Costly {
+    viewer {
+      memberships(first: 100) {
+        nodes {
+          organization {
+            connections(first: 100) {
+              nodes {
+                events(first: 100) {
+                  totalCount
+                  nodes {
+                    sequence
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+`
