@@ -53,6 +53,8 @@ from gql.types.scalars import SCALARS
 from gql.user_errors import USER_ERRORS
 from gql.validation import errors_in
 from gql.watched_operations import note_error, note_known
+from gql.watched_operations import note_error
+from persistence.statement_watch import end_statement_limit
 
 
 def build_schema(
@@ -215,6 +217,10 @@ class TetherSchema(SharedTypesSchema):
 
     async def _handle_execution_result(self, context: ExecutionContext, result: Any, *args: Any, **kwargs: Any) -> Any:
         """What Strawberry asks for with each result on a socket."""
+        before_execution = isinstance(result, PreExecutionError)
+        end_statement_limit()
+        if (charge := charged.get()) is not None:
+            context.extensions_results["cost"] = charge.extension()
         handled = await super()._handle_execution_result(context, result, *args, **kwargs)
         return self._public(handled, context.context, before_execution=isinstance(result, PreExecutionError))
 

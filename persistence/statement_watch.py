@@ -3,6 +3,7 @@
 Made by Database, and used where statements are run: by itself for documents and the feed, by Transaction for writes.
 """
 
+import asyncio
 import time
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from sqlalchemy import Executable
 
@@ -52,9 +53,7 @@ class _Watched:
         """Raises StatementLimitExceeded for one more than may be run."""
         watch = self._watch
         if (allowed := _allowed.get()) is not None and self._kind is not COMMIT:
-            allowed.run += 1
-            if allowed.run > allowed.most:
-                raise StatementLimitExceeded(allowed.most)
+            allowed.count()
         if watch.tracing.active:
             attributes = {"db.system.name": watch.system, "db.operation.name": self._kind}
             self._opened = watch.tracing.span("statement", attributes)
@@ -77,10 +76,22 @@ class _Watched:
 
 @dataclass(slots=True)
 class _Allowed:
-    """How many statements an operation may run, and how many it has run."""
+    """How many statements an operation may run, and how many it has run.
+
+    What it has begun may outlive it, such as work that others wait for, too: that isn't held to it any longer.
+    """
 
     most: int
+    task: "asyncio.Task[Any] | None"
     run: int = 0
+    ended: bool = False
+
+    def count(self) -> None:
+        if self.ended or (self.task is not None and self.task.done()):
+            return
+        self.run += 1
+        if self.run > self.most:
+            raise StatementLimitExceeded(self.most)
 
 
 _allowed: Final[ContextVar[_Allowed | None]] = ContextVar("allowed statements", default=None)
@@ -91,7 +102,14 @@ def limit_statements(most: int | None) -> None:
 
     Commits don't count: what has been done is kept.
     """
-    _allowed.set(None if most is None else _Allowed(most))
+    _allowed.set(None if most is None else _Allowed(most, asyncio.current_task()))
+
+
+def end_statement_limit() -> None:
+    """The operation of this context has ended."""
+    allowed = _allowed.get()
+    if allowed is not None:
+        allowed.ended = True
 
 
 def kind_of(statement: Executable) -> str:
