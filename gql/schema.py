@@ -53,7 +53,6 @@ from gql.types.scalars import SCALARS
 from gql.user_errors import USER_ERRORS
 from gql.validation import errors_in
 from gql.watched_operations import note_error, note_known
-from gql.watched_operations import note_error
 from persistence.statement_watch import end_statement_limit
 
 
