@@ -216,10 +216,6 @@ class TetherSchema(SharedTypesSchema):
 
     async def _handle_execution_result(self, context: ExecutionContext, result: Any, *args: Any, **kwargs: Any) -> Any:
         """What Strawberry asks for with each result on a socket."""
-        before_execution = isinstance(result, PreExecutionError)
-        end_statement_limit()
-        if (charge := charged.get()) is not None:
-            context.extensions_results["cost"] = charge.extension()
         handled = await super()._handle_execution_result(context, result, *args, **kwargs)
         return self._public(handled, context.context, before_execution=isinstance(result, PreExecutionError))
 
@@ -227,6 +223,7 @@ class TetherSchema(SharedTypesSchema):
         self, result: ExecutionResult, context: Context, *, before_execution: bool | None = None
     ) -> ExecutionResult:
         """With what it has cost, and errors as clients may see them."""
+        end_statement_limit()
         if (charge := charged.get()) is not None:
             result.extensions = {**(result.extensions or {}), "cost": charge.extension()}
         if result.errors:
