@@ -41,6 +41,9 @@ from tests.documents.data import World
 from tests.documents.values import Values
 
 CANARY: Final = "canary-of-a-secret-that-no-answer-may-repeat"
+SPARE_KEYS: Final = 2
+SPARE_USERS: Final = 3
+"""The last of them: those that may be revoked and removed, since nobody asks by them."""
 _SECRET_MEMBERS: Final = {"token", "privateKey"}
 _ONE_OFS: Final = {"OrganizationBy": '{slug: "acme"}', "CredentialInput": f'{{token: {{token: "{CANARY}"}}}}'}
 _FORMS: Final = {
@@ -78,7 +81,7 @@ class Operations:
         assert isinstance(organization, GraphQLObjectType)
         organization.fields["apiKeys"].args.pop("usable")
         self._likely, self._any = _scalars(world, hostile=False), _scalars(world, hostile=True)
-        self._aims = _aims(world)
+        self._aims, self._feeds = _aims(world), _feed_cursors(world)
 
     def stored(self) -> st.SearchStrategy[str]:
         """Queries of what is stored, with values that mostly fit."""
@@ -101,7 +104,7 @@ class Operations:
         as_query = rooted(self._schema, self._schema.subscription_type)
         names = self._schema.subscription_type.fields
         made = [self._texts(queries, as_query, self._likely, fields=[name]) for name in names]
-        return st.one_of(made).map(lambda text: "subscription " + text.removeprefix("query"))
+        return st.one_of(made).map(lambda text: "subscription " + _from_the_beginning(text, self._feeds))
 
     def _texts(self, make: Any, schema: GraphQLSchema, scalars: Any, **options: Any) -> st.SearchStrategy[str]:
         def written(document: DocumentNode) -> str:
@@ -174,6 +177,7 @@ def _aimed(node: ArgumentNode | ObjectFieldNode, aims: Mapping[str, Sequence[str
 
 
 def _aims(world: World) -> dict[str, list[str]]:
+    """By the names of arguments and members. The first organization, of which most callers are, comes most."""
     tables = {
         "organizationId": ("org", "organizations"),
         "connectionId": ("conn", "service_connections"),
@@ -183,6 +187,8 @@ def _aims(world: World) -> dict[str, list[str]]:
         "invitationId": ("inv", "invitations"),
     }
     ids = {name: [f"{prefix}_{row['id']}" for row in world.table(table)] for name, (prefix, table) in tables.items()}
+    ids["organizationId"] += ids["organizationId"][:1] * 8
+    ids["userId"], ids["apiKeyId"] = ids["userId"][-SPARE_USERS:], ids["apiKeyId"][-SPARE_KEYS:]
     return {**ids, "service": ["github", "slack"]}
 
 
@@ -222,9 +228,28 @@ def _with_arguments(node: FieldNode, arguments: tuple[ArgumentNode, ...]) -> Fie
     )
 
 
-def _feed_cursors(world: World) -> list[str]:
-    """From the beginning of each organization's feed."""
-    return [f"evt~{row['organization_id']}~{row['epoch']}~0" for row in world.table("event_counters")] * 3
+def _feed_cursors(world: World) -> dict[str, str]:
+    """By the ids of organizations: the beginning of each one's feed."""
+    return {
+        f"org_{row['organization_id']}": f"evt~{row['organization_id']}~{row['epoch']}~0"
+        for row in world.table("event_counters")
+    }
+
+
+def _from_the_beginning(text: str, feeds: Mapping[str, str]) -> str:
+    """With a cursor of the very feed, so that there are events, unless it is nobody's."""
+
+    class Beginning(Visitor):
+        def enter_field(self, node: FieldNode, *_: Any) -> Node | None:
+            given = {one.name.value: one for one in node.arguments or ()}
+            whose = given["organizationId"].value if "organizationId" in given else None
+            if not isinstance(whose, StringValueNode) or whose.value not in feeds:
+                return None
+            after = StringValueNode(value=feeds[whose.value], block=False)
+            given["after"] = ArgumentNode(name=NameNode(value="after"), value=after)
+            return _with_arguments(node, tuple(given.values()))
+
+    return print_ast(visit(parse(text), Beginning()))
 
 
 def _scalars(world: World, *, hostile: bool) -> dict[str, st.SearchStrategy[Any]]:
@@ -233,7 +258,7 @@ def _scalars(world: World, *, hostile: bool) -> dict[str, st.SearchStrategy[Any]
     pool = {
         "ID": [values.draw("id", chance) for _ in range(150)] + ["github", "slack"] * 5,
         "String": ["acme"] * 20
-        + _feed_cursors(world)
+        + list(_feed_cursors(world).values()) * 3
         + [values.draw(name, chance) for name in ("slug", "search") for _ in range(20)],
         "DateTime": [values.draw("since", chance) for _ in range(40)],
         "URL": ["https://app.example.com/done"],
