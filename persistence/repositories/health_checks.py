@@ -63,6 +63,7 @@ class SqlHealthCheckRepository:
         )
 
     async def _shared(self, check_id: UUID) -> list[dict[str, object]]:
+        """None where that check is forgotten, as documents say, too."""
         of_check = select(_c.probes).where(_c.organization_id == self._organization_id, _c.id == check_id)
-        probes: list[dict[str, object]] = (await self._transaction.execute(of_check)).scalar_one()
-        return probes
+        probes: list[dict[str, object]] | None = (await self._transaction.execute(of_check)).scalar_one_or_none()
+        return probes or []
