@@ -41,6 +41,7 @@ REFUSALS: Final[list[tuple[str, dict[str, Json], str, str | None]]] = [
     ("reply_in_thread", {"channel": GENERAL, "thread": "1.1", "text": "x"}, "slack_thread_not_found", "thread"),
     ("add_reaction", {"channel": GENERAL, "message": "1.1", "emoji": "eyes"}, "slack_message_not_found", "message"),
     ("add_reaction", {"channel": GENERAL, "message": FIRST_MESSAGE, "emoji": "nope"}, "slack_invalid_name", "emoji"),
+    ("list_channels", {"after": "public_channel:made-up"}, "slack_invalid_cursor", "after"),
     ("join_channel", {"channel": ARCHIVED}, "slack_is_archived", "channel"),
     ("join_channel", {"channel": PRIVATE}, "slack_method_not_supported_for_channel_type", "channel"),
 ]

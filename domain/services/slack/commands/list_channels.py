@@ -12,6 +12,7 @@ from domain.services.fields import Flag, ObjectList, Text
 from domain.services.listing_fields import FIRST, NEXT
 from domain.services.service_fault import ServiceFault
 from domain.services.slack.channels import LARGEST_PAGE, SlackChannels
+from domain.services.slack.commands.methods import of_a_command
 
 AFTER: Final = Text(
     "after",
@@ -62,7 +63,7 @@ class ListChannels:
     async def run(self, secret: CredentialSecret, arguments: Mapping[str, Json]) -> CommandResult | ServiceFault:
         page = await self.channels.page(secret, AFTER.read(arguments) or None, size=FIRST.read(arguments))
         if isinstance(page, ServiceFault):
-            return page
+            return of_a_command(page)
         listed: list[Json] = [
             {"id": each.id, "name": each.name, "url": each.url, "private": each.private, "member": each.member}
             for each in page.channels

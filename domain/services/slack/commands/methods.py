@@ -49,10 +49,9 @@ class SlackMethods:
         if isinstance(answer, ServiceFault):
             return answer
         fault = classify(answer, self._clock())
-        error = error_name(answer)
         body = answer.json()
-        if fault is not None and (fine is None or error != fine):
-            return _for_a_command(fault, error or "")
+        if fault is not None and (fine is None or error_name(answer) != fine):
+            return of_a_command(fault)
         return Done(body if isinstance(body, dict) else {}, answer)
 
     def link(self, channel: str, message: str | None) -> str | None:
@@ -69,7 +68,10 @@ def message_time(value: Json) -> str | None:
     return value if isinstance(value, str) and _TIME.fullmatch(value) else None
 
 
-def _for_a_command(fault: ServiceFault, error: str) -> ServiceFault:
+def of_a_command(fault: ServiceFault) -> ServiceFault:
+    """What a fault of Slack's means for a command."""
+    named = None if fault.evidence is None else fault.evidence.get("error")
+    error = named if isinstance(named, str) else fault.code.removeprefix("slack_")
     if fault.code == "slack_error" and error in _OWN_ERRORS:
         text = "Slack has failed in the middle of it, and doesn't say how far it came."
         return replace(fault, code=f"slack_{error}", message=text, may_have_happened=True)
@@ -79,7 +81,7 @@ def _for_a_command(fault: ServiceFault, error: str) -> ServiceFault:
     return replace(
         fault,
         kind=FaultKind.REQUEST_REFUSED,
-        code=f"slack_{error}" if _WORD.fullmatch(error) else "slack_refused",
+        code="slack_refused" if error == "error" else f"slack_{error}",
         message=message,
         remedy=remedy,
         argument=argument,
@@ -87,7 +89,6 @@ def _for_a_command(fault: ServiceFault, error: str) -> ServiceFault:
 
 
 _TIME: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
-_WORD: Final = re.compile(r"[a-z_]{1,64}")
 _OWN_ERRORS: Final = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 _OF_THE_REQUEST: Final = {"slack_error", "slack_access_denied"}
 _NOBODY_MAY: Final = "The workspace's or the channel's rules don't let the app do that there."
@@ -107,6 +108,11 @@ _REFUSALS: Final[Mapping[str, tuple[str | None, Remedy, str]]] = {
     "too_many_members": ("channel", Remedy.CONTACT_ADMIN, "The channel has as many members as Slack lets it have."),
     "external_channel_migrating": ("channel", Remedy.WAIT, "The channel is being moved by Slack."),
     "messages_tab_disabled": ("channel", Remedy.CONTACT_ADMIN, "The app takes no messages in its own conversation."),
+    "invalid_cursor": (
+        "after",
+        Remedy.NONE,
+        "Slack knows no such place in its list, or knows it no longer: begin anew.",
+    ),
     "msg_too_long": _TOO_LONG,
     "msg_blocks_too_long": _TOO_LONG,
     "no_text": ("text", Remedy.NONE, "There is nothing in the message."),
