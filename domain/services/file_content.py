@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 from typing import Final
 
 from domain.entities.health import Json, Remedy
+from domain.services.boundary import clean_text
 from domain.services.fields import Choice, Text, WholeNumber, is_sendable
 from domain.services.service_fault import FaultKind, ServiceFault
 
@@ -44,12 +45,13 @@ def file_data(path: str, sha: Json, content: Json) -> dict[str, Json] | None:
         raw = b64decode("".join(content.split()), validate=True) if isinstance(content, str) else None
     except (binascii.Error, ValueError):
         return None
-    if raw is None or len(raw) > LARGEST_FILE_BYTES or not isinstance(sha, str) or not 0 < len(sha) <= 255:
+    name = clean_text(sha)
+    if raw is None or len(raw) > LARGEST_FILE_BYTES or name is None:
         return None
     text = _text(raw)
     encoded = b64encode(raw).decode() if text is None else text
     encoding = "base64" if text is None else "text"
-    return {"path": path, "size": len(raw), "sha": sha, "encoding": encoding, "content": encoded}
+    return {"path": path, "size": len(raw), "sha": name, "encoding": encoding, "content": encoded}
 
 
 def too_large(service_id: str, size: int | None, latency_ms: int | None) -> ServiceFault:
