@@ -3,7 +3,8 @@
 from typing import Final
 
 from domain.entities.health import Json
-from domain.services.fields import Flag, ObjectList, Text, WholeNumber
+from domain.services.field_lists import ObjectList
+from domain.services.fields import Flag, Text, WholeNumber
 from domain.services.repository_listing import RemoteRepository
 
 LARGEST_PAGE: Final = 100

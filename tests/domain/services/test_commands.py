@@ -18,7 +18,8 @@ from domain.http import HttpClient
 from domain.secret import Secret
 from domain.services.command_set import INVALID_ARGUMENTS
 from domain.services.commands import Command, CommandResult
-from domain.services.fields import Choice, Flag, Text, TextList, TextMap, WholeNumber
+from domain.services.field_lists import TextList, TextMap
+from domain.services.fields import Choice, Flag, Text, WholeNumber
 from domain.services.form import Field
 from domain.services.service_fault import FaultKind, ServiceFault
 from tests.domain.services.command_cases import CASES, Case, Place, nobody_at, place_of, with_commands

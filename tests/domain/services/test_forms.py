@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.entities.health import Json
-from domain.services.fields import Choice, Flag, ObjectList, Text, TextList, TextMap, WholeNumber
+from domain.services.field_lists import ObjectList, TextList, TextMap
+from domain.services.fields import Choice, Flag, Text, WholeNumber
 from domain.services.form import Form
 
 NAME: Final = Text("name", "What it is called.", "Uploads", required=True, max_length=12)

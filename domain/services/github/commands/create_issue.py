@@ -9,7 +9,8 @@ from domain.entities.health import Json
 from domain.entities.user import Role
 from domain.services.commands import Command, CommandResult
 from domain.services.event_words import quoted_text, title_of
-from domain.services.fields import Text, TextList, WholeNumber
+from domain.services.field_lists import TextList
+from domain.services.fields import Text, WholeNumber
 from domain.services.github.commands.fields import LONGEST_BODY, REPOSITORY, TARGET, body, repository_path, title
 from domain.services.github.commands.rest import GitHubRest, whole_number
 from domain.services.service_fault import ServiceFault

@@ -12,7 +12,8 @@ from domain.entities.health import Json
 from domain.entities.user import Role
 from domain.services.boundary import clean_url
 from domain.services.commands import Command, CommandResult
-from domain.services.fields import Text, TextMap, WholeNumber
+from domain.services.field_lists import TextMap
+from domain.services.fields import Text, WholeNumber
 from domain.services.github.commands.fields import REPOSITORY, TARGET, branch, path_of, repository_path
 from domain.services.github.commands.rest import GitHubRest, whole_number
 from domain.services.service_fault import FaultKind, ServiceFault

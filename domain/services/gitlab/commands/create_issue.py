@@ -9,7 +9,8 @@ from domain.entities.health import Json
 from domain.entities.user import Role
 from domain.services.commands import Command, CommandResult
 from domain.services.event_words import quoted_text, title_of
-from domain.services.fields import Text, TextList
+from domain.services.field_lists import TextList
+from domain.services.fields import Text
 from domain.services.gitlab.commands.fields import (
     LONGEST_TEXT,
     LONGEST_TITLE,

@@ -11,7 +11,8 @@ from domain.credential_secrets import CredentialSecret
 from domain.entities.health import Json
 from domain.entities.user import Role
 from domain.services.commands import Command, CommandResult
-from domain.services.fields import Text, TextMap, WholeNumber
+from domain.services.field_lists import TextMap
+from domain.services.fields import Text, WholeNumber
 from domain.services.gitlab.commands.fields import PROJECT, TARGET, branch, project_path
 from domain.services.gitlab.commands.rest import GitLabRest, whole_number
 from domain.services.service_fault import ServiceFault

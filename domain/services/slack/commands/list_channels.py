@@ -8,7 +8,8 @@ from domain.credential_secrets import CredentialSecret
 from domain.entities.health import Json
 from domain.entities.user import Role
 from domain.services.commands import Command, CommandResult
-from domain.services.fields import Flag, ObjectList, Text
+from domain.services.field_lists import ObjectList
+from domain.services.fields import Flag, Text
 from domain.services.listing_fields import FIRST, NEXT
 from domain.services.service_fault import ServiceFault
 from domain.services.slack.channels import LARGEST_PAGE, SlackChannels
