@@ -86,7 +86,7 @@ async def test_words_of_githubs_own_are_passed_on(place: Place) -> None:
     fault = await run(place, "dispatch_workflow", workflow="test.yml", ref="main")
 
     assert isinstance(fault, ServiceFault)
-    assert fault.message.endswith("It says: Workflow does not have 'workflow_dispatch' trigger")
+    assert fault.message.endswith("It says: Workflow does not have 'workflow_dispatch' trigger.")
 
 
 async def test_a_second_pull_request_for_a_branch_is_told_as_one_that_exists(place: Place) -> None:

@@ -70,9 +70,9 @@ async def test_words_of_gitlabs_own_are_passed_on(place: Place) -> None:
     merge = await run(place, "create_merge_request", **{**MERGE, "sourceBranch": "absent"})
 
     assert isinstance(pipeline, ServiceFault)
-    assert pipeline.message.endswith("It says: Reference not found")
+    assert pipeline.message.endswith("It says: Reference not found.")
     assert isinstance(merge, ServiceFault)
-    assert merge.message.endswith("It says: source_branch does not exist")
+    assert merge.message.endswith("It says: source_branch does not exist.")
 
 
 async def test_a_second_merge_request_for_a_branch_is_told_as_one_that_exists(place: Place) -> None:

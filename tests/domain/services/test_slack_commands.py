@@ -1,15 +1,19 @@
 """What only Slack's commands do: refusals by their words, threads, what was so already, news of other services."""
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
 import pytest
 
 from domain.entities.health import Json, Remedy
-from domain.http import HttpClient
+from domain.http import HttpAnswer, HttpClient
 from domain.services.commands import CommandResult
 from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.slack import Slack
+from domain.services.slack.answers import classify
+from domain.services.slack.commands.methods import of_a_command
 from domain.services.slack.events import read_event
 from tests.domain.services.command_cases import CASES, Place, now, place_of
 from tests.sandbox_server import SandboxServer
@@ -149,6 +153,34 @@ async def test_slacks_own_errors_leave_open_what_was_done(place: Place) -> None:
         "slack_internal_error",
         True,
     )
+
+
+WORDS: Final[list[tuple[str, FaultKind, Remedy, bool]]] = [
+    ("restricted_action_read_only_channel", FaultKind.REQUEST_REFUSED, Remedy.CONTACT_ADMIN, False),
+    ("access_denied", FaultKind.REQUEST_REFUSED, Remedy.CONTACT_ADMIN, False),
+    ("not_allowed_token_type", FaultKind.REQUEST_REFUSED, Remedy.RECONNECT, False),
+    ("msg_too_long", FaultKind.REQUEST_REFUSED, Remedy.NONE, False),
+    ("never_heard_of", FaultKind.REQUEST_REFUSED, Remedy.NONE, False),
+    ("Nev\u00e8r!", FaultKind.REQUEST_REFUSED, Remedy.NONE, False),
+    ("fatal_error", FaultKind.SERVICE_ERROR, Remedy.WAIT, True),
+    ("rate_limited", FaultKind.RATE_LIMITED, Remedy.WAIT, False),
+    ("account_inactive", FaultKind.CREDENTIAL_REVOKED, Remedy.RECONNECT, False),
+    ("ekm_access_denied", FaultKind.ADMIN_REQUIRED, Remedy.CONTACT_ADMIN, False),
+]
+
+
+@pytest.mark.parametrize(("word", "kind", "remedy", "may_have_happened"), WORDS)
+def test_each_word_of_slacks_has_its_meaning_for_a_command(
+    word: str, kind: FaultKind, remedy: Remedy, may_have_happened: bool
+) -> None:
+    fault = classify(HttpAnswer(200, {}, json.dumps({"ok": False, "error": word}).encode(), 5), now())
+    assert fault is not None
+
+    meant = of_a_command(fault)
+
+    assert (meant.kind, meant.remedy, meant.may_have_happened) == (kind, remedy, may_have_happened)
+    assert re.fullmatch("slack_[a-z_]+", meant.code)
+    assert meant.message.endswith(".")
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def _of_the_request(answer: HttpAnswer, words: str) -> ServiceFault:
     return ServiceFault(
         FaultKind.REQUEST_REFUSED,
         f"{SERVICE_ID}_{code}",
-        message if said is None else f"{message} It says: {said}",
+        message if said is None else f"{message} It says: {said.rstrip('.')}.",
         Remedy.NONE,
         evidence={"status": answer.status},
         rate_limit=rate_limit(answer.headers),

@@ -4,7 +4,7 @@ Most refusals are of the one thing that was asked for, and say nothing of the co
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from json import dumps
@@ -47,10 +47,10 @@ class GitLabRest:
 
     async def get(self, secret: CredentialSecret, path: str) -> HttpAnswer | ServiceFault:
         """The answer, if it is a good one."""
-        return await self._called(secret, "GET", path, None)
+        return await self._called(secret, path, None)
 
     async def post(self, secret: CredentialSecret, path: str, body: Mapping[str, Json]) -> Found | ServiceFault:
-        answer = await self._called(secret, "POST", path, body)
+        answer = await self._called(secret, path, body)
         if isinstance(answer, ServiceFault):
             return answer
         said = answer.json()
@@ -60,8 +60,9 @@ class GitLabRest:
         return Found(said, answer.status, answer.latency_ms, rate_limit(answer.headers))
 
     async def _called(
-        self, secret: CredentialSecret, method: str, path: str, body: Mapping[str, Json] | None
+        self, secret: CredentialSecret, path: str, body: Mapping[str, Json] | None
     ) -> HttpAnswer | ServiceFault:
+        """GET, or POST where there is a body."""
         token = bearer_of(secret)
         malformed = malformed_token(NAME, token)
         if malformed is not None:
@@ -72,7 +73,7 @@ class GitLabRest:
         else:
             headers["Content-Type"] = "application/json"
             content = dumps(body).encode()
-            answer = await self._http.request(method, self._api_url + path, headers=headers, body=content)
+            answer = await self._http.request("POST", self._api_url + path, headers=headers, body=content)
         if isinstance(answer, HttpFault):
             return transport_fault(ID, NAME, answer)
         return self._refusal(answer, secret) or answer
@@ -96,47 +97,36 @@ def whole_number(value: Json) -> int | None:
 
 def _of_the_request(answer: HttpAnswer) -> ServiceFault:
     body = answer.json()
-    argument, said = (
-        next(_sayings(body.get("message") or body.get("error")), (None, None))
-        if isinstance(body, dict)
-        else (None, None)
-    )
+    argument, said = _said(body.get("message") or body.get("error")) if isinstance(body, dict) else (None, "")
     code, message = _BY_STATUS[answer.status]
-    if "already exists" in (said or "").lower():
+    if "already exists" in said.lower():
         code, message = "already_exists", "GitLab has that already."
-    helps = said is not None and not _STATUS_LINE.fullmatch(said)
     return ServiceFault(
         FaultKind.REQUEST_REFUSED,
         f"{ID}_{code}",
-        f"{message} It says: {said}" if helps else message,
+        message if _SAYS_NOTHING.fullmatch(said) else f"{message} It says: {said.rstrip('.')}.",
         Remedy.NONE,
         evidence={"status": answer.status},
         rate_limit=rate_limit(answer.headers),
         latency_ms=answer.latency_ms,
-        argument=_ARGUMENTS.get(argument or "", argument),
+        argument=argument,
     )
 
 
-def _sayings(said: Json) -> Iterator[tuple[str | None, str]]:
-    """What GitLab objects to, and where it names it the argument: a text, some texts, or texts by name."""
-    named = said if isinstance(said, dict) else {None: said}
-    for name, texts in named.items():
-        for each in texts if isinstance(texts, list) else [texts]:
-            text = clean_text(each)
-            if text is None:
-                continue
-            if name is None or name == "base" or not _NAME.fullmatch(name):
-                yield None, text
-            else:
-                yield name, f"{name} {text}"
+def _said(said: Json) -> tuple[str | None, str]:
+    """The argument that GitLab objects to, where it names one, and its words: a text, some texts, or texts by name."""
+    name, texts = next(iter(said.items()), ("", None)) if isinstance(said, dict) else ("", said)
+    text = clean_text(texts[0] if isinstance(texts, list) and texts else texts) or ""
+    if not text or name == "base" or not _NAME.fullmatch(name):
+        return None, text
+    return _ARGUMENTS.get(name, name), f"{name} {text}"
 
 
 _NAME: Final = re.compile(r"[a-z_]{1,40}")
-_STATUS_LINE: Final = re.compile(r"[0-9]{3} .*")
+_SAYS_NOTHING: Final = re.compile(r"(?:[0-9]{3} .*)?")
 _ARGUMENTS: Final = {
     "source_branch": "sourceBranch",
     "target_branch": "targetBranch",
-    "description": "description",
     "note": "body",
 }
 """What GitLab calls it, and what the command does."""

@@ -77,7 +77,9 @@ def of_a_command(fault: ServiceFault) -> ServiceFault:
         return replace(fault, code=f"slack_{error}", message=text, may_have_happened=True)
     if fault.code not in _OF_THE_REQUEST:
         return fault
-    argument, remedy, message = _REFUSALS.get(error, (None, Remedy.NONE, "Slack doesn't do this as it was asked for."))
+    unknown = (None, Remedy.NONE, "Slack doesn't do this as it was asked for.")
+    known = unknown if fault.code == "slack_error" else (None, fault.remedy, fault.message)
+    argument, remedy, message = _REFUSALS.get(error, known)
     return replace(
         fault,
         kind=FaultKind.REQUEST_REFUSED,
@@ -90,7 +92,13 @@ def of_a_command(fault: ServiceFault) -> ServiceFault:
 
 _TIME: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
 _OWN_ERRORS: Final = {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-_OF_THE_REQUEST: Final = {"slack_error", "slack_access_denied"}
+_OF_THE_REQUEST: Final = {
+    "slack_error",
+    "slack_access_denied",
+    "slack_enterprise_is_restricted",
+    "slack_not_allowed_token_type",
+}
+"""The codes of faults that say nothing of the connection where they answer a command: `auth.test` has none of them."""
 _NOBODY_MAY: Final = "The workspace's or the channel's rules don't let the app do that there."
 _TOO_LONG: Final = ("text", Remedy.NONE, "The message is longer than Slack takes.")
 _NO_MESSAGE: Final = "There is no such message in the channel, or it was deleted."
