@@ -38,25 +38,25 @@ class GitHubRepositoryApi:
         if found is None or matched is None:
             return refusal(404, "Not Found", headers=self._headers(token))
         endpoint, parts = matched
-        permission, level = endpoint.permission, endpoint.level
         if token is None:
             return refusal(401, "Requires authentication", headers=self._headers(token))
         repository = self._visible(token, f"{found[1]}/{found[2]}")
         if repository is None:
             return refusal(404, "Not Found", headers=self._headers(token, "repo"))
-        refused = self._not_allowed(token, repository, permission, level)
-        if refused is not None:
-            return refused
+        headers = self._headers(token) | _would_do(token, repository, endpoint)
+        if not self._may(token, repository, endpoint):
+            if token.installation_id is not None:
+                return refusal(403, "Resource not accessible by integration", headers=headers)
+            return refusal(404, "Not Found", headers=headers)  # from a token without the scope it is hidden
         content = self._state.github_contents.of(f"{token.account.login}/{repository.name}", repository.default_branch)
         if content.moved:
-            status = 301 if level == "read" else 307
-            return refusal(status, "Moved Permanently", headers=self._headers(token))
-        if repository.archived and level != "read":
-            return refusal(403, "Repository was archived so is read-only.", headers=self._headers(token))
-        body = await _body(request) if level != "read" else {}
+            return refusal(301 if endpoint.level == "read" else 307, "Moved Permanently", headers=headers)
+        if repository.archived and endpoint.level != "read":
+            return refusal(403, "Repository was archived so is read-only.", headers=headers)
+        body = await _body(request) if endpoint.level != "read" else {}
         if body is None:
-            return refusal(400, "Problems parsing JSON", headers=self._headers(token))
-        return endpoint.answer(RepositoryCall(request, token, content, parts, body, self._headers(token)))
+            return refusal(400, "Problems parsing JSON", headers=headers)
+        return endpoint.answer(RepositoryCall(request, token, content, parts, body, headers))
 
     def _visible(self, token: GitHubToken, full_name: str) -> GitHubRepository | None:
         repositories = token.repositories
@@ -71,21 +71,12 @@ class GitHubRepositoryApi:
             None,
         )
 
-    def _not_allowed(
-        self, token: GitHubToken, repository: GitHubRepository, permission: str, level: str
-    ) -> Response | None:
-        """Installations have permissions and are told what they lack; from tokens without the scope it is hidden."""
+    def _may(self, token: GitHubToken, repository: GitHubRepository, endpoint: "_Endpoint") -> bool:
         if token.installation_id is not None:
             granted = self._state.github_apps.installations[token.installation_id].permissions
-            either = ("issues", "pull_requests") if permission == "issues" else (permission,)
-            if any(_covers(granted.get(each), level) for each in either):
-                return None
-            headers = self._headers(token) | {"x-accepted-github-permissions": f"{permission}={level}"}
-            return refusal(403, "Resource not accessible by integration", headers=headers)
-        needed = ("repo",) if permission == "actions" or repository.private else ("public_repo", "repo")
-        if level == "read" or token.scopes is None or set(needed) & set(token.scopes):
-            return None
-        return refusal(404, "Not Found", headers=self._headers(token, ", ".join(needed)))
+            return any(_covers(granted.get(each), endpoint.level) for each in endpoint.permissions)
+        needed = _scopes_for(repository, endpoint)
+        return endpoint.level == "read" or token.scopes is None or bool(set(needed) & set(token.scopes))
 
     def _headers(self, token: GitHubToken | None, accepted_scopes: str = "") -> Headers:
         quota = self._state.anonymous_quota if token is None else token.quota
@@ -96,17 +87,17 @@ class GitHubRepositoryApi:
 class _Endpoint:
     method: str
     path: str
-    permission: str
+    permissions: tuple[str, ...]
     level: str
     answer: Callable[[RepositoryCall], Response]
 
 
 ENDPOINTS = (
-    _Endpoint("GET", r"contents/(?P<path>.+)", "contents", "read", read_file),
-    _Endpoint("POST", "issues", "issues", "write", create_issue),
-    _Endpoint("POST", r"issues/(?P<number>[0-9]{1,9})/comments", "issues", "write", create_comment),
-    _Endpoint("POST", "pulls", "pull_requests", "write", create_pull),
-    _Endpoint("POST", r"actions/workflows/(?P<workflow>[^/]+)/dispatches", "actions", "write", dispatch),
+    _Endpoint("GET", r"contents/(?P<path>.+)", ("contents",), "read", read_file),
+    _Endpoint("POST", "issues", ("issues",), "write", create_issue),
+    _Endpoint("POST", r"issues/(?P<number>[0-9]{1,9})/comments", ("issues", "pull_requests"), "write", create_comment),
+    _Endpoint("POST", "pulls", ("pull_requests",), "write", create_pull),
+    _Endpoint("POST", r"actions/workflows/(?P<workflow>[^/]+)/dispatches", ("actions",), "write", dispatch),
 )
 
 
@@ -116,6 +107,19 @@ def _endpoint(method: str, path: str) -> tuple[_Endpoint, dict[str, str]] | None
         if found is not None and method == endpoint.method:
             return endpoint, found.groupdict()
     return None
+
+
+def _scopes_for(repository: GitHubRepository, endpoint: _Endpoint) -> tuple[str, ...]:
+    """Any of which lets a classic token write; reading takes them of private repositories alone."""
+    return ("repo",) if "actions" in endpoint.permissions or repository.private else ("public_repo", "repo")
+
+
+def _would_do(token: GitHubToken, repository: GitHubRepository, endpoint: _Endpoint) -> Headers:
+    """What GitHub says in each answer, good or bad: which scopes or permissions the call takes."""
+    if token.scopes is None:
+        return {"x-accepted-github-permissions": "; ".join(f"{each}={endpoint.level}" for each in endpoint.permissions)}
+    reads_public = endpoint.level == "read" and not repository.private
+    return {"x-accepted-oauth-scopes": "" if reads_public else ", ".join(_scopes_for(repository, endpoint))}
 
 
 def _covers(granted: str | None, level: str) -> bool:

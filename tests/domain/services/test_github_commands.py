@@ -99,8 +99,10 @@ async def test_a_second_pull_request_for_a_branch_is_told_as_one_that_exists(pla
     assert again.code == "github_already_exists"
 
 
-async def test_an_archived_repository_is_said_to_be_one(place: Place) -> None:
-    await place.behave(repositories=[{"id": 7001, "name": "api", "archived": True}])
+@pytest.mark.parametrize("scopes", [["repo"], None])
+async def test_an_archived_repository_is_said_to_be_one(scopes: list[str] | None, place: Place) -> None:
+    """Though the same answer tells which scopes or permissions the call takes, as all of GitHub's do."""
+    await place.behave(scopes=scopes, repositories=[{"id": 7001, "name": "api", "archived": True}])
 
     fault = await run(place, "create_issue", title="x")
 
@@ -127,7 +129,7 @@ async def test_a_scope_that_is_missing_is_found_behind_a_404(place: Place) -> No
 
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.remedy) == (FaultKind.SCOPE_MISSING, Remedy.GRANT_SCOPES)
-    assert fault.evidence == {"acceptedScopes": ["public_repo", "repo"]}
+    assert fault.evidence == {"acceptedScopes": ["public_repo", "repo"], "acceptedPermissions": None}
     await place.behave(scopes=["public_repo"], repositories=[{"id": 7001, "name": "api"}])
     assert isinstance(await run(place, "create_issue", title="x"), CommandResult)
 

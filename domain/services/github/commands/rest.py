@@ -19,6 +19,7 @@ from domain.services.github.api import SERVICE_ID, GitHubApi
 from domain.services.github.calls import GitHubCalls
 from domain.services.github.paging import next_path
 from domain.services.github.rate_limit import limited, rate_limit
+from domain.services.github.scopes import covered_by
 from domain.services.refusals import unexpected_answer
 from domain.services.service_fault import FaultKind, ServiceFault
 
@@ -74,12 +75,12 @@ class GitHubRest:
         now, words = self._api.now(), words_of(answer)
         if answer.status == 422 and "submitted too quickly" in str(answer.json()):
             return limited(replace(answer, status=429), words, now)
-        if answer.status in _OF_THE_REQUEST:
-            return _lacking_scope(answer) or _of_the_request(answer, words)
         fault = classify(answer, now)
-        if fault is None or fault.kind is not FaultKind.ADMIN_REQUIRED or fault.code == "github_suspended":
-            return fault
-        return _of_the_request(answer, words) if fault.code == "github_forbidden" else _of_one_organization(fault)
+        if fault is not None and fault.code in _OF_ONE_ORGANIZATION:
+            return replace(fault, kind=FaultKind.REQUEST_REFUSED)
+        if answer.status in _OF_THE_REQUEST or (fault is not None and fault.code in _FORBIDDEN):
+            return _scope_missing(answer) if _lacks_scope(answer, words) else _of_the_request(answer, words)
+        return fault
 
 
 def whole_number(value: Json) -> int | None:
@@ -96,19 +97,27 @@ def _read(answer: HttpAnswer) -> Found | ServiceFault:
     return Found(body, answer.latency_ms, rate_limit(answer.headers))
 
 
-def _lacking_scope(answer: HttpAnswer) -> ServiceFault | None:
-    """GitHub hides from a token without the scope what it would refuse; only these headers tell."""
-    if answer.status != 404 or "x-oauth-scopes" not in answer.headers:
-        return None
-    accepted, granted = (_names(answer.headers.get(name, "")) for name in ("x-accepted-oauth-scopes", "x-oauth-scopes"))
-    if not accepted or set(accepted) & set(granted):
-        return None
+def _lacks_scope(answer: HttpAnswer, words: str) -> bool:
+    """Whether it is refused for want of a scope or permission. GitHub tells in each answer which ones would do, in most
+    of them in vain; and hides from a classic token without them, as nothing there, what it would refuse.
+    """
+    if answer.status == 403 and "not accessible by" in words:
+        return True
+    accepted, granted = _names(answer, "x-accepted-oauth-scopes"), _names(answer, "x-oauth-scopes")
+    tells = answer.status in {403, 404} and "x-oauth-scopes" in answer.headers
+    return tells and bool(accepted) and not set(accepted) & covered_by(granted)
+
+
+def _scope_missing(answer: HttpAnswer) -> ServiceFault:
     return ServiceFault(
         FaultKind.SCOPE_MISSING,
         "github_scope_missing",
-        "The token may not do this. Give it one of the scopes in the evidence.",
+        "The token may not do this. Give it one of the scopes or permissions in the evidence.",
         Remedy.GRANT_SCOPES,
-        evidence={"acceptedScopes": list[Json](accepted)},
+        evidence={
+            "acceptedScopes": list[Json](_names(answer, "x-accepted-oauth-scopes")),
+            "acceptedPermissions": clean_text(answer.headers.get("x-accepted-github-permissions")),
+        },
         rate_limit=rate_limit(answer.headers),
         latency_ms=answer.latency_ms,
     )
@@ -133,11 +142,6 @@ def _of_the_request(answer: HttpAnswer, words: str) -> ServiceFault:
     )
 
 
-def _of_one_organization(fault: ServiceFault) -> ServiceFault:
-    """A rule of the organization that the repository belongs to: the connection may be well everywhere else."""
-    return replace(fault, kind=FaultKind.REQUEST_REFUSED)
-
-
 def _told(answer: HttpAnswer) -> tuple[str | None, str | None]:
     """What GitHub says of a request that isn't valid, and the argument that it objects to."""
     body = answer.json()
@@ -156,11 +160,15 @@ def _told(answer: HttpAnswer) -> tuple[str | None, str | None]:
     return clean_text(said or body.get("message")), known
 
 
-def _names(header: str) -> tuple[str, ...]:
-    return tuple(name for part in header.split(",") if (name := clean_text(part)) is not None)
+def _names(answer: HttpAnswer, header: str) -> tuple[str, ...]:
+    parts = answer.headers.get(header, "").split(",")
+    return tuple(name for part in parts if (name := clean_text(part)) is not None)
 
 
 _ARGUMENT: Final = re.compile(r"[a-z_]{1,40}")
+_OF_ONE_ORGANIZATION: Final = {"github_sso_required", "github_ip_not_allowed"}
+"""Rules of whose repository it is: the connection may be well everywhere else."""
+_FORBIDDEN: Final = {"github_forbidden", "github_scope_missing"}
 _OF_THE_REQUEST: Final = {301, 302, 307, 308, 404, 405, 409, 410, 413, 415, 422}
 _MOVED: Final = (
     "moved",
