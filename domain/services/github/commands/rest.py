@@ -55,10 +55,6 @@ class GitHubRest:
         answer = await self._calls.get(secret, path)
         return answer if isinstance(answer, ServiceFault) else self._refusal(answer) or answer
 
-    async def get_object(self, secret: CredentialSecret, path: str) -> Found | ServiceFault:
-        answer = await self.get(secret, path)
-        return answer if isinstance(answer, ServiceFault) else _read(answer)
-
     async def post(self, secret: CredentialSecret, path: str, body: Mapping[str, Json]) -> Found | ServiceFault:
         answer = await self._calls.post(secret, path, body)
         if isinstance(answer, ServiceFault):
@@ -128,7 +124,7 @@ def _of_the_request(answer: HttpAnswer, words: str) -> ServiceFault:
     all_words = f"{words} {(said or '').lower()}"
     code, message = next(
         ((code, message) for sign, code, message in _SIGNS if sign in all_words),
-        _BY_STATUS.get(answer.status, _BY_STATUS[403]),
+        _BY_STATUS[answer.status],
     )
     return ServiceFault(
         FaultKind.REQUEST_REFUSED,
@@ -169,13 +165,14 @@ _ARGUMENT: Final = re.compile(r"[a-z_]{1,40}")
 _OF_ONE_ORGANIZATION: Final = {"github_sso_required", "github_ip_not_allowed"}
 """Rules of whose repository it is: the connection may be well everywhere else."""
 _FORBIDDEN: Final = {"github_forbidden", "github_scope_missing"}
-_OF_THE_REQUEST: Final = {301, 302, 307, 308, 404, 405, 409, 410, 413, 415, 422}
 _MOVED: Final = (
     "moved",
     "The repository has been renamed or moved. Sync the connection's repositories, and use the new name.",
 )
+_INVALID: Final = ("invalid", "GitHub doesn't take the request as it is.")
 _BY_STATUS: Final = {
     **dict.fromkeys((301, 302, 307, 308), _MOVED),
+    400: _INVALID,
     403: ("forbidden", "GitHub doesn't let this credential do that there."),
     404: ("not_found", "GitHub has nothing of that name, or doesn't show it to this credential."),
     405: ("not_possible", "GitHub doesn't do that there."),
@@ -183,8 +180,9 @@ _BY_STATUS: Final = {
     410: ("gone", "It was deleted, or the repository has no issues."),
     413: ("too_large", "GitHub takes no request of that size."),
     415: ("not_possible", "GitHub doesn't do that there."),
-    422: ("invalid", "GitHub doesn't take the request as it is."),
+    422: _INVALID,
 }
+_OF_THE_REQUEST: Final = _BY_STATUS.keys() - {403}
 _SIGNS: Final = (
     ("archived", "archived", "The repository is archived, so that nothing in it can be changed."),
     ("already exists", "already_exists", "GitHub has that already."),
