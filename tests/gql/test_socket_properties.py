@@ -160,7 +160,7 @@ async def _each_that_follows_hears_of_it_once(
     assert payload["userErrors"] == []
     heard = [await socket.next_of(socket.others) for _ in following]
     assert {message["id"] for message in heard} == following
-    assert all(message["payload"] == {"data": {"connectionEvents": {"type": "UPDATED"}}} for message in heard)
+    assert all(message["payload"]["data"] == {"connectionEvents": {"type": "UPDATED"}} for message in heard)
     await socket.send({"type": "ping", "payload": {"nothing": "else"}})
     assert await socket.next_of(socket.others) == {"type": "pong", "payload": {"nothing": "else"}}
 
