@@ -58,7 +58,10 @@ CASES = [
     Case(
         "slack",
         lambda http, sandbox: Slack(http, sandbox.slack_api_url, sandbox.slack_url, now),
-        lambda place: {"account": {"id": place, "login": "some-team", "name": "Some Team"}},
+        lambda place: {
+            "account": {"id": place, "login": "some-team", "name": "Some Team"},
+            "scopes": ["channels:join", "channels:read", "chat:write", "groups:read", "reactions:write"],
+        },
         lambda place: "C0ACME000",
         lambda sandbox, place: sandbox.slack_workspace(place),
         ("messages", "reactions", "joined"),
