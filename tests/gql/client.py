@@ -1,5 +1,6 @@
 """GraphQL over HTTP as a client sees it: what it sends, and all that it is answered. Used by all tests here."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +29,11 @@ CODES = frozenset(
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
+
+
+def without_cost(text: str) -> str:
+    """A result as text, or several, without what each has cost, which differs as a budget fills."""
+    return re.sub(r',"extensions":{"cost":{[^}]*}}', "", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import nullcontext
@@ -18,7 +17,7 @@ from domain.entities.user import Role
 from gql.feed_place import FeedPlace
 from gql.http.stream_framing import EventStream
 from gql.http.streamed_operation import StreamedOperation, StreamTimes
-from tests.gql.client import JSON, RESPONSE_JSON, Answer
+from tests.gql.client import JSON, RESPONSE_JSON, Answer, without_cost
 from tests.gql.people import key_id, new_key, user_id
 from tests.gql.server import TetherServer, running_tether, uuid_of
 from tests.gql.signing_in import CSRF, a_browser_at
@@ -38,11 +37,6 @@ URQL = (
     "application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed"
 )
 WITHIN_SECONDS = 5
-
-
-def _unpaid(text: str) -> str:
-    """Without what results tell of their cost, which differs from one moment to the next."""
-    return re.sub(r',"extensions":\{"cost":\{[^}]*\}\}', "", text)
 
 
 async def beginning(server: TetherServer) -> str:
@@ -67,7 +61,9 @@ async def test_events_come_with_the_place_from_where_the_next_ones_follow(server
         first = await stream.event()
         assert first is not None
         assert list(first) == ["event", "id", "data"]
-        assert json.loads(_unpaid(first["data"])) == {"data": {"connectionEvents": {"sequence": 1, "type": "CREATED"}}}
+        assert json.loads(without_cost(first["data"])) == {
+            "data": {"connectionEvents": {"sequence": 1, "type": "CREATED"}}
+        }
         assert first["id"] == f"evt~{uuid_of(organization_id)}~1~1"
         while (await stream.next())["data"]["connectionEvents"]["type"] != "STATUS_CHANGED":
             pass
@@ -99,7 +95,7 @@ async def test_a_client_that_comes_again_goes_on_where_it_was(shared_server: Tet
             shared_server, client.token, query, headers=headers, id=organization_id, after=after
         ) as stream:
             events = [event for _ in range(number) if (event := await stream.event()) is not None]
-            return [event | {"data": _unpaid(event["data"])} for event in events]
+            return [event | {"data": without_cost(event["data"])} for event in events]
 
     for query in (FOLLOW, HEALTH):
         events = await read(query, start, None, 5)
@@ -145,7 +141,7 @@ async def test_queries_and_mutations_are_one_result_and_the_end(
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     data = json.dumps(result, separators=(",", ":"))
-    assert _unpaid(answer.text) == f":\n\nevent: next\ndata: {data}\n\nevent: complete\ndata: \n\n"
+    assert without_cost(answer.text) == f":\n\nevent: next\ndata: {data}\n\nevent: complete\ndata: \n\n"
 
 
 @pytest.mark.parametrize(
@@ -240,7 +236,7 @@ async def test_apollo_gets_parts_that_are_read_as_they_come(shared_server: Tethe
         assert await stream.message() == head + b"{}"
         told = await stream.message()
         assert told is not None
-        assert _unpaid(told.decode()) == (
+        assert without_cost(told.decode()) == (
             head.decode() + '{"payload":{"data":{"connectionEvents":{"sequence":1,"type":"CREATED"}}}}'
         )
 
@@ -263,7 +259,7 @@ async def test_apollos_queries_get_json(shared_server: TetherServer) -> None:
     client = await shared_server.member()
     assert (await client.post({"query": VIEWER}, accept=APOLLO)).data == {"viewer": {"user": {"name": "owner"}}}
     alone = (await client.post({"query": VIEWER}, accept="multipart/mixed;subscriptionSpec=1.0")).response
-    assert '{"payload":{"data":{"viewer":{"user":{"name":"owner"}}}}}\r\n--graphql' in _unpaid(alone.text)
+    assert '{"payload":{"data":{"viewer":{"user":{"name":"owner"}}}}}\r\n--graphql' in without_cost(alone.text)
     assert alone.content.endswith(b'{"payload":null}\r\n--graphql--\r\n')
 
 

@@ -41,6 +41,8 @@ async def measured_server(database_url: str) -> AsyncIterator[MeasuredServer]:
         "TETHER_DATABASE_URL": database_url,
         "TETHER_ENCRYPTION_KEY": generate_key(development=True),
         "TETHER_LOG_FORMAT": "json",
+        "TETHER_BUDGET_POINTS": "999999999",  # else one caller who asks for all of it is stopped by that
+        "TETHER_BUDGET_POINTS_PER_MINUTE": "999999999",
     }
     async with running(Settings.from_environment(environ)) as tether:
         token = (await tether.user_service.issue_api_key("acme", "ada@acme.example", Role.OWNER)).reveal()
