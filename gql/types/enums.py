@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from domain.connection_deletion import SecretFate
 from domain.entities.audit import AuditAction
+from domain.entities.command_run import CommandRunStatus
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.credential import CredentialKind
 from domain.entities.event import ActorKind, ConnectionEventType
@@ -14,6 +15,7 @@ from domain.entities.health import HealthCheckTrigger, HealthStatus, ProbeOutcom
 from domain.entities.service_incident import ServiceStatus
 from domain.entities.user import Role
 from domain.services.authorization import AuthorizationMethod
+from domain.services.commands import TargetKind
 from gql.types.described import described
 from persistence.documents.series_buckets import SeriesBucket
 
@@ -173,6 +175,26 @@ described(
         'Data, where that has not come to its end: {"complete": false, …, "failure"}; the last is a code, or null.',
         AuditAction.CONNECTION_COMMAND_RUN: "A command was run through it.",
         AuditAction.CONNECTION_DELETED: "A connection was deleted.",
+    },
+)
+described(
+    CommandRunStatus,
+    "How far the run of a command has come.",
+    {
+        CommandRunStatus.QUEUED: "It waits for its turn.",
+        CommandRunStatus.RUNNING: "The service is being called.",
+        CommandRunStatus.SUCCEEDED: "It was done.",
+        CommandRunStatus.FAILED: "It wasn't done; see `error`.",
+        CommandRunStatus.UNKNOWN: "Nobody knows whether it was done; see `error`. It isn't run again by itself: "
+        "look at the service first.",
+    },
+)
+described(
+    TargetKind,
+    "What commands act on, where that is something that connections can be bound to.",
+    {
+        TargetKind.REPOSITORY: "A repository, named by its full name, such as `acme/shop`.",
+        TargetKind.CHANNEL: "A channel, named by its id.",
     },
 )
 described(

@@ -9,6 +9,7 @@ from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import HealthStatus
 from domain.entities.user import Role
 from gql.types.audit import AuditFilter, AuditRecord
+from gql.types.command_run import CommandRun, CommandRunsFilter
 from gql.types.credential import ServiceCredential
 from gql.types.enums import OrderDirection, ServiceConnectionOrderField
 from gql.types.event import ConnectionEvent, EventsFilter
@@ -148,6 +149,17 @@ class Organization(Node):
         before: Before = None,
         filter: EventsFilter = None,
     ) -> Connection[ConnectionEvent]:
+        answered_by_document()
+
+    @strawberry.field(description="The commands that were run through its connections, latest first.")
+    def command_runs(
+        self,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: CommandRunsFilter = None,
+    ) -> Connection[CommandRun]:
         answered_by_document()
 
     @strawberry.field(

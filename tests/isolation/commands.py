@@ -24,6 +24,7 @@ KINDS: Final = {
     "credential": ("cred", "service_credentials"),
     "check": ("chk", "health_checks"),
     "event": ("evt", "connection_events"),
+    "run": ("run", "command_runs"),
     "user": ("user", "users"),
     "key": ("key", "api_keys"),
     "invitation": ("inv", "invitations"),
