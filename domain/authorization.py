@@ -48,6 +48,18 @@ async def authorize_connection(unit: UnitOfWork, viewer: Viewer, connection_id: 
     return organization_id
 
 
+async def authorize_command(unit: UnitOfWork, viewer: Viewer, connection_id: UUID, least_role: Role) -> UUID:
+    """The id of the organization that owns the connection. Raises NotFound, or Forbidden without the command's role."""
+    owner = await unit.organizations.owning_connection(connection_id, viewer.user_id)
+    if owner is None or not viewer.reaches(owner[0]):
+        raise NotFound.connection()
+    organization_id, membership = owner
+    acting = viewer.effective(membership)
+    if not acting.covers(least_role):
+        raise Forbidden.for_role(least_role, acting)
+    return organization_id
+
+
 async def authorize_repository(unit: UnitOfWork, viewer: Viewer, repository_id: UUID, action: Action) -> UUID:
     """The id of the organization whose connection reaches the repository. Raises NotFound or Forbidden."""
     owner = await unit.organizations.owning_repository(repository_id, viewer.user_id)

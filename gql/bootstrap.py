@@ -14,6 +14,8 @@ from typing import Final
 
 from domain.authorization_flows import AuthorizationFlows
 from domain.call_budgets import CallBudgets
+from domain.command_admission import CommandAdmission
+from domain.command_runs import CommandRuns
 from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
@@ -87,6 +89,7 @@ class Tether:
     manager: ServiceConnectionManager
     refresher: CredentialRefresher
     repositories: RepositoryManager
+    commands: CommandRuns
     repository_sync: RepositorySync
     authorization_flows: AuthorizationFlows
     sessions: Sessions
@@ -167,6 +170,15 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
             )
             repository_sync = RepositorySync(units_of_work, catalogue, refresher, _now)
             closing.push_async_callback(refresher.aclose)
+            commands = CommandRuns(
+                units_of_work,
+                CommandAdmission(catalogue, budgets, board, _now),
+                refresher,
+                CredentialVault(encryption),
+                _now,
+                measurements=metrics,
+            )
+            closing.push_async_callback(commands.aclose)  # before the refresher, which its calls may need
             yield Tether(
                 settings=settings,
                 database=database,
@@ -186,6 +198,7 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                 ),
                 refresher=refresher,
                 repositories=RepositoryManager(units_of_work, repository_sync, _now),
+                commands=commands,
                 repository_sync=repository_sync,
                 authorization_flows=AuthorizationFlows(
                     units_of_work,

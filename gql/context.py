@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import strawberry
 
 from domain.authorization_flows import AuthorizationFlows
+from domain.command_runs import CommandRuns
 from domain.entities.user import Viewer
 from domain.errors import Unauthenticated
 from domain.log_context import logged_context
@@ -42,6 +43,7 @@ class Context:
     board: ServiceBoard
     manager: ServiceConnectionManager
     repositories: RepositoryManager
+    commands: CommandRuns
     authorization_flows: AuthorizationFlows
     users: UserService
     budgets: OperationBudgets

@@ -91,7 +91,9 @@ def test_the_table_of_sign_ins_that_fail_has_every_code() -> None:
 
 def test_the_table_of_faults_is_the_codes() -> None:
     rows = {kind: (verdict, code) for kind, _, verdict, code in _table("docs/adding-a-service.md", "Kind")}
-    assert rows == {kind.value: (health._VERDICT[kind], service_failures._CODE[kind]) for kind in health._VERDICT}
+    assert rows == {
+        kind.value: (health._VERDICT[kind], service_failures.FAILURE_CODE[kind]) for kind in health._VERDICT
+    }
 
 
 def test_the_table_of_commands_is_what_the_services_declare() -> None:

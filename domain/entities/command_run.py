@@ -11,8 +11,9 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from domain.entities.event import Actor
+from domain.entities.event import Actor, ConnectionEventType, EventDraft
 from domain.entities.health import Json, Remedy
+from domain.entities.identifiers import Kind, typed_id
 from domain.entities.user import Role
 from domain.request_origin import RequestOrigin, request_origin
 from domain.services.service_fault import FaultKind
@@ -29,6 +30,9 @@ class CommandRunStatus(StrEnum):
 
 
 FINISHED: Final = frozenset({CommandRunStatus.SUCCEEDED, CommandRunStatus.FAILED, CommandRunStatus.UNKNOWN})
+
+LONGEST_LEASE: Final = timedelta(minutes=10)
+"""Longer than any: who has a run for longer took it by a clock that was ahead."""
 
 _STEPS: Final = {
     CommandRunStatus.QUEUED: {CommandRunStatus.RUNNING, CommandRunStatus.FAILED},
@@ -92,6 +96,18 @@ class CommandRun:
             return None
         return max(0, (self.finished_at - self.started_at) // timedelta(milliseconds=1))
 
+    def told(self, now: datetime) -> EventDraft:
+        """That it has been run, and how it ended; without what was said to it and what it said."""
+        data: dict[str, Json] = {
+            "runId": typed_id(Kind.COMMAND_RUN, self.id),
+            "command": self.command,
+            "status": self.status.value,
+            "durationMs": self.duration_ms,
+            "code": None if self.error is None else self.error.code,
+            "url": self.url,
+        }
+        return EventDraft(ConnectionEventType.COMMAND_RUN, self.organization_id, self.connection_id, now, data=data)
+
     def begin(self, lease: UUID, now: datetime, until: datetime) -> None:
         """It is about to be called for."""
         self._step(CommandRunStatus.RUNNING)
@@ -108,7 +124,9 @@ class CommandRun:
 
     def abandoned_at(self, now: datetime) -> bool:
         """Whether whoever called for it should have told by now what came of it."""
-        return self.status is CommandRunStatus.RUNNING and self.leased_until is not None and self.leased_until <= now
+        if self.status is not CommandRunStatus.RUNNING or self.leased_until is None:
+            return False
+        return not now < self.leased_until <= now + LONGEST_LEASE
 
     def queue_again(self) -> None:
         """Somebody else is to call for it, since whoever did never told. Raises ValueError where that isn't safe."""

@@ -137,7 +137,8 @@ described(
         ConnectionEventType.REPOSITORIES_SYNCED: "All of its repositories were compared with the service's. "
         'Data: {"added", "updated", "removed", "unchanged"}.',
         ConnectionEventType.WEBHOOK_RECEIVED: "The service reported something.",
-        ConnectionEventType.COMMAND_RUN: "A command was run through it.",
+        ConnectionEventType.COMMAND_RUN: "A command was run through it, and has ended, or nobody knows whether it was "
+        'done. Data: {"runId", "command", "status", "durationMs", "code", "url"}; the code is of `CommandRun.error`.',
         ConnectionEventType.SERVICE_STATUS_CHANGED: "Its service itself is down, or back: one event for all "
         'connections to it. Data: {"service", "status", "code", "message", "startedAt", "endedAt", "connections"}, the '
         "last of them how many are concerned.",

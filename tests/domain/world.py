@@ -16,6 +16,8 @@ from sqlalchemy import select
 from domain.address_guard import OutboundAllow
 from domain.call_budgets import CallBudgets
 from domain.check_recorder import CheckRecorder
+from domain.command_admission import CommandAdmission
+from domain.command_runs import CommandRuns
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import TokenSecret
@@ -69,6 +71,7 @@ class World:
     users: UserService
     clock: Clock
     board: ServiceBoard
+    commands: CommandRuns
     viewers: dict[Role, Viewer] = field(default_factory=dict)
     organization_id: UUID = field(default_factory=uuid.uuid4)
 
@@ -162,8 +165,21 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
             units, catalogue, health_checks, CredentialVault(encryption), refresher, budgets, clock, lambda: 0.5
         )
         users = UserService(units, clock)
+        admission = CommandAdmission(catalogue, budgets, board, clock)
+        commands = CommandRuns(units, admission, refresher, CredentialVault(encryption), clock, lambda: 0.01)
         world = World(
-            database, units, sandbox, catalogue, encryption, manager, refresher, scheduled, users, clock, board
+            database,
+            units,
+            sandbox,
+            catalogue,
+            encryption,
+            manager,
+            refresher,
+            scheduled,
+            users,
+            clock,
+            board,
+            commands,
         )
         await users.issue_api_key("acme", "owner@example.com", Role.OWNER)
         async with units.reading_everywhere() as unit:
@@ -175,5 +191,6 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
         try:
             yield world
         finally:
+            await commands.aclose()
             await users.aclose()
             await http.aclose()

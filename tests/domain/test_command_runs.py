@@ -1,0 +1,261 @@
+"""Running commands: what is asked of the service, what is kept of it, and what it tells of the connection."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from domain.entities.command_run import CommandRunStatus
+from domain.entities.connection_status import ConnectionStatus
+from domain.entities.event import ConnectionEventType
+from domain.entities.health import Remedy
+from domain.entities.user import Role
+from domain.errors import CommandFailure, Forbidden, IdempotencyKeyReused, InvalidArguments, InvalidInput, NotFound
+from domain.services.service_fault import FaultKind
+from domain.task_outcome import Again, Ended
+from tests.domain.commanding import ISSUE, a_place
+from tests.domain.world import World
+
+pytestmark = pytest.mark.anyio
+
+SUCCEEDED, FAILED, UNKNOWN = CommandRunStatus.SUCCEEDED, CommandRunStatus.FAILED, CommandRunStatus.UNKNOWN
+
+
+async def test_a_run_is_kept_with_what_came_of_it_its_event_and_its_audit_record(world: World) -> None:
+    place = await a_place(world)
+    run = await place.open_issue()
+    assert (run.status, run.attempts, run.error, run.lease) == (SUCCEEDED, 1, None, None)
+    assert run.result == {"number": 1}
+    assert run.url is not None
+    assert run.url.endswith(f"/{place.repository}/issues/1")
+    assert run.arguments == {"repository": place.repository, **ISSUE}
+    assert await place.issues() == 1
+    (event,) = [row for row in await world.rows("connection_events") if row["type"] == "COMMAND_RUN"]
+    assert event["connection_id"] == place.connection.id
+    assert event["data"] == {
+        "runId": f"run_{run.id}",
+        "command": "github.create_issue",
+        "status": "SUCCEEDED",
+        "durationMs": run.duration_ms,
+        "code": None,
+        "url": run.url,
+    }
+    (record,) = [row for row in await world.rows("audit_records") if row["action"] == "CONNECTION_COMMAND_RUN"]
+    assert (record["actor_user_id"], record["data"]["runId"]) == (place.member.user_id, f"run_{run.id}")
+    assert (await world.known(place.connection.id)).version == place.connection.version
+
+
+async def test_the_same_call_with_the_same_key_runs_once_and_another_one_is_refused(world: World) -> None:
+    place = await a_place(world)
+    first = await place.open_issue(idempotency_key="one")
+    again = await place.open_issue(idempotency_key="one")
+    assert (again.id, again.result) == (first.id, first.result)
+    with pytest.raises(IdempotencyKeyReused):
+        await place.run(
+            "github.create_issue", {"repository": place.repository, "title": "Another"}, idempotency_key="one"
+        )
+    assert (await place.open_issue()).id != first.id  # without a key each is a first one
+    assert await place.issues() == 2
+
+
+async def test_who_calls_with_the_same_key_meanwhile_gets_the_same_run(world: World) -> None:
+    place = await a_place(world)
+    await place.behave("slow", delay_seconds=0.5)
+    runs = await asyncio.gather(*(place.open_issue(idempotency_key="at once") for _ in range(6)))
+    assert {run.id for run in runs} == {runs[0].id}
+    assert {run.status for run in runs} == {SUCCEEDED}
+    assert await place.issues() == 1
+
+
+async def test_who_does_not_want_to_wait_finds_the_run_later(world: World) -> None:
+    place = await a_place(world)
+    await place.behave("slow", delay_seconds=1.5)
+    run = await place.open_issue(wait_seconds=1, idempotency_key="impatient")
+    assert run.status is CommandRunStatus.RUNNING
+    assert (await place.open_issue(wait_seconds=8, idempotency_key="impatient")).status is SUCCEEDED
+    assert await place.issues() == 1
+
+
+async def test_a_run_that_is_queued_is_made_by_the_runner(world: World) -> None:
+    place = await a_place(world)
+    run = await place.open_issue(wait_seconds=0)
+    assert (run.status, run.attempts, await place.issues()) == (CommandRunStatus.QUEUED, 0, 0)
+    assert await place.take_turn(run.id) == Ended()
+    assert (await place.run_by_id(run.id)).status is SUCCEEDED
+    assert await place.take_turn(run.id) == Ended()
+    assert await place.issues() == 1
+
+
+@pytest.mark.parametrize("behaviour", ["done_then_cut", "done_then_error"])
+async def test_what_may_have_been_done_is_unknown_and_never_repeated(world: World, behaviour: str) -> None:
+    place = await a_place(world)
+    await place.behave(behaviour)
+    run = await place.open_issue(idempotency_key="broken")
+    assert (run.status, run.attempts, run.url) == (UNKNOWN, 1, None)
+    assert run.error is not None
+    await place.behave()
+    assert (await place.open_issue(idempotency_key="broken")).id == run.id
+    assert await place.issues() == 1
+
+
+async def test_what_is_repeatable_is_tried_again_and_what_is_not_is_not(world: World) -> None:
+    place = await a_place(world)
+    await world.sandbox.github_repository(place.repository, files={"README.md": "Hello"})
+    await place.behave("server_error", status=502, behaviour_calls=2)
+    calls = await world.calls(place.token)
+    run = await place.read_file()
+    assert (run.status, run.error) == (SUCCEEDED, None)
+    assert await world.calls(place.token) > calls + 1
+    await place.behave("rate_limited", retry_after_seconds=600)
+    run = await place.open_issue()
+    assert (run.status, run.attempts) == (FAILED, 1)
+    assert run.error is not None
+    assert (run.error.kind, run.error.remedy) == (FaultKind.RATE_LIMITED, Remedy.WAIT)
+
+
+async def test_a_limit_that_is_known_keeps_the_next_run_from_being_made(world: World) -> None:
+    place = await a_place(world)
+    await place.behave("secondary_limited", retry_after_seconds=600)
+    await place.open_issue()
+    calls = await world.calls(place.token)
+    with pytest.raises(CommandFailure) as refused:
+        await place.open_issue(idempotency_key="later")
+    assert refused.value.failure_code == "SERVICE_RATE_LIMITED"
+    assert 500 < (refused.value.retry_after_seconds or 0) <= 600
+    assert await world.calls(place.token) == calls
+    assert len(await place.runs()) == 1  # and the key is still free
+    world.clock.advance(seconds=601)
+    await place.behave()
+    assert (await place.open_issue(idempotency_key="later")).status is SUCCEEDED
+
+
+async def test_a_refused_credential_moves_health_and_status_without_a_check(world: World) -> None:
+    place = await a_place(world)
+    await place.behave("expired")
+    run = await place.open_issue()
+    assert run.status is FAILED
+    assert run.error is not None
+    assert run.error.kind is FaultKind.CREDENTIAL_REFUSED
+    assert (await world.known(place.connection.id)).status is ConnectionStatus.EXPIRED
+    types = await world.events(place.connection.id)
+    assert types[-4:] == [
+        ConnectionEventType.HEALTH_CHECKED,
+        ConnectionEventType.HEALTH_CHANGED,
+        ConnectionEventType.STATUS_CHANGED,
+        ConnectionEventType.COMMAND_RUN,
+    ]
+    with pytest.raises(CommandFailure) as refused:
+        await place.open_issue()
+    assert (refused.value.failure_code, refused.value.remedy) == ("CONNECTION_NOT_IN_USE", Remedy.RECONNECT)
+
+
+async def test_a_credential_without_the_scope_is_told_before_the_service_is_asked(world: World) -> None:
+    place = await a_place(world, scopes=["read:org"])
+    calls = await world.calls(place.token)
+    with pytest.raises(CommandFailure) as refused:
+        await place.open_issue()
+    assert (refused.value.failure_code, refused.value.remedy) == ("SCOPE_MISSING", Remedy.GRANT_SCOPES)
+    assert "public_repo" in refused.value.message
+    assert await world.calls(place.token) == calls
+    assert await place.runs() == []
+
+
+async def test_a_paused_connection_runs_nothing_and_a_queued_run_fails_by_that(world: World) -> None:
+    place = await a_place(world)
+    queued = await place.open_issue(wait_seconds=0)
+    await world.manager.update_connection_status(world.admin, place.connection.id, ConnectionStatus.INACTIVE)
+    with pytest.raises(CommandFailure):
+        await place.open_issue()
+    assert await place.take_turn(queued.id) == Ended()
+    run = await place.run_by_id(queued.id)
+    assert run.status is FAILED
+    assert run.error is not None
+    assert run.error.code == "connection_not_in_use"
+    assert await place.issues() == 0
+
+
+async def test_a_queued_run_waits_for_the_quota_and_not_for_ever(world: World) -> None:
+    place = await a_place(world)
+    queued = await place.open_issue(wait_seconds=0)
+    await place.behave("secondary_limited", retry_after_seconds=3_000)
+    await place.open_issue()
+    assert isinstance(await place.take_turn(queued.id), Again)
+    world.clock.advance(minutes=16)
+    assert await place.take_turn(queued.id) == Ended()
+    assert (await place.run_by_id(queued.id)).status is FAILED
+
+
+async def test_a_run_through_a_connection_that_is_deleted_meanwhile_ends_and_is_recorded(world: World) -> None:
+    place = await a_place(world)
+    queued = await place.open_issue(wait_seconds=0)
+    await world.manager.delete_connection(world.admin, place.connection.id)
+    assert await place.take_turn(queued.id) == Ended()
+    run = await place.run_by_id(queued.id)
+    assert run.status is FAILED
+    assert run.error is not None
+    assert run.error.code == "connection_deleted"
+    assert (await world.events(place.connection.id))[-1] is ConnectionEventType.DELETED
+    records = [row for row in await world.rows("audit_records") if row["action"] == "CONNECTION_COMMAND_RUN"]
+    assert [row["data"]["status"] for row in records] == ["FAILED"]
+    with pytest.raises(NotFound):
+        await place.open_issue()
+
+
+_NEEDS = {
+    "github.list_repositories": Role.VIEWER,
+    "github.create_issue": Role.MEMBER,
+    "github.dispatch_workflow": Role.ADMIN,
+}
+
+
+@pytest.mark.parametrize("command", _NEEDS)
+async def test_each_role_runs_what_it_reaches_for(world: World, command: str) -> None:
+    place = await a_place(world)
+    arguments: dict[str, Any] = {
+        "github.list_repositories": {},
+        "github.create_issue": {"repository": place.repository, **ISSUE},
+        "github.dispatch_workflow": {"repository": place.repository, "workflow": "ci.yml"},
+    }[command]
+    for role, viewer in world.viewers.items():
+        if role.covers(_NEEDS[command]):
+            assert (await place.run(command, arguments, viewer=viewer)).finished
+        else:
+            with pytest.raises(Forbidden, match=_NEEDS[command]):
+                await place.run(command, arguments, viewer=viewer)
+
+
+async def test_arguments_that_are_not_good_are_told_each_with_its_path(world: World) -> None:
+    place = await a_place(world)
+    with pytest.raises(InvalidArguments) as invalid:
+        await place.run("github.create_issue", {"title": "", "colour": "red", "labels": ["ok", 7]})
+    paths = [problem.field for problem in invalid.value.problems]
+    assert ("input", "arguments", "colour") in paths
+    assert ("input", "arguments", "title") in paths
+    assert ("input", "arguments", "repository") in paths
+    with pytest.raises(InvalidArguments):
+        await place.run("github.create_issue", ["not", "an", "object"])
+    with pytest.raises(InvalidInput, match="no command"):
+        await place.run("github.make_coffee", {})
+    with pytest.raises(InvalidInput, match="command of Slack"):
+        await place.run("slack.post_message", {"channel": "C0ACME000", "text": "Hi"})
+    assert await place.runs() == []
+
+
+async def test_what_the_service_objects_to_is_named(world: World) -> None:
+    place = await a_place(world)
+    run = await place.run("github.create_issue", {"repository": f"{place.login}/nowhere", **ISSUE})
+    assert run.status is FAILED
+    assert run.error is not None
+    assert run.error.kind is FaultKind.REQUEST_REFUSED
+    assert (await world.known(place.connection.id)).status is ConnectionStatus.ACTIVE
+
+
+async def test_strangers_and_viewers_of_nothing_are_told_that_there_is_no_connection(world: World) -> None:
+    place = await a_place(world)
+    async with world.units.writing_everywhere() as unit:
+        organizations = unit.organizations
+        assert await organizations.find_by_slug("acme") is not None
+    other = await world.users.issue_api_key("globex", "stranger@example.com", Role.OWNER)
+    stranger = await world.users.authenticate(other.reveal())
+    with pytest.raises(NotFound):
+        await place.open_issue(viewer=stranger)
