@@ -52,9 +52,9 @@ class Place:
         await self.world.change(self.token, **_settings(self.login), behaviour=behaviour, **settings)
 
     async def issues(self) -> int:
-        """How many have been opened there."""
+        """How many have been opened there, besides the one that every repository of the sandbox has."""
         content = await self.world.sandbox.github_repository(self.repository)
-        return len(content["issues"])
+        return len(content["issues"]) - 1
 
     async def run_by_id(self, run_id: UUID) -> CommandRun:
         async with self.world.units.reading(self.world.organization_id) as unit:

@@ -1,20 +1,34 @@
 """Running commands: what is asked of the service, what is kept of it, and what it tells of the connection."""
 
 import asyncio
+import logging
+from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from domain.address_guard import OutboundAllow
+from domain.call_budgets import CallBudgets
+from domain.command_admission import CommandAdmission
+from domain.command_runs import CommandRuns
+from domain.credential_refresh import CredentialRefresher
+from domain.credential_vault import CredentialVault
 from domain.entities.command_run import CommandRunStatus
 from domain.entities.connection_status import ConnectionStatus
-from domain.entities.event import ConnectionEventType
+from domain.entities.event import SCHEDULER, ConnectionEventType
 from domain.entities.health import Remedy
 from domain.entities.user import Role
 from domain.errors import CommandFailure, Forbidden, IdempotencyKeyReused, InvalidArguments, InvalidInput, NotFound
+from domain.http import HttpClient
+from domain.repository_sync import RepositorySync
+from domain.services.catalogue import ServiceCatalogue
 from domain.services.service_fault import FaultKind
 from domain.task_outcome import Again, Ended
-from tests.domain.commanding import ISSUE, a_place
+from tests.domain.commanding import ISSUE, SETTLING, a_place
+from tests.domain.oauth_links import OAuthLinks
 from tests.domain.world import World
+from tests.gql.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -25,9 +39,9 @@ async def test_a_run_is_kept_with_what_came_of_it_its_event_and_its_audit_record
     place = await a_place(world)
     run = await place.open_issue()
     assert (run.status, run.attempts, run.error, run.lease) == (SUCCEEDED, 1, None, None)
-    assert run.result == {"number": 1}
+    assert run.result == {"number": 2}
     assert run.url is not None
-    assert run.url.endswith(f"/{place.repository}/issues/1")
+    assert run.url.endswith(f"/{place.repository}/issues/2")
     assert run.arguments == {"repository": place.repository, **ISSUE}
     assert await place.issues() == 1
     (event,) = [row for row in await world.rows("connection_events") if row["type"] == "COMMAND_RUN"]
@@ -214,7 +228,7 @@ async def test_each_role_runs_what_it_reaches_for(world: World, command: str) ->
     arguments: dict[str, Any] = {
         "github.list_repositories": {},
         "github.create_issue": {"repository": place.repository, **ISSUE},
-        "github.dispatch_workflow": {"repository": place.repository, "workflow": "ci.yml"},
+        "github.dispatch_workflow": {"repository": place.repository, "workflow": "ci.yml", "ref": "main"},
     }[command]
     for role, viewer in world.viewers.items():
         if role.covers(_NEEDS[command]):
@@ -259,3 +273,81 @@ async def test_strangers_and_viewers_of_nothing_are_told_that_there_is_no_connec
     stranger = await world.users.authenticate(other.reveal())
     with pytest.raises(NotFound):
         await place.open_issue(viewer=stranger)
+
+
+async def test_who_called_tells_after_all_what_came_of_a_run_that_was_given_up(world: World) -> None:
+    place = await a_place(world)
+    await place.behave("slow", delay_seconds=1.5)
+    run = await place.open_issue(wait_seconds=1)
+    world.clock.advance(minutes=5)
+    await world.commands.settle_abandoned(SETTLING)
+    assert (await place.run_by_id(run.id)).status is UNKNOWN
+
+    async def known() -> bool:
+        return (await place.run_by_id(run.id)).status is SUCCEEDED
+
+    await eventually(known)
+    told = [row["data"]["status"] for row in await world.rows("connection_events") if row["type"] == "COMMAND_RUN"]
+    assert sorted(told) == ["SUCCEEDED", "UNKNOWN"]
+
+
+async def test_a_repository_that_was_chosen_becomes_the_argument(world: World) -> None:
+    place = await a_place(world)
+    sync = RepositorySync(world.units, world.catalogue, world.refresher, world.clock)
+    await sync.run(world.organization_id, place.connection.id, SCHEDULER, since=world.clock(), seconds=5.0)
+    (row,) = [row for row in await world.rows("repositories") if row["connection_id"] == place.connection.id]
+    run = await place.run("github.create_issue", ISSUE, repository_id=row["id"])
+    assert run.arguments == {"repository": place.repository, **ISSUE}
+    with pytest.raises(InvalidInput, match="another repository"):
+        await place.run("github.create_issue", {"repository": "acme/other", **ISSUE}, repository_id=row["id"])
+    with pytest.raises(InvalidInput, match="isn't about a repository"):
+        await place.run("github.list_repositories", {}, repository_id=row["id"])
+    other = await a_place(world)
+    with pytest.raises(NotFound):
+        await other.run("github.create_issue", ISSUE, repository_id=row["id"])
+
+
+@pytest.mark.parametrize("ends", ["by the clock", "as the service says"])
+async def test_a_token_that_has_ended_is_refreshed_and_the_command_run_with_the_new_one(
+    world: World, ends: str
+) -> None:
+    vault = CredentialVault(world.encryption)
+    links = OAuthLinks(world.sandbox, world.units, vault, world.clock)
+    await links.register()
+    async with aclosing(HttpClient(allow=OutboundAllow.parse("127.0.0.1"))) as http:
+        github = links.service(http)
+        catalogue = ServiceCatalogue([github])
+        budgets = CallBudgets(world.units, catalogue, world.clock)
+        refresher = CredentialRefresher(world.units, catalogue, vault, world.clock, board=world.board, budgets=budgets)
+        admission = CommandAdmission(catalogue, budgets, world.board, world.clock)
+        commands = CommandRuns(world.units, admission, refresher, vault, world.clock)
+        by_clock = ends == "by the clock"
+        ends_in = timedelta(seconds=-1) if by_clock else timedelta(hours=1)
+        connection = await links.link(github, world.organization_id, ends_in=ends_in)
+        old = (await links.secret(connection)).access_token
+        if not by_clock:
+            await world.sandbox.put_token(old.reveal(), service="github", behaviour="expired")
+        run = await commands.run(world.viewers[Role.VIEWER], connection.id, "github.list_repositories", {})
+        assert run.status is SUCCEEDED
+        assert (await links.credential(connection)).generation == 2
+        assert await world.calls(old) == (0 if by_clock else 1)
+        assert (await links.stored(connection)).status is ConnectionStatus.ACTIVE
+        await refresher.aclose()
+
+
+async def test_no_secret_is_kept_told_or_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    place = await a_place(world)
+    with caplog.at_level(logging.DEBUG):
+        for behaviour in ("normal", "done_then_cut", "garbage_html", "expired"):
+            await place.behave(behaviour)
+            await place.run("github.create_issue", {"repository": place.repository, "title": "A word in confidence"})
+    token = place.token.reveal()
+    kept = [await world.rows(table) for table in ("command_runs", "connection_events", "audit_records", "tasks")]
+    assert len(kept[0]) == 4
+    assert token not in repr(kept)
+    ours = [record for record in caplog.records if record.name.partition(".")[0] in ("domain", "persistence")]
+    logged = "\n".join(record.getMessage() for record in ours)
+    assert "github.create_issue" in logged
+    assert token not in logged
+    assert "A word in confidence" not in logged
+    assert "A word in confidence" not in repr(kept[1:])

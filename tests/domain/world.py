@@ -28,7 +28,7 @@ from domain.entities.user import Membership, Role, User, Viewer
 from domain.health import HealthCheckFactory
 from domain.health_worker import HealthWorker, WorkerLimits
 from domain.http import HttpClient
-from domain.key_ring import KeyRing, LocalKeyProvider
+from domain.key_ring import DataKey, KeyRing, LocalKeyProvider
 from domain.scheduled_checks import ScheduledChecks
 from domain.secret import Secret
 from domain.service_board import ServiceBoard
@@ -72,6 +72,8 @@ class World:
     clock: Clock
     board: ServiceBoard
     commands: CommandRuns
+    encryption_key: bytes
+    data_key: DataKey
     viewers: dict[Role, Viewer] = field(default_factory=dict)
     organization_id: UUID = field(default_factory=uuid.uuid4)
 
@@ -149,8 +151,10 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
             Slack(http, sandbox.slack_api_url, sandbox.slack_url, clock),
         ]
     )
-    provider = LocalKeyProvider(uuid.uuid4().bytes * 2)
-    encryption = CredentialEncryption(KeyRing([KeyRing.generate(provider)], provider))
+    encryption_key = uuid.uuid4().bytes * 2
+    provider = LocalKeyProvider(encryption_key)
+    data_key = KeyRing.generate(provider)
+    encryption = CredentialEncryption(KeyRing([data_key], provider))
     async with Database(database_url) as database:
         units = SqlUnitsOfWork(database, lambda organization_id: None)
         board, budgets = ServiceBoard(units), CallBudgets(units, catalogue, clock)
@@ -180,6 +184,8 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
             clock,
             board,
             commands,
+            encryption_key,
+            data_key,
         )
         await users.issue_api_key("acme", "owner@example.com", Role.OWNER)
         async with units.reading_everywhere() as unit:
