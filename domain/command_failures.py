@@ -17,6 +17,8 @@ from domain.services.service_fault import FaultKind, ServiceFault
 
 NOT_IN_USE: Final = "connection_not_in_use"
 SCOPE_MISSING: Final = "connection_lacks_scopes"
+TIMED_OUT: Final = "command_timed_out"
+BROKEN: Final = "command_broken"
 OUTCOME_UNKNOWN: Final = "OUTCOME_UNKNOWN"
 
 _REMEDY: Final = {
@@ -46,9 +48,7 @@ def lacks_scopes(command: Command, missing: Sequence[str]) -> ServiceFault:
 def timed_out(command: Command, seconds: float) -> ServiceFault:
     """Tether waits no longer for the service."""
     message = f"The service had no answer within {seconds:.0f} seconds, and Tether stopped waiting."
-    return ServiceFault(
-        FaultKind.SERVICE_ERROR, "command_timed_out", message, Remedy.WAIT, may_have_happened=command.mutating
-    )
+    return ServiceFault(FaultKind.SERVICE_ERROR, TIMED_OUT, message, Remedy.WAIT, may_have_happened=command.mutating)
 
 
 def broken_here(command: Command) -> ServiceFault:
@@ -56,7 +56,7 @@ def broken_here(command: Command) -> ServiceFault:
     message = "Tether made a mistake in running this. Whoever operates it finds the reason in its log."
     return ServiceFault(
         FaultKind.SERVICE_ERROR,
-        "command_broken",
+        BROKEN,
         message,
         Remedy.CONTACT_ADMIN,
         may_have_happened=command.mutating,
@@ -101,6 +101,16 @@ TRIED_OFTEN: Final = CommandRunError(
     "Every process that called the service for this ended before it could tell what came of it.",
     Remedy.CONTACT_ADMIN,
 )
+
+
+OWN_CODES: Final = frozenset(
+    {
+        *(NOT_IN_USE, SCOPE_MISSING, TIMED_OUT, BROKEN),
+        *(each.code for each in (DATABASE_AWAY, CONNECTION_GONE, COMMAND_GONE, CREDENTIAL_UNREADABLE)),
+        *(each.code for each in (SIGHT_LOST, TRIED_OFTEN)),
+    }
+)
+"""What `CommandRun.error` may be that isn't a service's."""
 
 
 def error_of(fault: ServiceFault) -> CommandRunError:
