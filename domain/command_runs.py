@@ -41,7 +41,8 @@ MOST_PATIENCE_SECONDS: Final = 25
 QUEUED_AT_MOST: Final = timedelta(minutes=15)
 """How long a run waits for its turn where the service takes no calls. Then it fails."""
 WAIT: Final = timedelta(seconds=60)
-CLOSING_SECONDS: Final = 5.0
+CLOSING_SECONDS: Final = 11.0
+"""For calls that have begun: a little more than one takes. The refresher, which they may need, closes meanwhile."""
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 0.5
 SETTLED_AT_ONCE: Final = 100

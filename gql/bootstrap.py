@@ -169,7 +169,6 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                 measurements=metrics,
             )
             repository_sync = RepositorySync(units_of_work, catalogue, refresher, _now)
-            closing.push_async_callback(refresher.aclose)
             commands = CommandRuns(
                 units_of_work,
                 CommandAdmission(catalogue, budgets, board, _now),
@@ -178,7 +177,7 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                 _now,
                 measurements=metrics,
             )
-            closing.push_async_callback(commands.aclose)  # before the refresher, which its calls may need
+            closing.push_async_callback(_close_calls, commands, refresher)
             yield Tether(
                 settings=settings,
                 database=database,
@@ -280,6 +279,11 @@ async def _open_key_ring(units_of_work: UnitsOfWork, provider: KeyProvider) -> K
             await unit.commit()
         key_ring = await read_key_ring(units_of_work, provider)
     return key_ring
+
+
+async def _close_calls(commands: CommandRuns, refresher: CredentialRefresher) -> None:
+    """Beside each other, since a shutdown has no time for one after the other."""
+    await asyncio.gather(commands.aclose(), refresher.aclose())
 
 
 def _session_lifetimes(settings: Settings) -> SessionLifetimes:

@@ -22,6 +22,7 @@ from domain.entities.user import Role
 from domain.errors import CommandFailure, Forbidden, IdempotencyKeyReused, InvalidArguments, InvalidInput, NotFound
 from domain.http import HttpClient
 from domain.repository_sync import RepositorySync
+from domain.retention import Retention
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.service_fault import FaultKind
 from domain.task_outcome import Again, Ended
@@ -351,3 +352,18 @@ async def test_no_secret_is_kept_told_or_logged(world: World, caplog: pytest.Log
     assert token not in logged
     assert "A word in confidence" not in logged
     assert "A word in confidence" not in repr(kept[1:])
+
+
+async def test_runs_are_forgotten_when_their_time_is_over_and_with_a_deleted_connection(world: World) -> None:
+    place, other = await a_place(world), await a_place(world)
+    retention = Retention(world.units, world.clock, timedelta(days=400), timedelta(days=90))
+    await place.open_issue()
+    waiting = await place.open_issue(wait_seconds=0)
+    await other.open_issue()
+    await world.manager.delete_connection(world.admin, other.connection.id)
+    world.clock.advance(days=31)
+    await retention.forget_deleted_connections(SETTLING)
+    assert (len(await other.runs()), len(await place.runs())) == (0, 2)
+    world.clock.advance(days=60)
+    await retention.forget_command_runs(SETTLING)
+    assert [row["id"] for row in await place.runs()] == [waiting.id]  # what isn't over is kept
