@@ -15,13 +15,14 @@ from uuid import UUID, uuid4
 
 from domain.authorization import authorize_command
 from domain.command_admission import Carrier, CommandAdmission, Known
-from domain.command_call import MOST_ATTEMPTS, CallTimes, CommandCall
-from domain.command_failures import CONNECTION_GONE, SIGHT_LOST, TRIED_OFTEN, error_of, refused
-from domain.command_record import find_connection, record_run
+from domain.command_call import CallTimes, CommandCall
+from domain.command_failures import CONNECTION_GONE, error_of, refused
+from domain.command_record import find_connection
+from domain.command_settlement import CommandSettlement
 from domain.connection_units import credential_of
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_vault import CredentialVault
-from domain.entities.command_run import CommandRun, CommandRunError, CommandRunStatus
+from domain.entities.command_run import CommandRun, CommandRunStatus
 from domain.entities.event import Actor
 from domain.entities.health import Json, Remedy
 from domain.entities.identifiers import new_id
@@ -45,7 +46,6 @@ CLOSING_SECONDS: Final = 11.0
 """For calls that have begun: a little more than one takes. The refresher, which they may need, closes meanwhile."""
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 0.5
-SETTLED_AT_ONCE: Final = 100
 
 _log: Final = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class CommandRuns:
         self._chance = chance
         self._times = times or CallTimes()
         self._measurements = measurements
+        self._settlement = CommandSettlement(units_of_work, clock, measurements)
         self._calls: set[asyncio.Task[None]] = set()
 
     async def run(
@@ -151,7 +152,7 @@ class CommandRuns:
             raise AssertionError("a run is an organization's")
         run = await self._known(task.organization_id, task.subject_id)
         if run.status is CommandRunStatus.RUNNING:
-            run = await self._settle(task.organization_id, run.id)
+            run = await self._settlement.settle(task.organization_id, run.id)
         if run.finished:
             return Ended()
         if run.status is CommandRunStatus.RUNNING:
@@ -166,16 +167,6 @@ class CommandRuns:
             return Again(self._clock())
         await asyncio.shield(self._start(known, run, lease))
         return Ended()
-
-    async def settle_abandoned(self, task: Task) -> TaskOutcome:
-        """For the task SETTLE_COMMAND_RUNS: see to the runs of which whoever called never told."""
-        while True:
-            async with self._units_of_work.reading_everywhere() as unit:
-                found = await unit.command_run_history.abandoned(self._clock(), SETTLED_AT_ONCE)
-            for organization_id, run_id in found:
-                await self._settle(organization_id, run_id)
-            if len(found) < SETTLED_AT_ONCE:
-                return None
 
     async def aclose(self) -> None:
         """Wait for the calls that have begun: nobody knows what comes of one that is cut off."""
@@ -271,7 +262,7 @@ class CommandRuns:
         while True:
             run = await self._known(organization_id, run_id)
             if run.abandoned_at(self._clock()):
-                run = await self._settle(organization_id, run_id)
+                run = await self._settlement.settle(organization_id, run_id)
             if run.finished or time.monotonic() >= until_seconds:
                 return run
             await asyncio.sleep(min(pause_seconds, max(0.0, until_seconds - time.monotonic())))
@@ -281,39 +272,11 @@ class CommandRuns:
         async with self._units_of_work.reading(organization_id) as unit:
             return await unit.command_runs.get(run_id)
 
-    async def _settle(self, organization_id: UUID, run_id: UUID) -> CommandRun:
-        """See to a run of which whoever called never told: it waits for another turn, or is UNKNOWN from now on."""
-        async with self._units_of_work.writing(organization_id) as unit:
-            run = await unit.command_runs.find(run_id)
-            connection = None if run is None else await find_connection(unit, run.connection_id)
-            run, now = await unit.command_runs.get(run_id), self._clock()
-            if not run.abandoned_at(now):
-                return run
-            if run.repeatable and run.attempts < MOST_ATTEMPTS:
-                run.queue_again()
-                await unit.command_runs.save(run)
-                await unit.tasks.put(Task(new_id(), TaskKind.RUN_COMMAND, run.id, run.organization_id, now))
-            else:
-                run.lose_sight(TRIED_OFTEN if run.repeatable else SIGHT_LOST, now)
-                await record_run(unit, connection, run, None, now, now)
-            await unit.commit()
-        _log.warning("The run %s of %s was left by whoever called for it: it is %s.", run.id, run.command, run.status)
-        return run
-
     async def _put_off(self, run: CommandRun, refusal: ServiceFault) -> TaskOutcome:
         """Have the run wait where waiting helps and it hasn't for long; else it fails, and nobody was called."""
         now = self._clock()
         if refusal.remedy is Remedy.WAIT and now < run.created_at + QUEUED_AT_MOST:
             seconds = refusal.retry_after_seconds
             return Again(now + (WAIT if seconds is None else timedelta(seconds=seconds)))
-        await self._fail(run, error_of(refusal))
+        await self._settlement.fail(run, error_of(refusal))
         return Ended()
-
-    async def _fail(self, run: CommandRun, error: CommandRunError) -> None:
-        async with self._units_of_work.writing(run.organization_id) as unit:
-            connection = await find_connection(unit, run.connection_id)
-            current, now = await unit.command_runs.get(run.id), self._clock()
-            if current.status is CommandRunStatus.QUEUED:
-                current.fail(error, now)
-                await record_run(unit, connection, current, None, now, now)
-                await unit.commit()

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from domain.check_intervals import CheckIntervals
 from domain.check_recorder import CheckRecorder
+from domain.command_settlement import CommandSettlement
 from domain.credential_revocation import CredentialRevocations
 from domain.credential_vault import CredentialVault
 from domain.entities.task import Task
@@ -102,7 +103,7 @@ def _runner(tether: Tether) -> Runner:
             forget_health_checks=history.forget,
             forget_events=events.forget,
             forget_audit_records=retention.forget_audit_records,
-            settle_command_runs=tether.commands.settle_abandoned,
+            settle_command_runs=CommandSettlement(units_of_work, clock, tether.metrics).settle_abandoned,
             forget_command_runs=retention.forget_command_runs,
         ),
         clock,

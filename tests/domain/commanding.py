@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from domain.command_settlement import CommandSettlement
 from domain.entities.command_run import CommandRun
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
@@ -71,6 +72,11 @@ class Place:
             task = await unit.tasks.find(TaskKind.RUN_COMMAND, run_id)
         assert task is not None
         return await self.world.commands.run_due(task)
+
+
+async def settle(world: World) -> None:
+    """What a runner does every half minute."""
+    await CommandSettlement(world.units, world.clock).settle_abandoned(SETTLING)
 
 
 async def a_place(world: World, **settings: Any) -> Place:

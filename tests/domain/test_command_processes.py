@@ -12,7 +12,7 @@ from domain.command_call import CallTimes
 from domain.entities.command_run import CommandRunStatus
 from domain.task_outcome import Ended
 from tests.domain.command_worker import Order
-from tests.domain.commanding import ISSUE, SETTLING, Place, a_place
+from tests.domain.commanding import ISSUE, Place, a_place, settle
 from tests.domain.world import World
 from tests.gql.waiting import eventually
 from tests.preloaded_python import start_module
@@ -94,11 +94,11 @@ async def test_a_process_killed_between_the_call_and_the_commit_leaves_a_run_tha
     (row,) = await place.runs()
     assert row["status"] == "RUNNING"
     await place.behave()
-    await world.commands.settle_abandoned(SETTLING)  # its time isn't over yet
+    await settle(world)  # its time isn't over yet
     assert (await place.open_issue(idempotency_key="one", wait_seconds=0)).status is CommandRunStatus.RUNNING
 
     world.clock.advance(seconds=LEASE_SECONDS + 1)
-    await world.commands.settle_abandoned(SETTLING)
+    await settle(world)
     run = await place.open_issue(idempotency_key="one")
     assert (run.id, run.status, run.attempts) == (row["id"], CommandRunStatus.UNKNOWN, 1)
     assert run.error is not None

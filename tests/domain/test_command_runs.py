@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.address_guard import OutboundAllow
-from domain.call_budgets import CallBudgets
+from domain.call_budgets import CallBudgets, budget_key
 from domain.command_admission import CommandAdmission
 from domain.command_runs import CommandRuns
 from domain.credential_refresh import CredentialRefresher
@@ -18,6 +18,8 @@ from domain.entities.command_run import CommandRunStatus
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import SCHEDULER, ConnectionEventType
 from domain.entities.health import Remedy
+from domain.entities.identifiers import new_id
+from domain.entities.service_incident import ServiceIncident
 from domain.entities.user import Role
 from domain.errors import CommandFailure, Forbidden, IdempotencyKeyReused, InvalidArguments, InvalidInput, NotFound
 from domain.http import HttpClient
@@ -26,7 +28,7 @@ from domain.retention import Retention
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.service_fault import FaultKind
 from domain.task_outcome import Again, Ended
-from tests.domain.commanding import ISSUE, SETTLING, a_place
+from tests.domain.commanding import ISSUE, SETTLING, a_place, settle
 from tests.domain.oauth_links import OAuthLinks
 from tests.domain.world import World
 from tests.gql.waiting import eventually
@@ -281,7 +283,7 @@ async def test_who_called_tells_after_all_what_came_of_a_run_that_was_given_up(w
     await place.behave("slow", delay_seconds=1.5)
     run = await place.open_issue(wait_seconds=1)
     world.clock.advance(minutes=5)
-    await world.commands.settle_abandoned(SETTLING)
+    await settle(world)
     assert (await place.run_by_id(run.id)).status is UNKNOWN
 
     async def known() -> bool:
@@ -367,3 +369,29 @@ async def test_runs_are_forgotten_when_their_time_is_over_and_with_a_deleted_con
     world.clock.advance(days=60)
     await retention.forget_command_runs(SETTLING)
     assert [row["id"] for row in await place.runs()] == [waiting.id]  # what isn't over is kept
+
+
+async def test_nobody_calls_a_service_that_is_down_or_an_account_that_is_kept_away(world: World) -> None:
+    place = await a_place(world)
+    account = place.connection.external_account
+    assert account is not None
+    calls, now = await world.calls(place.token), world.clock()
+    elsewhere = CallBudgets(world.units, world.catalogue, world.clock)  # as another process has them
+    assert await elsewhere.take(budget_key(world.catalogue.get_connected("github"), account)) is None
+    async with world.units.writing_everywhere() as unit:
+        await unit.call_budgets.block("github", account.id, now + timedelta(minutes=5))
+        await unit.commit()
+    with pytest.raises(CommandFailure) as refused:
+        await place.open_issue()
+    assert refused.value.failure_code == "SERVICE_RATE_LIMITED"
+    assert 250 < (refused.value.retry_after_seconds or 0) <= 300
+    incident = ServiceIncident(new_id(), "github", "here", "github_unreachable", "No answer.", now, now)
+    async with world.units.writing_everywhere() as unit:
+        assert await unit.service_incidents.begin(incident)
+        await unit.commit()
+    await world.board.refresh()
+    with pytest.raises(CommandFailure) as refused:
+        await place.open_issue()
+    assert (refused.value.failure_code, refused.value.remedy) == ("SERVICE_UNREACHABLE", Remedy.WAIT)
+    assert await world.calls(place.token) == calls
+    assert await place.runs() == []
