@@ -54,6 +54,7 @@ WEIGHTS: Final[Mapping[str, Weight]] = {
     "Query.__type": Weight(100, whole=True),
     "Query.services": Weight(items=_SERVICES),
     "Service.scopes": Weight(items=50),
+    "Service.commands": Weight(items=20),
     "Organization.connectionSummary": Weight(100),
     "ConnectionSummary.byStatus": Weight(items=len(ConnectionStatus)),
     "ConnectionSummary.byHealth": Weight(items=len(HealthStatus)),
@@ -70,6 +71,7 @@ WEIGHTS: Final[Mapping[str, Weight]] = {
     "Mutation.checkConnectionHealth": CALLING_MUTATION,
     "Mutation.rotateCredentials": CALLING_MUTATION,
     "Mutation.syncRepositories": CALLING_MUTATION,
+    "Mutation.runCommand": CALLING_MUTATION,
     "Mutation.deleteConnection": CALLING_MUTATION,
 }
 """By type and field."""
