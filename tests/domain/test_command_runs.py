@@ -395,3 +395,12 @@ async def test_nobody_calls_a_service_that_is_down_or_an_account_that_is_kept_aw
     assert (refused.value.failure_code, refused.value.remedy) == ("SERVICE_UNREACHABLE", Remedy.WAIT)
     assert await world.calls(place.token) == calls
     assert await place.runs() == []
+
+
+async def test_who_closes_waits_for_the_calls_that_have_begun(world: World) -> None:
+    place = await a_place(world)
+    await place.behave("slow", delay_seconds=1.5)
+    run = await place.open_issue(wait_seconds=1)
+    assert run.status is CommandRunStatus.RUNNING
+    await world.commands.aclose()
+    assert (await place.run_by_id(run.id)).status is SUCCEEDED
