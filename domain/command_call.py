@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -110,6 +111,11 @@ class CommandCall:
         seconds = time.perf_counter() - started
         self._measurements.command_run(self._known.service.id, run.command, status.value, seconds)
         _log.info("%s through %s is %s (run %s).", run.command, run.connection_id, status, run.id)
+
+    async def withdraw(self) -> None:
+        """End the run without a call, if its beginning was kept at all: whoever began it couldn't be told."""
+        with suppress(NotFound, LeaseLost):
+            await self._store(DATABASE_AWAY, self._clock())
 
     async def _call(self) -> tuple[Answer, datetime]:
         """What the service says in the end, and when it was asked for that."""

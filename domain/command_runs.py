@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
@@ -29,7 +29,7 @@ from domain.entities.identifiers import new_id
 from domain.entities.repository import Repository
 from domain.entities.task import Task, TaskKind
 from domain.entities.user import Viewer
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput, NotFound, ServiceUnavailable
 from domain.idempotency import IdempotentCall
 from domain.measurements import NO_MEASUREMENTS, Measurements
 from domain.ports import UnitsOfWork
@@ -136,7 +136,13 @@ class CommandRuns:
             created_at=self._clock(),
         )
         lease = None if known.command.long_running or wait_seconds == 0 else uuid4()
-        if not await self._claim(known, run, call, lease):
+        try:
+            claimed = await self._claim(known, run, call, lease)
+        except ServiceUnavailable:
+            if lease is not None:  # it may have been kept all the same, and nobody will call for it
+                self._keep(self._call(known, run, lease).withdraw(), run)
+            raise
+        if not claimed:
             run_id = await self._earlier(organization_id, call)
             if run_id is None:
                 raise AssertionError("an idempotency key is taken by whoever has committed a run")
@@ -234,7 +240,10 @@ class CommandRuns:
         return True
 
     def _start(self, known: Known, run: CommandRun, lease: UUID) -> asyncio.Task[None]:
-        call = CommandCall(
+        return self._keep(self._call(known, run, lease).make(), run)
+
+    def _call(self, known: Known, run: CommandRun, lease: UUID) -> CommandCall:
+        return CommandCall(
             self._units_of_work,
             self._refresher,
             self._vault,
@@ -246,7 +255,9 @@ class CommandRuns:
             run=run,
             lease=lease,
         )
-        calling = asyncio.create_task(call.make(), name=f"run {run.id} of {run.command}")
+
+    def _keep(self, work: Coroutine[None, None, None], run: CommandRun) -> asyncio.Task[None]:
+        calling = asyncio.create_task(work, name=f"run {run.id} of {run.command}")
         self._calls.add(calling)
         calling.add_done_callback(self._ended)
         return calling
