@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -80,6 +81,7 @@ def prepare_listener(listener: socket.socket, limits: Limits) -> None:
 
 def server_config(application: ASGIApp, limits: Limits) -> uvicorn.Config:
     """How uvicorn serves it, here and in tests."""
+    logging.getLogger("uvicorn.error").addFilter(_isnt_of_a_refused_handshake)
     return uvicorn.Config(
         application,
         ws="websockets-sansio",
@@ -92,6 +94,14 @@ def server_config(application: ASGIApp, limits: Limits) -> uvicorn.Config:
         proxy_headers=False,  # RequestFrame reads them, by TETHER_TRUSTED_PROXIES
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
     )
+
+
+def _isnt_of_a_refused_handshake(record: logging.LogRecord) -> bool:
+    """uvicorn takes a WebSocket that is refused before it opens, or whose client is gone by then, for our mistake.
+
+    Whoever sends requests could fill the log with errors; the refusal log has told of it, as often as it may.
+    """
+    return record.getMessage() != "ASGI callable returned without completing handshake."
 
 
 class _Server(uvicorn.Server):
