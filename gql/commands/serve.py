@@ -22,7 +22,7 @@ from gql.http.application import create_application
 from gql.limit_settings import Limits
 from gql.operator_error import OperatorError
 from gql.sample import FOUNDER, SLUG, find_founder
-from gql.settings import Environment, Settings
+from gql.settings import Environment, Settings, TrustedDocumentsMode
 
 SHUTDOWN_TIMEOUT_SECONDS = 5
 """How long running requests may go on after the server was told to stop. A second signal ends them at once.
@@ -130,7 +130,11 @@ class _Server(uvicorn.Server):
 def _greeting(tether: Tether, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    lines = [f"Tether runs at {url}", f"GraphiQL:      {url}/graphql"]
+    lines = [f"Tether runs at {url}"]
+    if tether.settings.trusted_documents is TrustedDocumentsMode.REQUIRE:
+        lines.append(f"GraphQL:       {url}/graphql, for published documents alone")
+    else:
+        lines.append(f"GraphiQL:      {url}/graphql")
     if tether.sample_founder is not None:
         lines.append(f"Signed in as:  {FOUNDER}, an OWNER of {SLUG} (development; scripts use `tether token`)")
     elif tether.settings.environment is Environment.DEVELOPMENT:
