@@ -178,7 +178,7 @@ class TetherSchema(SharedTypesSchema):
         except DomainError as refused:
             return PreExecutionError(None, [GraphQLError(refused.message, original_error=refused)])
         known = self.operations.known(found.key, name)
-        if known is None:
+        if known is None or known.text != found.text:  # a chosen id was retired, and given to another text
             unread = None if found.trusted else await self._admission.reading_refusal(found.text, context)
             if unread is not None:
                 return PreExecutionError(None, [unread])

@@ -187,6 +187,19 @@ async def test_what_was_published_is_known_soon_and_what_was_retired_is_forgotte
     await eventually(lost)
 
 
+async def test_an_id_that_was_retired_may_be_given_to_another_text(server: TetherServer) -> None:
+    client, asked = await server.member(), {"documentId": "own"}
+    await publish(server, own=SERVICES)
+    assert set((await client.post(asked)).data) == {"services"}
+    await server.tether.trusted_documents.retire(["own"])
+    await publish(server, own=VIEWER)
+
+    async def changed() -> bool:
+        return set((await client.post(asked)).data) == {"viewer"}
+
+    await eventually(changed)
+
+
 async def test_when_a_document_was_used_is_noted(server: TetherServer) -> None:
     await publish(server, SERVICES, VIEWER)
     await (await server.member()).post({"documentId": id_of_text(SERVICES)})
