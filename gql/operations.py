@@ -27,6 +27,9 @@ from strawberry.types.graphql import OperationType
 from gql.cost import Part
 
 OPERATIONS_KEPT = 1_000
+OPERATION_CHARACTERS_KEPT = 1_000_000
+"""Of their documents' texts together. Parsed, a document takes up to 300 bytes of memory for each character."""
+
 HASH_DIGITS = 16
 
 Key = TypeVar("Key", bound=Hashable)
@@ -73,8 +76,8 @@ class OperationCache:
     """
 
     def __init__(self) -> None:
-        self._known: _Latest[_Known, KnownOperation] = _Latest(OPERATIONS_KEPT)
-        self._operations: _Latest[int, Operation] = _Latest(OPERATIONS_KEPT)
+        self._known: _Latest[_Known, KnownOperation] = _Latest(_text_length)
+        self._operations: _Latest[int, Operation] = _Latest(_source_length)
         self._serials = count(1)
         self.validated = 0
 
@@ -115,10 +118,11 @@ class OperationCache:
 
 
 class _Latest(Generic[Key, Value]):
-    """A mapping that forgets what was used longest ago."""
+    """A mapping that forgets what was used longest ago. `characters`: of the document that a value keeps in memory."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, characters: Callable[[Value], int]) -> None:
+        self._characters_of = characters
+        self._characters = 0
         self._values: OrderedDict[Key, Value] = OrderedDict()
 
     def get(self, key: Key) -> Value | None:
@@ -128,9 +132,26 @@ class _Latest(Generic[Key, Value]):
         return value
 
     def put(self, key: Key, value: Value) -> None:
+        replaced = self._values.pop(key, None)
+        if replaced is not None:
+            self._characters -= self._characters_of(replaced)
         self._values[key] = value
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
+        self._characters += self._characters_of(value)
+        while len(self._values) > OPERATIONS_KEPT or (
+            self._characters > OPERATION_CHARACTERS_KEPT and len(self._values) > 1
+        ):
+            _, forgotten = self._values.popitem(last=False)
+            self._characters -= self._characters_of(forgotten)
+
+
+def _text_length(known: KnownOperation) -> int:
+    return len(known.text)
+
+
+def _source_length(operation: Operation) -> int:
+    """Of the whole text, whose other parts a definition holds by its place in it."""
+    place = operation.definition.loc
+    return 0 if place is None else len(place.source.body)
 
 
 def _shapers(definition: OperationDefinitionNode, schema: GraphQLSchema) -> tuple[tuple[str, _Shaper], ...]:
