@@ -82,6 +82,7 @@ class Limits:
     stream_quiet_seconds: int = _limit(10, "TETHER_MAX_STREAM_QUIET_SECONDS", "seconds", 1, 3_600)
     """How long a stream over HTTP says nothing, so that no proxy takes it for dead."""
     request_seconds: int = _limit(30, "TETHER_MAX_REQUEST_SECONDS", "seconds", 1, 3_600)
+    """Until a query or a mutation is answered; and until a request's body is there, before that."""
 
     @classmethod
     def read(cls, reader: SettingsReader) -> Self:

@@ -3,6 +3,7 @@
 A request that is refused here never becomes an operation; each refusal has a status, a code and words for the client.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -40,7 +41,7 @@ class GraphQLRequest:
     async def read(cls, request: Request, limits: Limits) -> "GraphQLRequest":
         """Read it from a POST. Raises Refusal."""
         _require_json(request)
-        return cls.parse(await _body(request, limits.body_kilobytes))
+        return cls.parse(await _body(request, limits))
 
     @classmethod
     def of_address(cls, request: Request) -> "GraphQLRequest":
@@ -103,13 +104,17 @@ def _require_json(request: Request) -> None:
         raise Refusal(415, "Send the body as it is: none that is compressed is read.", headers=_UNCOMPRESSED)
 
 
-async def _body(request: Request, most_kilobytes: int) -> bytes:
+async def _body(request: Request, limits: Limits) -> bytes:
+    seconds = limits.request_seconds
     try:
-        body = await read_body(request, most_kilobytes * 1024)
+        async with asyncio.timeout(seconds):
+            body = await read_body(request, limits.body_kilobytes * 1024)
     except ClientDisconnect:
         raise Refusal(400, "The body ended before it was complete.") from None
+    except TimeoutError:
+        raise Refusal(408, f"The body didn't arrive completely within {seconds} s.", headers=_NO_MORE) from None
     if body is None:
-        raise Refusal(413, f"The body is larger than {most_kilobytes} KiB.")
+        raise Refusal(413, f"The body is larger than {limits.body_kilobytes} KiB.")
     return body
 
 
@@ -123,5 +128,6 @@ def _read_json(text: bytes, refusal: str) -> Any:
         raise Refusal(400, str(unfit)) from None
 
 
+_NO_MORE: Final = {"Connection": "close"}  # so that nobody waits for the rest
 _TAKEN: Final = {"Accept-Post": "application/json; charset=utf-8"}
 _UNCOMPRESSED: Final = {"Accept-Encoding": "identity"}

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.gql.client import JSON, RESPONSE_JSON, Answer, Client
-from tests.gql.server import TetherServer
+from tests.gql.server import TetherServer, running_tether
+from tests.sandbox_server import SandboxServer
 
 pytestmark = pytest.mark.anyio
 
@@ -135,6 +136,22 @@ async def test_a_body_that_ends_too_early_is_no_failure_of_the_server(
 
     assert (await client.post({"query": VIEWER})).data == {"viewer": {"user": {"name": "owner"}}}
     assert not [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}]
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    sqlite_url: str, sandbox: SandboxServer, encryption_key: str
+) -> None:
+    """Whoever sends it needs no token for that."""
+    async with running_tether(sqlite_url, sandbox, encryption_key, TETHER_MAX_REQUEST_SECONDS="1") as server:
+        address = urlsplit(server.url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        head = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+        writer.write(head.encode() + b'{"query": "{ view')
+        async with asyncio.timeout(10):
+            answer = await reader.read()  # until the connection is closed
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"The body didn't arrive completely within 1 s." in answer
 
 
 async def test_an_answer_that_nobody_takes_is_not_sent(client: Client) -> None:
