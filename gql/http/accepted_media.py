@@ -26,7 +26,7 @@ class AcceptedMedia:
     @staticmethod
     def of(header: str) -> "AcceptedMedia":
         """What an Accept header says. One that is empty, or isn't there, takes JSON."""
-        return _remembered(header) if len(header) <= _REMEMBERED_LENGTH else _read(header)
+        return _remembered(header) if len(header) <= _REMEMBERED_LENGTH else _read(header[:_LONGEST])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ def _ranges(header: str) -> Iterator[_Range]:
 _JSON_FORMS: Final = (JSON, RESPONSE_JSON)  # of equals the first, as for */*, which older clients send
 _STREAM_FORMS: Final = (EVENT_STREAM, MULTIPART)
 _REMEMBERED_LENGTH: Final = 300
+_LONGEST: Final = 8_000  # whatever comes after that isn't read; browsers send less than 200
 _QUOTED: Final = r'"(?:\\.?|[^"\\])*(?:"|$)'  # also one that never ends, so that no place is looked at twice
 _BETWEEN_COMMAS: Final = re.compile(rf'(?:[^,"]|{_QUOTED})+')
 _BETWEEN_SEMICOLONS: Final = re.compile(rf'(?:[^;"]|{_QUOTED})+')

@@ -50,8 +50,10 @@ def test_forms_are_chosen_by_quality_then_by_their_order(header: str, accepted: 
     assert AcceptedMedia.of(header) == accepted
 
 
-@pytest.mark.parametrize("text", ['"', ",", ";", "a/b;q=0.1,", '"\\', "a", 'text/html;x="",', " "])
-def test_a_long_header_takes_no_longer_than_its_length(text: str) -> None:
+@pytest.mark.parametrize("text", ['"', ",", ";", "a/b;q=0.1,", '"\\', "a", 'text/html;x="",', " ", "a/b,"])
+@pytest.mark.parametrize("length", [65_536, 5_000_000])
+def test_however_long_a_header_is_it_is_read_in_no_time(text: str, length: int) -> None:
+    header = text * (length // len(text))
     began = time.process_time()
-    AcceptedMedia.of(text * (65_536 // len(text)))
-    assert time.process_time() - began < 0.2
+    AcceptedMedia.of(header)
+    assert time.process_time() - began < 0.05
