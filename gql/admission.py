@@ -30,11 +30,12 @@ class Admission:
         """Why a text that isn't known isn't even parsed; None where it is, and its length has been paid."""
         charged.set(None)
         points = min(len(text) - SHORT_TEXT, self._limits.cost)  # which everybody's budget is large enough for
-        if points > 0 and context.known_viewer is not None:
+        if points > 0 and context.known_viewer is not None and not context.has_paid_text:
             try:
                 await context.budgets.spend(context.known_viewer.user_id, points)
             except RateLimited as refused:
                 return GraphQLError(refused.message, original_error=refused)
+            context.has_paid_text = True  # a stream's is looked at twice
         return None
 
     async def refusal(

@@ -32,7 +32,7 @@ class Context:
     """`proof` is how the caller has shown who they are; `known_viewer` who that is, once the proof was asked.
 
     `time_limit` is what runs it is held to, unless it is a subscription, which lasts. `suggests`: whether a name that
-    doesn't exist is answered with those that are like it.
+    doesn't exist is answered with those that are like it. `has_paid_text`: the caller has paid for reading it.
     """
 
     operations: OperationCache
@@ -54,6 +54,7 @@ class Context:
     proof: Proof | None = None
     known_viewer: Viewer | None = None
     time_limit: asyncio.Timeout | None = None
+    has_paid_text: bool = False
 
     @property
     def request_id(self) -> str:

@@ -92,6 +92,7 @@ def server_config(application: ASGIApp, limits: Limits) -> uvicorn.Config:
         access_log=False,  # addresses can hold variables of operations
         server_header=False,
         proxy_headers=False,  # RequestFrame reads them, by TETHER_TRUSTED_PROXIES
+        reset_contextvars=True,  # else a request can begin with what another one has left on the same connection
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
     )
 

@@ -1,8 +1,11 @@
 """Budgets over HTTP and WebSocket: told with each answer, shared by servers on one database, refused kindly."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -102,6 +105,17 @@ async def test_a_long_text_that_is_not_known_is_paid_before_it_is_read(small: Te
     assert len(padding) - 200 < spent <= len(padding) - 200 + 11
 
 
+async def test_the_text_of_a_stream_is_paid_once(small: TetherServer) -> None:
+    client = await small.member()
+    organization_id = await small.organization_id()
+    after = f"evt~{organization_id.removeprefix('org_')}~1~9"  # where nothing can go on: it ends at once
+    padding = "#" + "x" * 400
+    async with open_stream(small, client.token, FOLLOW + padding, id=organization_id, after=after) as stream:
+        assert "errors" in await stream.next()
+    spent = LIMIT - (await client.data(LEFT))["rateLimit"]["remaining"]
+    assert len(padding) < spent + 200 < len(padding) + 200
+
+
 async def test_servers_on_one_database_share_a_persons_budget_whichever_key_is_used(
     small: TetherServer, database_url: str, sandbox: SandboxServer, encryption_key: str
 ) -> None:
@@ -174,12 +188,43 @@ async def test_a_subscription_pays_for_each_event_and_waits_where_it_cannot(
             assert (event["sequence"], event["connection"]["id"]) == (5, connection["id"])
 
 
+async def test_what_an_operation_cost_is_told_to_nobody_else_on_the_same_connection(
+    shared_server: TetherServer,
+) -> None:
+    """As behind a proxy that sends the requests of several people on, one behind the other."""
+    owner, admin = await shared_server.member(), await shared_server.member(Role.ADMIN)
+    address = urlsplit(shared_server.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        writer.write(_request(owner, {"query": ME}) + _request(admin, {"documentId": "unknown"}, "Connection: close"))
+        async with asyncio.timeout(10):
+            answers = await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    assert answers.count(b"HTTP/1.1 200 OK") == 2
+    assert answers.count(b'"cost":') == 1
+
+
 async def test_strangers_who_may_introspect_have_no_budget(small: TetherServer) -> None:
     stranger = small.client(None)
     answer = await stranger.execute('{ __type(name: "User") { name } }')
     assert (answer.data, set(answer.body)) == ({"__type": {"name": "User"}}, {"data"})
     assert (await stranger.error(LEFT))[0] == "UNAUTHENTICATED"
     assert (await stranger.error("{ __schema { queryType { name } } }"))[0] == "COST_LIMIT_EXCEEDED"
+
+
+def _request(client: Client, body: dict[str, Any], *headers: str) -> bytes:
+    content = json.dumps(body)
+    head = (
+        "POST /graphql HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        f"Authorization: Bearer {client.token}",
+        f"Content-Length: {len(content)}",
+        *headers,
+    )
+    return "\r\n".join((*head, "", content)).encode()
 
 
 def _told(body: Any) -> dict[str, Any]:
