@@ -28,7 +28,8 @@ class SqlOperationBudgetRepository:
     ) -> OperationBlock:
         known = await self._locked(user_id, now)
         emptiest = now + _time_for(allowance.points, allowance)  # later is a clock's mistake, or another allowance's
-        full_at = max(now, min(known, emptiest) - _time_for(back, allowance))
+        # What was lent while the database was gone is owed, which is negative here; nobody owes more than there can be.
+        full_at = min(emptiest, max(now, min(known, emptiest) - _time_for(back, allowance)))
         left = allowance.points - round((full_at - now).total_seconds() / allowance.each_seconds)
         taken = 0 if left < least else min(left, most)
         full_at += _time_for(taken, allowance)

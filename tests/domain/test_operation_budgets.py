@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -10,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.entities.operation_budget import OperationAllowance
-from domain.errors import RateLimited
+from domain.errors import RateLimited, ServiceUnavailable
 from domain.operation_budgets import FIRST_BLOCK, GOOD_FOR_SECONDS, LARGEST_PART, OperationBudgets
+from domain.ports import UnitOfWork
+from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.world import World
 
 pytestmark = pytest.mark.anyio
@@ -28,6 +31,19 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@dataclass(slots=True)
+class Outage:
+    """Units of work that begin unless the database is gone."""
+
+    units: SqlUnitsOfWork
+    gone: bool = False
+
+    def writing_everywhere(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        if self.gone:
+            raise ServiceUnavailable("The database is gone.")
+        return self.units.writing_everywhere()
 
 
 @pytest.fixture
@@ -127,6 +143,27 @@ async def test_one_person_takes_nothing_from_another(process: Callable[[], Opera
     budgets = process()
     await budgets.spend(ADA, 1_000)
     assert await _spent(budgets, 1_000, uuid4())
+
+
+async def test_what_is_lent_while_the_database_is_gone_is_owed_until_the_budget_is_full_again(
+    world: World, clock: Clock
+) -> None:
+    units = Outage(world.units)
+    budgets = OperationBudgets(units, THOUSAND, clock)  # type: ignore[arg-type]  # as far as budgets need it
+    assert await _spent(budgets, 500)
+    units.gone = True
+    for _ in range(100):
+        clock.now += GOOD_FOR_SECONDS  # with a block that is too old, the database has to be asked
+        assert await _spent(budgets, 900)
+    units.gone = False
+    clock.now += GOOD_FOR_SECONDS
+    assert not await _spent(budgets, 1)
+    standing = budgets.standing(ADA)
+    assert standing.remaining == 0
+    assert standing.reset_at.timestamp() == clock.now + 100
+    clock.now += 101
+    assert await _spent(budgets, 1)
+    assert not await _spent(OperationBudgets(world.units, THOUSAND, clock), 995), "no debt is larger than a budget"
 
 
 async def test_a_process_that_was_killed_has_spent_its_block(process: Callable[[], OperationBudgets]) -> None:
