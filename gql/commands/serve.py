@@ -19,6 +19,7 @@ from gql.background_work import BackgroundWork
 from gql.bootstrap import Tether, running
 from gql.garbage import collect_less
 from gql.http.application import create_application
+from gql.http.bounded_heads import BoundedHeads
 from gql.limit_settings import Limits
 from gql.operator_error import OperatorError
 from gql.sample import FOUNDER, SLUG, find_founder
@@ -84,6 +85,7 @@ def server_config(application: ASGIApp, limits: Limits) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").addFilter(_isnt_of_a_refused_handshake)
     return uvicorn.Config(
         application,
+        http=BoundedHeads,
         ws="websockets-sansio",
         ws_max_size=limits.frame_kilobytes * 1024,
         ws_per_message_deflate=False,  # costs more time and memory for each subscriber than it saves
