@@ -36,18 +36,23 @@ def oversize(document: DocumentNode, limits: Limits) -> GraphQLError | None:
         more = document.definitions[limits.definitions]
         return GraphQLError(f"A document has at most {limits.definitions} operations and fragments.", more)
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-    visited = 0
-    for operation in document.definitions:
-        if isinstance(operation, OperationDefinitionNode):
-            counted = _Counted(fragments, limits.tokens, visited)
-            for what, limit in _exceeded(operation, counted, limits):
-                return GraphQLError(f"This operation has more than {limit} {what}. Ask for less at once.", operation)
-            visited = counted.visited
+    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    counted = _Counted(fragments, limits.tokens)
+    for operation in operations:
+        counted.begin()
+        counted.count(operation.selection_set, 1, frozenset(), Counter())
+        for what, limit in (*_exceeded(counted, limits), *_declared(operation, limits)):
+            return GraphQLError(f"This operation has more than {limit} {what}. Ask for less at once.", operation)
+    for each in document.definitions:  # what no operation spreads isn't run, but validated all the same
+        if isinstance(each, FragmentDefinitionNode) and not counted.has_spread(each):
+            counted.begin()
+            counted.count(each.selection_set, 2, frozenset(), Counter())
+            for what, limit in _exceeded(counted, limits):
+                return GraphQLError(f"This fragment has more than {limit} {what}. Ask for less at once.", each)
     return None
 
 
-def _exceeded(operation: OperationDefinitionNode, counted: "_Counted", limits: Limits) -> Iterator[tuple[str, int]]:
-    counted.count(operation.selection_set, 1, frozenset(), Counter())
+def _exceeded(counted: "_Counted", limits: Limits) -> Iterator[tuple[str, int]]:
     for what, amount, limit in (
         ("levels of fields", counted.depth, limits.depth),
         ("aliases", counted.aliases, limits.aliases),
@@ -56,9 +61,16 @@ def _exceeded(operation: OperationDefinitionNode, counted: "_Counted", limits: L
         ("introspections", counted.introspections, limits.introspections),
         ("lists of an introspection within each other", counted.introspection_depth, limits.introspection_depth),
         ("fields, with its fragments spread", counted.visited, limits.tokens),
+        ("fields that it asks for twice", counted.repeats, limits.repeated_fields),
+    ):
+        if amount > limit:
+            yield what, limit
+
+
+def _declared(operation: OperationDefinitionNode, limits: Limits) -> Iterator[tuple[str, int]]:
+    for what, amount, limit in (
         ("variables", len(operation.variable_definitions or ()), limits.variables),
         ("variables of the type Boolean", _booleans(operation), limits.boolean_variables),
-        ("fields that it asks for twice", counted.repeats, limits.repeated_fields),
     ):
         if amount > limit:
             yield what, limit
@@ -78,12 +90,22 @@ class _Counted:
     `visited` goes on from the operations before it, which may all spread the same fragments.
     """
 
-    def __init__(self, fragments: dict[str, FragmentDefinitionNode], most: int, visited: int) -> None:
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode], most: int) -> None:
         self._fragments = fragments
         self._most = most
-        self.visited = visited
+        self._spread: set[str] = set()
+        self.visited = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Another operation."""
         self.depth = self.aliases = self.repeats = self.root_fields = 0
         self.directives = self.introspections = self.introspection_depth = 0
+
+    def has_spread(self, fragment: FragmentDefinitionNode) -> bool:
+        """Whether it was counted; of several that have one name, only the last one is."""
+        name = fragment.name.value
+        return name in self._spread and self._fragments[name] is fragment
 
     def count(self, selections: SelectionSetNode, depth: int, within: frozenset[str], keys: Counter[str]) -> None:
         """`depth`: 1 for root fields, 0 and less below an introspection. `keys`: met in this object.
@@ -100,6 +122,7 @@ class _Counted:
             elif isinstance(selection, FragmentSpreadNode):
                 name = selection.name.value
                 if name in self._fragments and name not in within:
+                    self._spread.add(name)
                     self.count(self._fragments[name].selection_set, depth, within | {name}, keys)
             elif isinstance(selection, InlineFragmentNode):
                 self.count(selection.selection_set, depth, within, keys)

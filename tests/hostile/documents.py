@@ -106,6 +106,8 @@ def _fragments() -> dict[str, Refused]:
         "99 unused fragments": ((VALID,), "{ viewer { user { id } } } " + " ".join(f"fragment U{n} on User {{ id name }}" for n in range(99))),
         "300 fragments of one name": ((VALID,), "{ viewer { user { ...U } } } " + "fragment U on User { id } " * 270),
         "unused fragments that bomb": ((VALID,), "{ viewer { user { id } } } " + chain(40, 10, "user { id }").partition("} } ")[2]),
+        "an unused fragment that asks for 480 fields twice": ((VALID,), "{ viewer { user { id } } } fragment U on Query {" + " services { id }" * 480 + "}"),
+        "the first of two fragments, which asks for 470 fields twice": ((VALID,), "{ ...U } fragment U on Query {" + " services { id }" * 470 + "} fragment U on Query { services { id } }"),
         "600 unknown fragments": ((VALID,), "{ viewer { " + " ".join(f"...X{n}" for n in range(600)) + " } }"),
         "600 spreads of one fragment": ((VALID,), "{ viewer { " + "...F " * 600 + "} } fragment F on Viewer { user { id } }"),
         "fragments on types that can't be": ((VALID,), "{ viewer { " + "... on Repository { id } " * 250 + "} }"),
