@@ -32,6 +32,7 @@ from domain.entities.user import Viewer
 from domain.errors import InvalidInput, NotFound, ServiceUnavailable
 from domain.idempotency import IdempotentCall
 from domain.measurements import NO_MEASUREMENTS, Measurements
+from domain.own_work import begin_own_work
 from domain.ports import UnitsOfWork
 from domain.services.service_fault import ServiceFault
 from domain.task_outcome import Again, Ended, TaskOutcome
@@ -257,7 +258,7 @@ class CommandRuns:
         )
 
     def _keep(self, work: Coroutine[None, None, None], run: CommandRun) -> asyncio.Task[None]:
-        calling = asyncio.create_task(work, name=f"run {run.id} of {run.command}")
+        calling = begin_own_work(work, f"run {run.id} of {run.command}")
         self._calls.add(calling)
         calling.add_done_callback(self._ended)
         return calling

@@ -23,6 +23,7 @@ from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task
 from domain.errors import CredentialUnreadable, NotFound
 from domain.measurements import NO_MEASUREMENTS, Measurements
+from domain.own_work import begin_own_work
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.refresh_flight import LEASE, RefreshFlight
 from domain.refresh_outcome import NotRefreshable, Refreshed, RefreshFailed, RefreshOutcome
@@ -195,7 +196,7 @@ class CredentialRefresher:
             lease=self._lease,
             measurements=self._measurements,
         )
-        flying = asyncio.create_task(flight.fly(seen_generation), name=f"refresh of {connection_id}")
+        flying = begin_own_work(flight.fly(seen_generation), f"refresh of {connection_id}")
         self._flights[connection_id] = flying
         flying.add_done_callback(lambda ended: self._landed(connection_id, ended))
         return flying

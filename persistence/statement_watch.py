@@ -17,6 +17,7 @@ from sqlalchemy import Executable
 
 from domain.errors import StatementLimitExceeded
 from domain.observation import Observation
+from domain.own_work import is_own_work
 from domain.tracing import Span
 
 READ: Final = "READ"
@@ -78,7 +79,8 @@ class _Watched:
 class _Allowed:
     """How many statements an operation may run, and how many it has run.
 
-    What it has begun may outlive it, such as work that others wait for, too: that isn't held to it any longer.
+    What it has begun may outlive it, such as work that others wait for, too: that isn't held to it any longer. Nor is
+    what has to be finished once it has begun.
     """
 
     most: int
@@ -87,7 +89,7 @@ class _Allowed:
     ended: bool = False
 
     def count(self) -> None:
-        if self.ended or (self.task is not None and self.task.done()):
+        if self.ended or is_own_work() or (self.task is not None and self.task.done()):
             return
         self.run += 1
         if self.run > self.most:

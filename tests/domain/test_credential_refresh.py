@@ -5,7 +5,7 @@ lives. The sandbox ends all tokens of a grant when a refresh token comes a secon
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -23,7 +23,7 @@ from domain.entities.identifiers import new_id
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.task import Task, TaskKind
 from domain.entities.user import Role
-from domain.errors import InvalidInput, NotFound, ServiceUnavailable
+from domain.errors import InvalidInput, NotFound, ServiceUnavailable, StatementLimitExceeded
 from domain.health import HealthCheckFactory
 from domain.http import HttpClient
 from domain.ports import LeaseOutcome, UnitOfWork
@@ -41,6 +41,7 @@ from domain.services.oauth_client import OAuthClient
 from domain.services.service_fault import FaultKind, ServiceFault
 from domain.task_outcome import Again, Ended, Failed
 from persistence.row_security import Reach
+from persistence.statement_watch import limit_statements
 from persistence.unit_of_work import SqlUnitsOfWork
 from tests.domain.oauth_links import OAuthLinks
 from tests.domain.world import World
@@ -380,6 +381,22 @@ async def test_a_refresh_goes_on_when_its_caller_goes_away(refreshing: Refreshin
     await process.aclose()
     assert (await refreshing.links.credential(connection)).generation == 2
     assert isinstance(await refreshing.identify(connection), Identified)
+
+
+@pytest.mark.parametrize("most", range(1, 9))
+async def test_what_the_service_gave_is_stored_however_few_statements_its_caller_may_run(
+    refreshing: Refreshing, most: int
+) -> None:
+    connection = await refreshing.link()
+
+    async def held_to_few() -> None:
+        limit_statements(most)
+        with suppress(StatementLimitExceeded):
+            await refreshing.refresh(connection, seen_generation=1)
+
+    await asyncio.create_task(held_to_few())
+    assert isinstance(await refreshing.identify(connection), Identified)
+    assert (await refreshing.asked())[0] == (await refreshing.links.credential(connection)).generation - 1
 
 
 async def test_what_the_service_gave_waits_for_the_database(refreshing: Refreshing) -> None:
