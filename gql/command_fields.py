@@ -16,6 +16,7 @@ from domain.command_wish import Named, Wish
 from domain.entities.identifiers import Kind, parse_id
 from domain.errors import BadUserInput
 from gql.context import Info
+from gql.projection import projected
 from gql.types.command import Command, command_of
 from gql.types.command_availability import CommandAvailability, command_availability, reasons_of
 from gql.types.command_selection import CommandRunnerUp, CommandSelection, CommandSelectionInput, RefusedCommand
@@ -45,7 +46,7 @@ async def commands(
         foremost=_most_shown(info.selected_fields),
     )
     shown = _Commands(info)
-    return [command_availability(each, shown.of(each.catalogued)) for each in judged]
+    return projected([command_availability(each, shown.of(each.catalogued)) for each in judged])
 
 
 async def command_selection(
@@ -56,7 +57,7 @@ async def command_selection(
     context = info.context
     selection = await context.selections.select(context.viewer, root, _wish(input))
     shown, chosen = _Commands(info), selection.chosen
-    return CommandSelection(
+    answer = CommandSelection(
         command=None if chosen is None else shown.of(chosen.catalogued),
         arguments={} if chosen is None else dict(chosen.arguments),
         missing_arguments=[] if chosen is None else list(chosen.missing_arguments),
@@ -78,6 +79,7 @@ async def command_selection(
         ],
         of=None if chosen is None else chosen.candidate.connection,
     )
+    return projected(answer)
 
 
 class _Commands:

@@ -28,8 +28,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from domain.errors import Forbidden
 from gql.context import Context
-from gql.gathering import Gathered, Gathering
 from gql.patience import patiently
+from gql.projection import Places, Projected, Projection, json_of
 from gql.selection import details_below, nodes_below, selection_of
 from persistence.documents import roots
 from persistence.documents.gaps import Gap, fill
@@ -46,8 +46,6 @@ def document(reference: Reference | None) -> Any:
 class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
     """graphql-core's executor, which can splice. The context value is a `Context`."""
 
-    _gathering: Gathering
-
     @classmethod
     def build(
         cls,
@@ -61,10 +59,8 @@ class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
         context: Context = context_value
         named["hide_suggestions"] = not context.suggests
         built = super().build(schema, document, root_value, context, *rest, **named)
-        if isinstance(built, DocumentExecutor):
-            built._gathering = Gathering()
-            if built._follows and context.time_limit is not None:
-                context.time_limit.reschedule(None)
+        if isinstance(built, DocumentExecutor) and built._follows and context.time_limit is not None:
+            context.time_limit.reschedule(None)
         return built
 
     def complete_value(
@@ -78,9 +74,8 @@ class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Any:
         if result.__class__ is Reference:
             return self._document(result, return_type, field_details_list, path)
-        if result.__class__ is Gathered:
-            read = partial(self._connections, return_type, field_details_list, path)
-            return self._gathering.ask(result, field_details_list, read)
+        if result.__class__ is Projected:
+            return self._projected(result, return_type, field_details_list, path)
         return super().complete_value(return_type, field_details_list, info, path, result, position_context)
 
     async def _document(
@@ -93,13 +88,35 @@ class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
             raise Forbidden("This is no longer yours to see.")
         return None
 
-    async def _connections(
-        self, return_type: GraphQLOutputType, field_details: FieldDetailsList, path: Path, ids: Sequence[UUID]
-    ) -> str | None:
-        """The JSON text of connections that stand at the same place of several objects, of which `path` is one."""
-        place = (_GATHERED, *(key for key in path.as_list() if isinstance(key, str)))
-        document = await self._read(roots.connections(ids), return_type, field_details, place)
-        return None if document is None else await self._finished(document, return_type, field_details, path, pairs=2)
+    async def _projected(
+        self, projected: Projected, return_type: GraphQLOutputType, field_details: FieldDetailsList, path: Path
+    ) -> Fragment:
+        """Objects that are no documents, with the connections in them, which are."""
+        projection = Projection(self.variable_values)
+        value = projection.of(projected.value, selection_of(self, return_type, field_details))
+        for places in projection.places:
+            await self._show_connections(places, return_type, field_details, path)
+        return Fragment(json_of(value))
+
+    async def _show_connections(
+        self, places: Places, return_type: GraphQLOutputType, field_details: FieldDetailsList, path: Path
+    ) -> None:
+        """Put connections where they are waited for; they are read in one statement."""
+        details = details_below(self, return_type, field_details, places.first)
+        type_ = self.schema.get_type("ServiceConnection")
+        if not is_object_type(type_):
+            raise AssertionError("connections are objects")
+        for key in places.first:
+            path = path.add_key(key)
+        place = (_OBJECTS, *(key for key in path.as_list() if isinstance(key, str)))
+        document = await self._read(roots.connections(list(places.waiting)), type_, details, place)
+        text = None if document is None else await self._finished(document, type_, details, path, pairs=2)
+        found = {UUID(id_): connection for id_, connection in orjson.loads(text or "[]")}
+        for connection_id, setters in places.waiting.items():
+            if connection_id not in found:  # it was deleted meanwhile
+                raise Forbidden("This is no longer yours to see.")
+            for set_ in setters:
+                set_(found[connection_id])
 
     async def _read(
         self, reference: Reference, return_type: GraphQLOutputType, field_details: FieldDetailsList, place: Any
@@ -171,4 +188,4 @@ class DocumentExecutor(StrawberryGraphQLCoreExecutionContext):
         self.collected_errors.add(located_error(refusal.error, nodes, path.as_list()), path)
 
 
-_GATHERED = "gathered"
+_OBJECTS = "objects"

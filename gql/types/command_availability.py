@@ -13,7 +13,7 @@ from domain.command_preflight import CONNECTIONS_SHOWN, MOST_CONNECTIONS_SHOWN, 
 from domain.connection_states import StandingConnection
 from domain.entities.health import Remedy
 from domain.errors import BadUserInput
-from gql.gathering import gathered
+from gql.projection import stored
 from gql.types.command import Command
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ConnectionAvailability:
 
     @strawberry.field(description="The connection.")
     def connection(self) -> LazyConnection:
-        shown: ServiceConnection = gathered(self.of.id)
+        shown: ServiceConnection = stored(self.of.id)
         return shown
 
 

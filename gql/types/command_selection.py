@@ -7,7 +7,7 @@ import strawberry
 
 from domain.command_selector import Criterion
 from domain.connection_states import StandingConnection
-from gql.gathering import gathered
+from gql.projection import stored
 from gql.types.command import Command
 from gql.types.command_availability import AvailabilityReason, LazyConnection
 from gql.types.scalars import JSON
@@ -58,7 +58,7 @@ class CommandRunnerUp:
 
     @strawberry.field(description="The connection.")
     def connection(self) -> LazyConnection:
-        shown: ServiceConnection = gathered(self.of.id)
+        shown: ServiceConnection = stored(self.of.id)
         return shown
 
 
@@ -70,7 +70,7 @@ class RefusedCommand:
 
     @strawberry.field(description="The connection; null where there is none to the service.")
     def connection(self) -> LazyConnection | None:
-        return None if self.of is None else gathered(self.of.id)
+        return None if self.of is None else stored(self.of.id)
 
 
 @strawberry.type(description="Which command, through which connection, and why not the others.")
@@ -97,4 +97,4 @@ class CommandSelection:
 
     @strawberry.field(description="The connection that was chosen; null without a command.")
     def connection(self) -> LazyConnection | None:
-        return None if self.of is None else gathered(self.of.id)
+        return None if self.of is None else stored(self.of.id)
