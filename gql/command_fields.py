@@ -4,8 +4,9 @@ They are gaps of its document. The executor calls these resolvers with the organ
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import strawberry
 from strawberry.types.nodes import SelectedField, Selection
@@ -15,6 +16,7 @@ from domain.command_selector import score_of
 from domain.command_wish import Named, Wish
 from domain.entities.identifiers import Kind, parse_id
 from domain.errors import BadUserInput
+from domain.services.catalogue import ServiceCatalogue
 from gql.context import Info
 from gql.projection import projected
 from gql.types.command import Command, command_of
@@ -83,18 +85,26 @@ async def command_selection(
 
 
 class _Commands:
-    """Commands as clients see them, each made once for an answer."""
+    """Commands as clients see them: they are code, so each is made once, but for those of a service that is down."""
 
     def __init__(self, info: Info) -> None:
         self._context = info.context
-        self._made: dict[str, Command] = {}
+        self._made = _MADE.setdefault(info.context.catalogue, {})
 
     def of(self, catalogued: CataloguedCommand) -> Command:
-        command = catalogued.command
-        if command.id not in self._made:
-            service = service_of(catalogued.service, self._context.public_url, self._context.board)
-            self._made[command.id] = command_of(command, service)
-        return self._made[command.id]
+        id_, board = catalogued.command.id, self._context.board
+        if board.incident(catalogued.service.id) is not None:
+            return self._new(catalogued)
+        if id_ not in self._made:
+            self._made[id_] = self._new(catalogued)
+        return self._made[id_]
+
+    def _new(self, catalogued: CataloguedCommand) -> Command:
+        service = service_of(catalogued.service, self._context.public_url, self._context.board)
+        return command_of(catalogued.command, service)
+
+
+_MADE: Final[WeakKeyDictionary[ServiceCatalogue, dict[str, Command]]] = WeakKeyDictionary()
 
 
 def _most_shown(fields: Iterable[Selection]) -> int:
