@@ -48,7 +48,10 @@ async def commands(
         foremost=_most_shown(info.selected_fields),
     )
     shown = _Commands(info)
-    return projected([command_availability(each, shown.of(each.catalogued)) for each in judged])
+    answer: list[CommandAvailability] = projected(
+        [command_availability(each, shown.of(each.catalogued)) for each in judged]
+    )
+    return answer
 
 
 async def command_selection(
@@ -59,7 +62,7 @@ async def command_selection(
     context = info.context
     selection = await context.selections.select(context.viewer, root, _wish(input))
     shown, chosen = _Commands(info), selection.chosen
-    answer = CommandSelection(
+    selected = CommandSelection(
         command=None if chosen is None else shown.of(chosen.catalogued),
         arguments={} if chosen is None else dict(chosen.arguments),
         missing_arguments=[] if chosen is None else list(chosen.missing_arguments),
@@ -81,7 +84,8 @@ async def command_selection(
         ],
         of=None if chosen is None else chosen.candidate.connection,
     )
-    return projected(answer)
+    answer: CommandSelection = projected(selected)
+    return answer
 
 
 class _Commands:
