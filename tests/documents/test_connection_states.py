@@ -1,11 +1,10 @@
-"""What is read of connections for commands: groups that miss nobody, and the foremost in the selector's own order."""
+"""What is read of connections for commands: groups that miss nobody and mix nothing up."""
 
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from domain.command_selector import Candidate, place_of
 from domain.connection_states import AboutConnections, OrganizationState
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.user import Viewer
@@ -63,39 +62,15 @@ async def test_every_connection_is_in_one_group_with_those_that_are_like_it(
         scopes = None if credential is None else credential["scopes"]
         assert found.scopes == (None if scopes is None else frozenset(scopes))
         assert found.kind == (None if credential is None else credential["kind"])
-        ends_at = credential and credential["refresh_expires_at" if credential["refreshable"] else "expires_at"]
+        ends_at = None
+        if credential is not None:
+            ends_at = credential["refresh_expires_at" if credential["refreshable"] else "expires_at"]
         assert found.ends_at == (ends_at if ends_at is not None and ends_at <= NOW + timedelta(days=7) else None)
         blocked, reset = limits["rate_limit_blocked_until"], limits["rate_limit_reset_at"]
         used_up = limits["rate_limit_remaining"] == 0 and reset is not None and reset > NOW
         expected = blocked if blocked is not None and blocked > NOW else reset if used_up else None
         assert found.quota_until == expected
         assert not found.reaches
-
-
-async def test_the_foremost_of_a_group_are_those_that_the_selector_would_put_first(
-    read_path: Reading, world: World, viewer: Viewer
-) -> None:
-    rows, repositories = _alive(world), world.table("repositories")
-    own = [row for row in repositories if row["connection_id"] in {each["id"] for each in rows}]
-    for about in (
-        {},
-        {"connection_id": rows[0]["id"]},
-        {"repository_id": own[0]["id"]},
-        {"repository_name": own[-1]["full_name"].upper()},
-        {"channel": "C1", "event_connection_id": rows[1]["id"]},
-    ):
-        whole = await _read(read_path, world, viewer, AboutConnections(10_000, ALL, **about))
-        few = await _read(read_path, world, viewer, AboutConnections(2, ALL, **about))
-        cut = {group.state: (group.size, list(group.foremost)) for group in few.groups}
-        assert any(len(group.foremost) > 2 for group in whole.groups)
-        for group in whole.groups:
-            ordered = sorted(
-                group.foremost, key=lambda each: place_of(Candidate("github.comment", each, group.state.health, ()))
-            )
-            assert list(group.foremost) == ordered
-            assert cut[group.state] == (group.size, ordered[:2])
-        bound = [each for group in whole.groups for each in group.foremost if each.bound or each.explicit]
-        assert bool(bound) is bool(about)
 
 
 async def test_a_repository_is_reached_by_those_that_have_listed_it(
