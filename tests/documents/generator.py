@@ -119,7 +119,7 @@ class _Draft:
 
     def _names(self, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> list[str]:
         """Which fields: leaves by chance, objects while there is depth left. Lists are asked for more than the rest."""
-        stored = {name: one for name, one in type_.fields.items() if f"{type_.name}.{name}" not in _NOT_STORED}
+        stored = {name: one for name, one in type_.fields.items() if f"{type_.name}.{name}" not in NOT_STORED}
         leaves = [name for name, one in stored.items() if not is_composite_type(get_named_type(one.type))]
         objects = [name for name in stored if name not in leaves]
         names = self.chance.sample(leaves, k=self.chance.randint(0, min(len(leaves), 5)))
@@ -279,5 +279,5 @@ class _Draft:
         return json.dumps(value, ensure_ascii=self._maybe(0.5))
 
 
-_NOT_STORED = {"Organization.commands", "Organization.commandSelection"}
+NOT_STORED = {"Organization.commands", "Organization.commandSelection"}
 """What documents leave open."""
