@@ -3,13 +3,13 @@
 Pure. Asked by CommandPreflight for each command and each group of connections that are alike.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from domain.connection_states import ConnectionState
+from domain.connection_states import ConnectionState, Ending, StandingConnection
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import HealthStatus, Remedy
 from domain.entities.service_incident import ServiceIncident
@@ -52,7 +52,6 @@ class Circumstances:
     role: Role
     incident: ServiceIncident | None
     repository_asked: bool
-    now: datetime
 
 
 def of_command(command: Command, circumstances: Circumstances) -> tuple[Reason, ...]:
@@ -63,8 +62,18 @@ def of_command(command: Command, circumstances: Circumstances) -> tuple[Reason, 
 def of_connection(
     command: Command, commands: Commands, state: ConnectionState, circumstances: Circumstances
 ) -> tuple[Reason, ...]:
-    """What stands against a command through a connection in that state, those of the command itself left out."""
+    """What stands against a command through a connection in that state, those of the command itself left out.
+
+    Moments are still to be filled in, by `dated`.
+    """
     return tuple(_of_connection(command, commands, state, circumstances))
+
+
+def dated(reasons: tuple[Reason, ...], connection: StandingConnection) -> tuple[Reason, ...]:
+    """The reasons with the moments of one connection of the group."""
+    if not any(reason.code in _DATED for reason in reasons):
+        return reasons
+    return tuple(_DATED[reason.code](reason, connection) if reason.code in _DATED else reason for reason in reasons)
 
 
 def usable(reasons: tuple[Reason, ...]) -> bool:
@@ -94,7 +103,7 @@ def _of_connection(
         message, remedy = _STATUS[state.status]
         told = None if state.remedy is Remedy.NONE else state.remedy
         yield Reason(ReasonCode.STATUS, message, told or remedy)
-    yield from _of_credential(state, circumstances.now)
+    yield from _of_credential(state)
     if state.kind is not None and state.scopes is not None:
         needed = commands.needed_grants(command, state.kind)
         missing = [grant.name for grant in needed if not grant.granted_by & state.scopes]
@@ -105,13 +114,8 @@ def _of_connection(
                 f"The credential lacks the {what}{'s' if len(missing) > 1 else ''} {', '.join(missing)}.",
                 Remedy.GRANT_SCOPES,
             )
-    if state.quota_until is not None:
-        yield Reason(
-            ReasonCode.QUOTA_USED_UP,
-            f"The service takes no more calls until {state.quota_until:%Y-%m-%d %H:%M:%S} UTC.",
-            Remedy.WAIT,
-            state.quota_until,
-        )
+    if state.limited:
+        yield Reason(ReasonCode.QUOTA_USED_UP, "The service takes no more calls for now.", Remedy.WAIT)
     if state.status is ConnectionStatus.ACTIVE and state.health in _HEALTH:
         code, message, blocking = _HEALTH[state.health]
         yield Reason(code, message, Remedy.WAIT, blocking=blocking)
@@ -124,25 +128,34 @@ def _of_connection(
         )
 
 
-def _of_credential(state: ConnectionState, now: datetime) -> Iterator[Reason]:
+def _of_credential(state: ConnectionState) -> Iterator[Reason]:
     if state.kind is None:
         yield Reason(ReasonCode.CREDENTIAL_MISSING, "It has no credential.", Remedy.RECONNECT)
-    elif state.ends_at is not None and state.ends_at <= now:
-        yield Reason(
-            ReasonCode.CREDENTIAL_EXPIRED,
-            f"Its credential ended at {state.ends_at:%Y-%m-%d %H:%M} UTC.",
-            Remedy.RECONNECT,
-        )
-    elif state.ends_at is not None:
-        yield Reason(
-            ReasonCode.CREDENTIAL_EXPIRING,
-            f"Its credential ends at {state.ends_at:%Y-%m-%d %H:%M} UTC.",
-            Remedy.RECONNECT,
-            state.ends_at,
-            blocking=False,
-        )
+    elif state.ending is Ending.ENDED:
+        yield Reason(ReasonCode.CREDENTIAL_EXPIRED, "Its credential has ended.", Remedy.RECONNECT)
+    elif state.ending is Ending.SOON:
+        yield Reason(ReasonCode.CREDENTIAL_EXPIRING, "Its credential ends soon.", Remedy.RECONNECT, blocking=False)
 
 
+def _ended(reason: Reason, connection: StandingConnection) -> Reason:
+    return replace(reason, message=f"Its credential ended at {connection.ends_at:%Y-%m-%d %H:%M} UTC.")
+
+
+def _expiring(reason: Reason, connection: StandingConnection) -> Reason:
+    ends_at = connection.ends_at
+    return replace(reason, message=f"Its credential ends at {ends_at:%Y-%m-%d %H:%M} UTC.", until=ends_at)
+
+
+def _used_up(reason: Reason, connection: StandingConnection) -> Reason:
+    until = connection.limited_until
+    return replace(reason, message=f"The service takes no more calls until {until:%Y-%m-%d %H:%M:%S} UTC.", until=until)
+
+
+_DATED: Final[Mapping[ReasonCode, Callable[[Reason, StandingConnection], Reason]]] = {
+    ReasonCode.CREDENTIAL_EXPIRED: _ended,
+    ReasonCode.CREDENTIAL_EXPIRING: _expiring,
+    ReasonCode.QUOTA_USED_UP: _used_up,
+}
 _STATUS: Final[Mapping[ConnectionStatus, tuple[str, Remedy]]] = {
     ConnectionStatus.PENDING: ("The connection waits for its first passing check.", Remedy.WAIT),
     ConnectionStatus.INACTIVE: ("The connection is paused.", Remedy.CONTACT_ADMIN),

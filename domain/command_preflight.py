@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from domain.command_availability import NOT_CONNECTED, Circumstances, Reason, of_command, of_connection, usable
+from domain.command_availability import NOT_CONNECTED, Circumstances, Reason, dated, of_command, of_connection, usable
 from domain.connection_states import (
     AboutConnections,
     ConnectionStates,
@@ -42,7 +42,7 @@ class CataloguedCommand:
 
 @dataclass(frozen=True, slots=True)
 class JudgedGroup:
-    """Connections that are alike, and all that stands against a command through one of them."""
+    """Connections that are alike, and all that stands against a command through one of them, without its moments."""
 
     group: StateGroup
     reasons: tuple[Reason, ...]
@@ -85,7 +85,7 @@ class JudgedCommand:
         found: list[JudgedConnection] = []
         for judged in self.groups:
             some = judged.group.foremost[: count - len(found)]
-            found += [JudgedConnection(connection, judged.reasons) for connection in some]
+            found += [JudgedConnection(connection, dated(judged.reasons, connection)) for connection in some]
         return found
 
 
@@ -135,9 +135,8 @@ class CommandPreflight:
         self, offered: Collection[CataloguedCommand], state: OrganizationState, *, repository_asked: bool
     ) -> list[JudgedCommand]:
         """Each of these commands with all connections of its service."""
-        now = self._clock()
         circumstances = {
-            service_id: Circumstances(state.role, self._board.incident(service_id), repository_asked, now)
+            service_id: Circumstances(state.role, self._board.incident(service_id), repository_asked)
             for service_id in {each.service.id for each in offered}
         }
         groups: dict[str, list[StateGroup]] = {service_id: [] for service_id in circumstances}

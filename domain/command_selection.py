@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.command_arguments import filled_arguments, missing_arguments, named_target
+from domain.command_availability import dated
 from domain.command_chooser import CommandChooser, TextChoice
 from domain.command_explanation import explanation_of
 from domain.command_preflight import CataloguedCommand, CommandPreflight, JudgedCommand
@@ -142,7 +143,8 @@ def _choosables(
         missing = missing_arguments(command, arguments)
         for one in each.groups:
             for connection in one.group.foremost:
-                candidate = Candidate(command.id, connection, one.group.state.health, one.reasons, fit, len(missing))
+                reasons = dated(one.reasons, connection)
+                candidate = Candidate(command.id, connection, one.group.state.health, reasons, fit, len(missing))
                 yield Choosable(each.catalogued, candidate, arguments, missing)
 
 

@@ -7,6 +7,7 @@ that are alike in all that the rules of availability look at are one group: a th
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -21,13 +22,20 @@ WHOLE_QUOTA: Final = 10
 """What is left of a quota is told in tenths: so many where nothing is known of it."""
 
 
+class Ending(StrEnum):
+    """Whether a credential ends, for good."""
+
+    NOT_SOON = "NOT_SOON"
+    SOON = "SOON"
+    ENDED = "ENDED"
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionState:
-    """What connections of a group have in common.
+    """What connections of a group have in common: no moments, of which there are as many as connections.
 
-    `remedy`: what ends the status, where it has a reason. `scopes`: None where they aren't known. `ends_at`: of a
-    credential that ends within `SOON`, or has ended. `quota_until`: when calls are possible again. `reaches`: the
-    repository that was asked about is among its own.
+    `remedy`: what ends the status, where it has a reason. `scopes`: None where they aren't known. `limited`: the
+    service takes no calls now. `reaches`: the repository that was asked about is among its own.
     """
 
     service: str
@@ -36,8 +44,8 @@ class ConnectionState:
     health: HealthStatus
     kind: CredentialKind | None
     scopes: frozenset[str] | None
-    ends_at: datetime | None
-    quota_until: datetime | None
+    ending: Ending
+    limited: bool
     reaches: bool
 
 
@@ -46,7 +54,8 @@ class StandingConnection:
     """One of a group: who it is, and what it is preferred by.
 
     `bound`: 2 to the very repository or channel that was asked about; 1 to the like of it: the same repository was
-    selected there, or the event came through it; 0 not at all. `quota_left`: in tenths.
+    selected there, or the event came through it; 0 not at all. `quota_left`: in tenths. `ends_at`: when its credential
+    does. `limited_until`: when calls are possible again.
     """
 
     id: UUID
@@ -55,6 +64,8 @@ class StandingConnection:
     bound: int = 0
     quota_left: int = WHOLE_QUOTA
     last_used_at: datetime | None = None
+    ends_at: datetime | None = None
+    limited_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

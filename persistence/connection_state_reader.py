@@ -17,6 +17,7 @@ from domain.connection_states import (
     AboutConnections,
     AskedRepository,
     ConnectionState,
+    Ending,
     OrganizationState,
     ReceivedEvent,
     StandingConnection,
@@ -84,9 +85,11 @@ class _Statement:
             "c.health_status as health",
             "k.kind",
             "cast(k.scopes as text) as scopes",
-            f"case when k.ends_at <= {soon} then k.ends_at end as ends_at",
+            f"case when k.ends_at <= {at} then '{Ending.ENDED}' when k.ends_at <= {soon} then '{Ending.SOON}' "
+            f"else '{Ending.NOT_SOON}' end as ending",
+            "k.ends_at",
             f"case when {blocked} > {at} then {blocked} when {left} <= 0 and {reset} > {at} then {reset} end "
-            "as quota_until",
+            "as limited_until",
             "c.id",
             "c.name",
             f"{self._is('c.id', about.connection_id)} as explicit",
@@ -105,7 +108,8 @@ class _Statement:
             f"where {member}"
         )
         bound = (
-            "select s.*, case when s.reach > 0 then 1 else 0 end as reaches, case when s.reach = 3 or s.binding = 2 "
+            "select s.*, case when s.reach > 0 then 1 else 0 end as reaches, "
+            "case when s.limited_until is null then 0 else 1 end as limited, case when s.reach = 3 or s.binding = 2 "
             f"then 2 when s.reach = 2 or s.binding = 1 then 1 else 0 end as bound from ({connections}) s"
         )
         never = "''" if self._dialect.name == "sqlite" else "'-infinity'"
@@ -180,21 +184,29 @@ def _groups(rows: Sequence[Sequence[Any]]) -> list[StateGroup]:
     members: dict[tuple[Any, ...], list[StandingConnection]] = {}
     sizes: dict[tuple[Any, ...], int] = {}
     for row in rows:
-        state, (size, id_, name, explicit, bound, quota_left, last_used_at) = (
-            tuple(row[3:_STATE_ENDS]),
-            row[_STATE_ENDS:],
-        )
-        if id_ is None:  # a member of an organization without connections
-            continue
-        sizes[state] = size
-        members.setdefault(state, []).append(
-            StandingConnection(UUID(id_), name, bool(explicit), bound, quota_left, _moment(last_used_at))
-        )
+        state, member = tuple(row[3:_STATE_ENDS]), row[_STATE_ENDS:]
+        if member[1] is not None:  # else a member of an organization without connections
+            sizes[state] = member[0]
+            members.setdefault(state, []).append(_connection(member))
     return [StateGroup(_state(state), sizes[state], foremost) for state, foremost in members.items()]
 
 
+def _connection(row: Sequence[Any]) -> StandingConnection:
+    _, id_, name, explicit, bound, quota_left, last_used_at, ends_at, limited_until = row
+    return StandingConnection(
+        UUID(id_),
+        name,
+        bool(explicit),
+        bound,
+        quota_left,
+        _moment(last_used_at),
+        _moment(ends_at),
+        _moment(limited_until),
+    )
+
+
 def _state(row: tuple[Any, ...]) -> ConnectionState:
-    service, status, remedy, health, kind, scopes, ends_at, quota_until, reaches = row
+    service, status, remedy, health, kind, scopes, ending, limited, reaches = row
     return ConnectionState(
         service,
         ConnectionStatus(status),
@@ -202,8 +214,8 @@ def _state(row: tuple[Any, ...]) -> ConnectionState:
         HealthStatus(health),
         None if kind is None else CredentialKind(kind),
         None if scopes is None else frozenset(orjson.loads(scopes)),
-        _moment(ends_at),
-        _moment(quota_until),
+        Ending(ending),
+        bool(limited),
         bool(reaches),
     )
 
@@ -213,7 +225,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 _NO_REPOSITORY: Final = ("null as repository", "null as repository_service")
-_STATE: Final = ("service", "status", "remedy", "health", "kind", "scopes", "ends_at", "quota_until", "reaches")
+_STATE: Final = ("service", "status", "remedy", "health", "kind", "scopes", "ending", "limited", "reaches")
 _READ: Final = (
     "role",
     "repository",
@@ -226,5 +238,7 @@ _READ: Final = (
     "bound",
     "quota_left",
     "last_used_at",
+    "ends_at",
+    "limited_until",
 )
 _STATE_ENDS: Final = 3 + len(_STATE)

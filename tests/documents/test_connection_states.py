@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.connection_states import AboutConnections, OrganizationState
+from domain.connection_states import AboutConnections, Ending, OrganizationState
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.user import Viewer
 from persistence.connection_state_reader import ConnectionStateReader
@@ -46,6 +46,7 @@ async def test_every_connection_is_in_one_group_with_those_that_are_like_it(
 ) -> None:
     state = await _read(read_path, world, viewer, AboutConnections(10_000, ALL))
     shown = {connection.id: group.state for group in state.groups for connection in group.foremost}
+    members = {connection.id: connection for group in state.groups for connection in group.foremost}
     rows = _alive(world)
     assert shown.keys() == {row["id"] for row in rows}
     assert [group.size for group in state.groups] == [len(group.foremost) for group in state.groups]
@@ -65,11 +66,13 @@ async def test_every_connection_is_in_one_group_with_those_that_are_like_it(
         ends_at = None
         if credential is not None:
             ends_at = credential["refresh_expires_at" if credential["refreshable"] else "expires_at"]
-        assert found.ends_at == (ends_at if ends_at is not None and ends_at <= NOW + timedelta(days=7) else None)
+        ends = Ending.NOT_SOON if ends_at is None or ends_at > NOW + timedelta(days=7) else Ending.SOON
+        assert found.ending is (Ending.ENDED if ends_at is not None and ends_at <= NOW else ends)
+        assert members[row["id"]].ends_at == ends_at
         blocked, reset = limits["rate_limit_blocked_until"], limits["rate_limit_reset_at"]
         used_up = limits["rate_limit_remaining"] == 0 and reset is not None and reset > NOW
         expected = blocked if blocked is not None and blocked > NOW else reset if used_up else None
-        assert found.quota_until == expected
+        assert (found.limited, members[row["id"]].limited_until) == (expected is not None, expected)
         assert not found.reaches
 
 
