@@ -78,6 +78,7 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
             board=tether.board,
             manager=tether.manager,
             repositories=tether.repositories,
+            commands=tether.commands,
             authorization_flows=tether.authorization_flows,
             users=tether.user_service,
             budgets=tether.operation_budgets,

@@ -40,11 +40,16 @@ async def authorize_alone(unit: UnitOfWork, viewer: Viewer, organization_id: UUI
 
 async def authorize_connection(unit: UnitOfWork, viewer: Viewer, connection_id: UUID, action: Action) -> UUID:
     """The id of the organization that owns the connection. Raises NotFound or Forbidden."""
-    owner = await unit.organizations.owning_connection(connection_id, viewer.user_id)
-    if owner is None or not viewer.reaches(owner[0]):
-        raise NotFound.connection()
-    organization_id, membership = owner
-    _require(viewer.effective(membership), action)
+    organization_id, acting = await _owner(unit, viewer, connection_id)
+    _require(acting, action)
+    return organization_id
+
+
+async def authorize_command(unit: UnitOfWork, viewer: Viewer, connection_id: UUID, least_role: Role) -> UUID:
+    """The id of the organization that owns the connection. Raises NotFound, or Forbidden without the command's role."""
+    organization_id, acting = await _owner(unit, viewer, connection_id)
+    if not acting.covers(least_role):
+        raise Forbidden.for_role(least_role, acting)
     return organization_id
 
 
@@ -82,6 +87,15 @@ async def authorize_api_key(unit: UnitOfWork, viewer: Viewer, key_id: UUID) -> A
             f"This key acts as {viewer.role_cap} and revokes none that is above it: that one is {key.role}."
         )
     return key
+
+
+async def _owner(unit: UnitOfWork, viewer: Viewer, connection_id: UUID) -> tuple[UUID, Role]:
+    """The organization that owns the connection, and the role that the viewer acts in there. Raises NotFound."""
+    owner = await unit.organizations.owning_connection(connection_id, viewer.user_id)
+    if owner is None or not viewer.reaches(owner[0]):
+        raise NotFound.connection()
+    organization_id, membership = owner
+    return organization_id, viewer.effective(membership)
 
 
 def _may(role: Role, action: Action) -> bool:

@@ -19,6 +19,7 @@ _FINDINGS = {
     ConnectionEventType.HEALTH_CHECKED,
     ConnectionEventType.HEALTH_CHANGED,
     ConnectionEventType.REPOSITORIES_SYNCED,
+    ConnectionEventType.COMMAND_RUN,
 }
 """Findings come every few minutes. They leave the version, or nobody could hold one long enough to decide on it."""
 

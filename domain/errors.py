@@ -178,6 +178,37 @@ class ServiceFailure(DomainError):
         self.field = tuple(field)
 
 
+class InvalidArguments(InvalidInput):
+    """A command's arguments aren't what it takes. `problems`: each thing that is wrong, with the path to it."""
+
+    def __init__(self, problems: Sequence[InvalidInput]) -> None:
+        super().__init__(problems[0].message, problems[0].field)
+        self.problems = tuple(problems)
+
+
+class CommandFailure(DomainError):
+    """A command can't be run now, wasn't done, or nobody knows whether it was. `code` is the instance's."""
+
+    code = "COMMAND_FAILURE"
+
+    def __init__(
+        self,
+        *,
+        code: str,
+        service: str,
+        message: str,
+        remedy: "Remedy",
+        retry_after_seconds: int | None = None,
+        field: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.failure_code = code
+        self.service = service
+        self.remedy = remedy
+        self.retry_after_seconds = retry_after_seconds
+        self.field = tuple(field)
+
+
 class Unauthenticated(DomainError):
     """Nobody is asking: no token, or one that isn't, or is no longer, a key of this server."""
 

@@ -27,6 +27,9 @@ class Measurements(Protocol):
     def refreshed(self, service: str, outcome: str) -> None:
         """A credential's refresh has ended: REFRESHED, NOT_REFRESHABLE, ENDED, or the fault for which it failed."""
 
+    def command_run(self, service: str, command: str, outcome: str, seconds: float) -> None:
+        """A command of the catalogue has been run: SUCCEEDED, FAILED or UNKNOWN."""
+
     def task_done(self, kind: str, outcome: str, seconds: float) -> None:
         """A turn of a task has ended: DONE, AGAIN, ENDED, FAILED or SETTLED."""
 
@@ -63,6 +66,8 @@ class NoMeasurements:
     def breaker(self, service: str, state: str) -> None: ...
 
     def refreshed(self, service: str, outcome: str) -> None: ...
+
+    def command_run(self, service: str, command: str, outcome: str, seconds: float) -> None: ...
 
     def task_done(self, kind: str, outcome: str, seconds: float) -> None: ...
 

@@ -24,6 +24,7 @@ def periodic_work(
     sync_repositories: Work,
     revoke_credential: Work,
     process_webhook: Work,
+    run_command: Work,
     tell_service_down: Work,
     tell_service_back: Work,
     bring_checks_forward: Work,
@@ -38,6 +39,8 @@ def periodic_work(
     forget_health_checks: Work,
     forget_events: Work,
     forget_audit_records: Work,
+    settle_command_runs: Work,
+    forget_command_runs: Work,
 ) -> Mapping[TaskKind, PlannedWork]:
     """The table. What has no next turn is put where its reason arises: a new credential, a deletion, a webhook …"""
     return {
@@ -47,6 +50,7 @@ def periodic_work(
         TaskKind.SYNC_REPOSITORIES: PlannedWork(sync_repositories, _seconds(60), 4, _HOURLY),
         TaskKind.REVOKE_CREDENTIAL: PlannedWork(revoke_credential, _seconds(60), 2),
         TaskKind.PROCESS_WEBHOOK: PlannedWork(process_webhook, _seconds(30), 8),
+        TaskKind.RUN_COMMAND: PlannedWork(run_command, _seconds(60), 8),
         TaskKind.TELL_SERVICE_DOWN: PlannedWork(tell_service_down, _seconds(60), 1),
         TaskKind.TELL_SERVICE_BACK: PlannedWork(tell_service_back, _seconds(60), 1),
         TaskKind.BRING_CHECKS_FORWARD: PlannedWork(bring_checks_forward, _seconds(60), 1),
@@ -65,6 +69,10 @@ def periodic_work(
         TaskKind.FORGET_HEALTH_CHECKS: PlannedWork(forget_health_checks, _seconds(60), 1, _HOURLY, whole_server=True),
         TaskKind.FORGET_EVENTS: PlannedWork(forget_events, _seconds(60), 1, _HOURLY, whole_server=True),
         TaskKind.FORGET_AUDIT_RECORDS: PlannedWork(forget_audit_records, _seconds(60), 1, _HOURLY, whole_server=True),
+        TaskKind.SETTLE_COMMAND_RUNS: PlannedWork(
+            settle_command_runs, _seconds(60), 1, _EVERY_HALF_MINUTE, whole_server=True
+        ),
+        TaskKind.FORGET_COMMAND_RUNS: PlannedWork(forget_command_runs, _seconds(60), 1, _HOURLY, whole_server=True),
     }
 
 
@@ -104,5 +112,6 @@ def _seconds(number: int) -> timedelta:
     return timedelta(seconds=number)
 
 
+_EVERY_HALF_MINUTE: Final = timedelta(seconds=30)
 _HOURLY: Final = timedelta(hours=1)
 _EVERY_TEN_MINUTES: Final = timedelta(minutes=10)

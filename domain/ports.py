@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from domain.command_ports import CommandRunHistory, CommandRunRepository
 from domain.document_ports import TrustedDocumentRepository
 from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor, ConnectionEvent, EventDraft
@@ -194,10 +195,10 @@ class DataKeyRepository(Protocol):
 class UnitOfWork(Protocol):
     """One transaction. Leaving it without `commit` undoes everything.
 
-    The properties of a tenant's rows (connections, credentials, repositories, repository_syncs, health_checks, events)
-    raise RuntimeError in a unit that isn't bound to an organization; those of no one tenant's (users, identities,
-    data_keys, deleted_connections, health_history, event_retention, webhook_deliveries, trusted_documents) in one that
-    isn't for all.
+    The properties of a tenant's rows (connections, credentials, repositories, repository_syncs, health_checks, events,
+    command_runs) raise RuntimeError in a unit that isn't bound to an organization; those of no one tenant's (users,
+    identities, data_keys, deleted_connections, health_history, event_retention, command_run_history,
+    webhook_deliveries, trusted_documents) in one that isn't for all.
     """
 
     @property
@@ -214,6 +215,8 @@ class UnitOfWork(Protocol):
     def health_checks(self) -> HealthCheckRepository: ...
     @property
     def events(self) -> ConnectionEventRepository: ...
+    @property
+    def command_runs(self) -> CommandRunRepository: ...
     @property
     def organizations(self) -> OrganizationRepository: ...
     @property
@@ -250,6 +253,8 @@ class UnitOfWork(Protocol):
     def deleted_connections(self) -> DeletedConnectionRepository: ...
     @property
     def health_history(self) -> HealthHistoryRepository: ...
+    @property
+    def command_run_history(self) -> CommandRunHistory: ...
     @property
     def event_retention(self) -> EventRetentionRepository: ...
     @property

@@ -14,6 +14,7 @@ IDEMPOTENCY_KEYS_KEPT: Final = timedelta(hours=24)
 CALL_BUDGETS_KEPT: Final = timedelta(hours=1)
 INVITATIONS_KEPT: Final = timedelta(days=30)
 """After their end, so that whoever manages people sees who hasn't come."""
+COMMAND_RUNS_KEPT: Final = timedelta(days=90)
 BATCH: Final = 500
 CONNECTIONS_AT_ONCE: Final = 5
 """Each has as many checks as were made of it: thousands."""
@@ -22,10 +23,17 @@ CONNECTIONS_AT_ONCE: Final = 5
 class Retention:
     """Each batch is a unit of work of its own, so that nobody waits long for it."""
 
-    def __init__(self, units_of_work: UnitsOfWork, clock: Callable[[], datetime], audit_kept: timedelta) -> None:
+    def __init__(
+        self,
+        units_of_work: UnitsOfWork,
+        clock: Callable[[], datetime],
+        audit_kept: timedelta,
+        command_runs_kept: timedelta = COMMAND_RUNS_KEPT,
+    ) -> None:
         self._units_of_work = units_of_work
         self._clock = clock
         self._audit_kept = audit_kept
+        self._command_runs_kept = command_runs_kept
 
     async def forget_deliveries(self, task: Task) -> TaskOutcome:
         """Webhooks that have been processed."""
@@ -48,13 +56,18 @@ class Retention:
         await in_batches(self._forget_audit_records)
         return None
 
+    async def forget_command_runs(self, task: Task) -> TaskOutcome:
+        """Older ones than are kept, with what was said to them and what they said."""
+        await in_batches(self._forget_command_runs)
+        return None
+
     async def forget_invitations(self, task: Task) -> TaskOutcome:
         """Those that nobody has claimed in time."""
         await in_batches(self._forget_invitations)
         return None
 
     async def forget_deleted_connections(self, task: Task) -> TaskOutcome:
-        """Their repositories, checks and account; the events stay."""
+        """Their repositories, runs of commands, checks and account; the events stay."""
         await in_batches(self._forget_deleted_connections, CONNECTIONS_AT_ONCE)
         return None
 
@@ -74,6 +87,12 @@ class Retention:
     async def _forget_audit_records(self, limit: int) -> int:
         async with self._units_of_work.writing_everywhere() as unit:
             forgotten = await unit.audit.forget(self._clock() - self._audit_kept, limit)
+            await unit.commit()
+        return forgotten
+
+    async def _forget_command_runs(self, limit: int) -> int:
+        async with self._units_of_work.writing_everywhere() as unit:
+            forgotten = await unit.command_run_history.forget(self._clock() - self._command_runs_kept, limit)
             await unit.commit()
         return forgotten
 

@@ -1,4 +1,7 @@
-"""What a member is told when a service doesn't say whose a new credential is. Called by ServiceConnectionManager."""
+"""What a member is told when a service doesn't say whose a new credential is. Called by ServiceConnectionManager.
+
+`FAILURE_CODE` also names what keeps commands from being done: see `command_failures.py`.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,7 +11,7 @@ from domain.errors import ServiceFailure
 from domain.services.base import Service
 from domain.services.service_fault import FaultKind, ServiceFault
 
-_CODE: Final = {
+FAILURE_CODE: Final = {
     FaultKind.UNREACHABLE: "SERVICE_UNREACHABLE",
     FaultKind.NOT_ALLOWED: "SERVICE_UNREACHABLE",
     FaultKind.SERVICE_ERROR: "SERVICE_UNREACHABLE",
@@ -28,7 +31,7 @@ def service_failure(
     service: Service, fault: ServiceFault, *, credential_field: Sequence[str] = ("input", "credential", "token")
 ) -> ServiceFailure:
     """The error for a fault. `credential_field`: the way to the credential that it speaks of, if it was given now."""
-    code = _CODE[fault.kind]
+    code = FAILURE_CODE[fault.kind]
     waits = fault.remedy is Remedy.WAIT
     return ServiceFailure(
         code=code,

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from domain.check_intervals import CheckIntervals
 from domain.check_recorder import CheckRecorder
+from domain.command_settlement import CommandSettlement
 from domain.credential_revocation import CredentialRevocations
 from domain.credential_vault import CredentialVault
 from domain.entities.task import Task
@@ -60,7 +61,12 @@ class BackgroundWork:
 def _runner(tether: Tether) -> Runner:
     units_of_work, catalogue, clock = tether.units_of_work, tether.catalogue, tether.clock
     vault = CredentialVault(tether.encryption)
-    retention = Retention(units_of_work, clock, timedelta(days=tether.settings.audit_kept_days))
+    retention = Retention(
+        units_of_work,
+        clock,
+        timedelta(days=tether.settings.audit_kept_days),
+        timedelta(days=tether.settings.command_runs_kept_days),
+    )
     news = IncidentNews(units_of_work, catalogue, clock)
     history = HealthHistory(units_of_work, clock, timedelta(days=tether.settings.checks_kept_days))
     events = EventRetention(units_of_work, clock, timedelta(days=tether.settings.events_kept_days))
@@ -82,6 +88,7 @@ def _runner(tether: Tether) -> Runner:
             sync_repositories=tether.repository_sync.sync_due,
             revoke_credential=CredentialRevocations(units_of_work, catalogue, vault, clock).revoke,
             process_webhook=tether.webhooks.run,
+            run_command=tether.commands.run_due,
             tell_service_down=news.tell_down,
             tell_service_back=news.tell_back,
             bring_checks_forward=CheckIntervals(units_of_work, clock, random.random).bring_forward,
@@ -96,6 +103,8 @@ def _runner(tether: Tether) -> Runner:
             forget_health_checks=history.forget,
             forget_events=events.forget,
             forget_audit_records=retention.forget_audit_records,
+            settle_command_runs=CommandSettlement(units_of_work, clock, tether.metrics).settle_abandoned,
+            forget_command_runs=retention.forget_command_runs,
         ),
         clock,
         observation=tether.observation,

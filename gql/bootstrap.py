@@ -14,8 +14,10 @@ from typing import Final
 
 from domain.authorization_flows import AuthorizationFlows
 from domain.call_budgets import CallBudgets
+from domain.command_admission import CommandAdmission
 from domain.command_chooser import CommandChooser, WordChooser
 from domain.command_preflight import CommandPreflight
+from domain.command_runs import CommandRuns
 from domain.command_selection import CommandSelections
 from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
@@ -92,6 +94,7 @@ class Tether:
     manager: ServiceConnectionManager
     refresher: CredentialRefresher
     repositories: RepositoryManager
+    commands: CommandRuns
     repository_sync: RepositorySync
     authorization_flows: AuthorizationFlows
     sessions: Sessions
@@ -176,7 +179,15 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
             states = ConnectionStateReader(database)
             preflight = CommandPreflight(states, catalogue, board, _now)
             repository_sync = RepositorySync(units_of_work, catalogue, refresher, _now)
-            closing.push_async_callback(refresher.aclose)
+            commands = CommandRuns(
+                units_of_work,
+                CommandAdmission(catalogue, budgets, board, _now),
+                refresher,
+                CredentialVault(encryption),
+                _now,
+                measurements=metrics,
+            )
+            closing.push_async_callback(_close_calls, commands, refresher)
             yield Tether(
                 settings=settings,
                 database=database,
@@ -196,6 +207,7 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                 ),
                 refresher=refresher,
                 repositories=RepositoryManager(units_of_work, repository_sync, _now),
+                commands=commands,
                 repository_sync=repository_sync,
                 authorization_flows=AuthorizationFlows(
                     units_of_work,
@@ -279,6 +291,11 @@ async def _open_key_ring(units_of_work: UnitsOfWork, provider: KeyProvider) -> K
             await unit.commit()
         key_ring = await read_key_ring(units_of_work, provider)
     return key_ring
+
+
+async def _close_calls(commands: CommandRuns, refresher: CredentialRefresher) -> None:
+    """Beside each other, since a shutdown has no time for one after the other."""
+    await asyncio.gather(commands.aclose(), refresher.aclose())
 
 
 def _session_lifetimes(settings: Settings) -> SessionLifetimes:

@@ -10,6 +10,7 @@ import strawberry
 
 from domain.authorization_flows import AuthorizationFlows
 from domain.command_preflight import CommandPreflight
+from domain.command_runs import CommandRuns
 from domain.command_selection import CommandSelections
 from domain.entities.user import Viewer
 from domain.errors import Unauthenticated
@@ -44,6 +45,7 @@ class Context:
     board: ServiceBoard
     manager: ServiceConnectionManager
     repositories: RepositoryManager
+    commands: CommandRuns
     authorization_flows: AuthorizationFlows
     users: UserService
     budgets: OperationBudgets

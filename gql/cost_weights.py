@@ -56,6 +56,7 @@ WEIGHTS: Final[Mapping[str, Weight]] = {
     "Query.__type": Weight(100, whole=True),
     "Query.services": Weight(items=_SERVICES),
     "Service.scopes": Weight(items=50),
+    "Service.commands": Weight(items=20),
     "Organization.connectionSummary": Weight(100),
     "Organization.commands": Weight(200, items=_COMMANDS),
     "Organization.commandSelection": Weight(200),
@@ -79,6 +80,7 @@ WEIGHTS: Final[Mapping[str, Weight]] = {
     "Mutation.checkConnectionHealth": CALLING_MUTATION,
     "Mutation.rotateCredentials": CALLING_MUTATION,
     "Mutation.syncRepositories": CALLING_MUTATION,
+    "Mutation.runCommand": CALLING_MUTATION,
     "Mutation.deleteConnection": CALLING_MUTATION,
 }
 """By type and field."""

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from domain.command_runs import MOST_PATIENCE_SECONDS, PATIENCE_SECONDS
 from domain.entities.connection_status import ConnectionStatus
 from domain.services.authorization import AuthorizationMethod
 from gql.types.scalars import JSON, URL
@@ -139,6 +140,27 @@ class RotateCredentialsInput:
 @strawberry.input(description="A connection whose repositories to bring up to date.")
 class SyncRepositoriesInput:
     connection_id: strawberry.ID = strawberry.field(description="The connection's id.")
+
+
+@strawberry.input(description="A command to run through a connection.")
+class RunCommandInput:
+    command_id: strawberry.ID = strawberry.field(description="Which one, such as `github.create_issue`.")
+    connection_id: strawberry.ID = strawberry.field(description="Through which connection.")
+    arguments: JSON = strawberry.field(description="What to run it with: see `Command.argumentsSchema`.")
+    repository_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="One of the connection's repositories: it becomes the argument that the command's `target` names.",
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description="Makes it safe to send the same call again: for 24 hours it gives the run that the first one made, "
+        "and nothing is run twice.",
+    )
+    wait_seconds: int = strawberry.field(
+        default=PATIENCE_SECONDS,
+        description=f"How long to wait for the run to end, at most {MOST_PATIENCE_SECONDS}. It goes on by itself after "
+        "that. 0: it is QUEUED, and answered at once.",
+    )
 
 
 @strawberry.input(description="A repository to choose, or not.")

@@ -85,6 +85,12 @@ class Metrics:
         self._refreshes = self._counter(
             "tether_refreshes_total", "Refreshes for which a service was asked.", "service", "outcome"
         )
+        self._command_runs = self._counter(
+            "tether_command_runs_total", "Runs of commands that have ended.", "service", "command", "outcome"
+        )
+        self._command_run_seconds = self._histogram(
+            "tether_command_run_duration_seconds", "How long calls for commands took, with all tries.", _LONG, "service"
+        )
         self._tasks = self._counter("tether_tasks_total", "Turns of tasks that have ended.", "kind", "outcome")
         self._task_seconds = self._histogram(
             "tether_task_duration_seconds", "How long turns of tasks took.", _LONG, "kind"
@@ -166,6 +172,10 @@ class Metrics:
 
     def refreshed(self, service: str, outcome: str) -> None:
         self._refreshes.labels(self._known(service), outcome).inc()
+
+    def command_run(self, service: str, command: str, outcome: str, seconds: float) -> None:
+        self._command_runs.labels(self._known(service), command, outcome).inc()
+        self._command_run_seconds.labels(self._known(service)).observe(seconds)
 
     def task_done(self, kind: str, outcome: str, seconds: float) -> None:
         self._tasks.labels(kind, outcome).inc()

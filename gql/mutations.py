@@ -8,6 +8,8 @@ from uuid import UUID
 
 import strawberry
 
+from domain.command_failures import failure_of
+from domain.errors import InvalidArguments
 from domain.repository_sync_outcome import SyncReport, SyncStopped
 from gql import arguments, inputs, payloads
 from gql.context import Info
@@ -15,7 +17,7 @@ from gql.outcomes import outcome
 from gql.people_mutations import PeopleMutation
 from gql.types.scalars import URL
 from gql.types.service_connection import ConnectionImpact
-from gql.user_errors import user_error_of
+from gql.user_errors import user_errors_of
 
 CreateConnection = Annotated[inputs.CreateConnectionInput, strawberry.argument(description="The connection to create.")]
 UpdateConnection = Annotated[inputs.UpdateConnectionInput, strawberry.argument(description="What to change.")]
@@ -27,6 +29,7 @@ AuthorizeConnection = Annotated[inputs.AuthorizeConnectionInput, strawberry.argu
 CompleteAuthorization = Annotated[inputs.CompleteAuthorizationInput, strawberry.argument(description="What to finish.")]
 SyncRepositories = Annotated[inputs.SyncRepositoriesInput, strawberry.argument(description="What to bring up to date.")]
 UpdateRepository = Annotated[inputs.UpdateRepositoryInput, strawberry.argument(description="What to choose.")]
+RunCommand = Annotated[inputs.RunCommandInput, strawberry.argument(description="What to run, and through what.")]
 UpdateOrganization = Annotated[inputs.UpdateOrganizationInput, strawberry.argument(description="What to change.")]
 CreateOrganization = Annotated[inputs.CreateOrganizationInput, strawberry.argument(description="What to create.")]
 
@@ -195,6 +198,31 @@ class Mutation(PeopleMutation):
 
         return await outcome(payloads.UpdateRepositoryPayload, updated())
 
+    @strawberry.mutation(
+        description="Run a command through a connection. What goes wrong at the service is told by the run and by "
+        "`userErrors`. A run whose outcome nobody knows is UNKNOWN, and never repeated by itself."
+    )
+    async def run_command(self, info: Info, input: RunCommand) -> payloads.RunCommandPayload:
+        async def ran() -> payloads.RunCommandPayload:
+            try:
+                run = await info.context.commands.run(
+                    info.context.viewer,
+                    arguments.connection_id(input.connection_id),
+                    input.command_id,
+                    input.arguments,
+                    repository_id=None if input.repository_id is None else arguments.repository_id(input.repository_id),
+                    idempotency_key=input.idempotency_key,
+                    wait_seconds=input.wait_seconds,
+                )
+            except InvalidArguments as invalid:
+                return payloads.RunCommandPayload(user_errors=user_errors_of(invalid.problems))
+            failure = failure_of(run)
+            return payloads.RunCommandPayload(
+                run_id=run.id, user_errors=user_errors_of([] if failure is None else [failure])
+            )
+
+        return await outcome(payloads.RunCommandPayload, ran())
+
     @strawberry.mutation(description="Create an organization, of which the viewer becomes the owner.")
     async def create_organization(self, info: Info, input: CreateOrganization) -> payloads.CreateOrganizationPayload:
         async def created() -> payloads.CreateOrganizationPayload:
@@ -230,5 +258,5 @@ def _synced(connection_id: UUID, outcome: SyncReport | SyncStopped) -> payloads.
         removed=report.removed,
         unchanged=report.unchanged,
         complete=report.complete,
-        user_errors=[error for failure in errors if (error := user_error_of(failure)) is not None],
+        user_errors=user_errors_of(errors),
     )

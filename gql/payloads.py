@@ -11,6 +11,7 @@ import strawberry
 from domain.connection_deletion import SecretFate
 from domain.entities.identifiers import Kind, typed_id
 from gql.execution import document
+from gql.types.command_run import CommandRun
 from gql.types.health import HealthCheck
 from gql.types.organization import Organization
 from gql.types.repository import Repository
@@ -129,6 +130,17 @@ class UpdateRepositoryPayload(Payload):
     @strawberry.field(description="The repository as it is now; null if nothing was done.")
     def repository(self) -> Repository | None:
         return document(None if self.repository_id is None else roots.node(Kind.REPOSITORY, self.repository_id))
+
+
+@strawberry.type(description="The outcome of runCommand.")
+class RunCommandPayload(Payload):
+    run_id: strawberry.Private[UUID | None] = None
+
+    @strawberry.field(
+        description="The run as it is now, also where it failed, which `userErrors` tell, too; null if there is none."
+    )
+    def run(self) -> CommandRun | None:
+        return document(None if self.run_id is None else roots.node(Kind.COMMAND_RUN, self.run_id))
 
 
 @strawberry.type

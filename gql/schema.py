@@ -45,6 +45,7 @@ from gql.queries import Query
 from gql.shared_types import SharedTypesSchema
 from gql.subscriptions import Subscription
 from gql.types.audit import AuditRecord
+from gql.types.command_run import CommandRun
 from gql.types.credential import ServiceCredential
 from gql.types.event import ConnectionEvent
 from gql.types.health import HealthCheck
@@ -76,6 +77,7 @@ def build_schema(
             ServiceCredential,
             HealthCheck,
             ConnectionEvent,
+            CommandRun,
             AuditRecord,
             *USER_ERRORS,
         ],

@@ -41,6 +41,7 @@ KNOWN: Final = (
     "TETHER_CHECKS_KEPT_DAYS",
     "TETHER_EVENTS_KEPT_DAYS",
     "TETHER_AUDIT_KEPT_DAYS",
+    "TETHER_COMMAND_RUNS_KEPT_DAYS",
     "TETHER_METRICS_TOKEN",
     "TETHER_METRICS_TOKEN_FILE",
     "TETHER_LOG_FORMAT",
@@ -107,6 +108,7 @@ class Settings:
     """Each check for so long; what is counted of its day is kept longer."""
     events_kept_days: int
     audit_kept_days: int
+    command_runs_kept_days: int
     metrics_token: Secret | None
     """What the metrics are read with; without one only this machine may."""
     log_format: LogFormat
@@ -141,6 +143,9 @@ class Settings:
             checks_kept_days=reader.days("TETHER_CHECKS_KEPT_DAYS", 7, at_least=_LEAST_CHECKS_KEPT_DAYS),
             events_kept_days=reader.days("TETHER_EVENTS_KEPT_DAYS", 90, at_least=_LEAST_EVENTS_KEPT_DAYS),
             audit_kept_days=reader.days("TETHER_AUDIT_KEPT_DAYS", 400, at_least=_LEAST_AUDIT_KEPT_DAYS),
+            command_runs_kept_days=reader.days(
+                "TETHER_COMMAND_RUNS_KEPT_DAYS", 90, at_least=_LEAST_COMMAND_RUNS_KEPT_DAYS
+            ),
             metrics_token=_metrics_token(reader),
             log_format=reader.one_of("TETHER_LOG_FORMAT", LogFormat, LogFormat.chosen(reader.environ)),
             tracing=reader.one_of("TETHER_TRACING", TracingTarget, TracingTarget.OFF),
@@ -243,6 +248,7 @@ _IDLE_HOURS: Final = range(1, 24 * 30 + 1)
 _SESSION_DAYS: Final = range(1, 365 + 1)
 _LEAST_CHECKS_KEPT_DAYS: Final = 2  # a day is counted after its end, from its checks
 _LEAST_EVENTS_KEPT_DAYS: Final = 30  # as long as webhooks: an event says that one has been applied
+_LEAST_COMMAND_RUNS_KEPT_DAYS: Final = 30  # what a connection was used for lately is told of so long
 _LEAST_AUDIT_KEPT_DAYS: Final = 90  # what is looked into later than that isn't rare
 
 

@@ -30,6 +30,9 @@ class UserErrorCode(StrEnum):
     SERVICE_UNREACHABLE = "SERVICE_UNREACHABLE"
     SERVICE_RATE_LIMITED = "SERVICE_RATE_LIMITED"
     SERVICE_REFUSED = "SERVICE_REFUSED"
+    CONNECTION_NOT_IN_USE = "CONNECTION_NOT_IN_USE"
+    SCOPE_MISSING = "SCOPE_MISSING"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 
 
 described(
@@ -48,7 +51,11 @@ described(
         UserErrorCode.CREDENTIAL_REFUSED: "The service doesn't accept the credential.",
         UserErrorCode.SERVICE_UNREACHABLE: "The service can't be reached, or answers with an error of its own.",
         UserErrorCode.SERVICE_RATE_LIMITED: "The service takes no more calls for now.",
-        UserErrorCode.SERVICE_REFUSED: "The service has a rule against it, which an administrator there can change.",
+        UserErrorCode.SERVICE_REFUSED: "The service refuses this very request, or has a rule against it, which an "
+        "administrator there can change.",
+        UserErrorCode.CONNECTION_NOT_IN_USE: "The connection isn't ACTIVE.",
+        UserErrorCode.SCOPE_MISSING: "The connection's credential isn't allowed what it takes.",
+        UserErrorCode.OUTCOME_UNKNOWN: "Nobody knows whether the command was done.",
     },
 )
 
@@ -97,7 +104,30 @@ class ServiceFailure(UserError):
     retry_after_seconds: int | None = strawberry.field(description="When it is worth trying again.")
 
 
-USER_ERRORS = (InvalidInput, InvalidTransition, VersionConflict, NotFound, AccountMismatch, ServiceFailure)
+@strawberry.type(
+    description="A command can't be run through this connection now, wasn't done, or, where the code is "
+    "OUTCOME_UNKNOWN, may have been done."
+)
+class CommandFailure(UserError):
+    service: strawberry.ID = strawberry.field(description="Which service, such as `github`.")
+    remedy: Remedy = strawberry.field(description="What to do about it.")
+    retry_after_seconds: int | None = strawberry.field(description="When it is worth trying again.")
+
+
+USER_ERRORS = (
+    InvalidInput,
+    InvalidTransition,
+    VersionConflict,
+    NotFound,
+    AccountMismatch,
+    ServiceFailure,
+    CommandFailure,
+)
+
+
+def user_errors_of(errors_: Sequence[errors.DomainError]) -> list[UserError]:
+    """The errors for the payload."""
+    return [told for error in errors_ if (told := user_error_of(error)) is not None]
 
 
 def user_error_of(error: errors.DomainError) -> UserError | None:
@@ -130,6 +160,15 @@ def user_error_of(error: errors.DomainError) -> UserError | None:
                 field=_path(error.field),
                 expected=error.expected,
                 actual=error.actual,
+            )
+        case errors.CommandFailure():
+            return CommandFailure(
+                message=error.message,
+                code=UserErrorCode(error.failure_code),
+                field=_path(error.field),
+                service=strawberry.ID(error.service),
+                remedy=error.remedy,
+                retry_after_seconds=error.retry_after_seconds,
             )
         case errors.ServiceFailure():
             return ServiceFailure(

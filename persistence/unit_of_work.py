@@ -16,6 +16,7 @@ from persistence.repositories.api_keys import SqlApiKeyRepository
 from persistence.repositories.audit_records import SqlAuditRepository
 from persistence.repositories.authorization_flows import SqlAuthorizationFlowRepository
 from persistence.repositories.call_budgets import SqlCallBudgetRepository
+from persistence.repositories.command_runs import SqlCommandRunHistory, SqlCommandRunRepository
 from persistence.repositories.connection_events import SqlConnectionEventRepository
 from persistence.repositories.data_keys import SqlDataKeyRepository
 from persistence.repositories.deleted_connections import SqlDeletedConnectionRepository
@@ -135,6 +136,10 @@ class SqlUnitOfWork:
         return SqlConnectionEventRepository(self._tenant)
 
     @cached_property
+    def command_runs(self) -> SqlCommandRunRepository:
+        return SqlCommandRunRepository(self._tenant)
+
+    @cached_property
     def organizations(self) -> SqlOrganizationRepository:
         return SqlOrganizationRepository(self._transaction)
 
@@ -205,6 +210,10 @@ class SqlUnitOfWork:
     @cached_property
     def health_history(self) -> SqlHealthHistoryRepository:
         return SqlHealthHistoryRepository(self._server)
+
+    @cached_property
+    def command_run_history(self) -> SqlCommandRunHistory:
+        return SqlCommandRunHistory(self._server)
 
     @cached_property
     def event_retention(self) -> SqlEventRetentionRepository:

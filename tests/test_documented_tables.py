@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from domain import health, runner, service_failures
+from domain import command_failures, health, runner, service_failures
 from domain.command_availability import ReasonCode
 from domain.command_selector import Criterion
+from domain.entities import command_run
+from domain.entities.command_run import CommandRunStatus
 from domain.entities.connection_status import TRANSITIONS, Cause
 from domain.entities.health import HealthStatus, ProbeOutcome, Verdict
 from domain.entities.user import LEAST_ROLE
@@ -88,6 +90,19 @@ def test_the_statuses_of_errors_are_the_codes() -> None:
     assert documented == {code: failure.status for code, failure in FAILURES.items()} | refused
 
 
+def test_the_table_of_runs_statuses_has_each_with_its_steps() -> None:
+    rows = {status: follows for status, _, follows in _table("docs/commands.md", "Status")}
+    assert list(rows) == list(CommandRunStatus)
+    for status, follows in rows.items():
+        assert set(re.findall(r"[A-Z]{5,}", follows)) == command_run._STEPS[CommandRunStatus(status)]
+
+
+def test_the_table_of_our_own_faults_of_commands_has_each_with_its_error() -> None:
+    rows = {code: re.findall(r"[A-Z_]{5,}", error) for code, _, error in _table("docs/commands.md", "Code of the run")}
+    assert set(rows) == command_failures.OWN_CODES
+    assert {code for codes in rows.values() for code in codes} <= set(UserErrorCode)
+
+
 def test_the_table_of_what_arrives_at_return_to_has_every_code() -> None:
     assert {row[0] for row in _table("docs/authorization.md", "`error`")} == set(FailureCode)
 
@@ -98,7 +113,9 @@ def test_the_table_of_sign_ins_that_fail_has_every_code() -> None:
 
 def test_the_table_of_faults_is_the_codes() -> None:
     rows = {kind: (verdict, code) for kind, _, verdict, code in _table("docs/adding-a-service.md", "Kind")}
-    assert rows == {kind.value: (health._VERDICT[kind], service_failures._CODE[kind]) for kind in health._VERDICT}
+    assert rows == {
+        kind.value: (health._VERDICT[kind], service_failures.FAILURE_CODE[kind]) for kind in health._VERDICT
+    }
 
 
 def test_the_table_of_commands_is_what_the_services_declare() -> None:

@@ -37,7 +37,7 @@ class HealthPlan:
     rounds: int = 5
     checks_each_round: int = 10_000
     bare_seconds: float = 6.0
-    bookkeeping_seconds: float = 4.0
+    bookkeeping_seconds: float = 2.0
     bookkeeping_rounds: int = 3
     compacted_checks_each: int = 24
 

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     API_KEY = "key"
     AUDIT_RECORD = "aud"
     INVITATION = "inv"
+    COMMAND_RUN = "run"
 
 
 _KINDS: Final = {kind.value: kind for kind in Kind}

@@ -16,6 +16,7 @@ class TaskKind(StrEnum):
     SYNC_REPOSITORIES = "SYNC_REPOSITORIES"  # subject: the connection
     REVOKE_CREDENTIAL = "REVOKE_CREDENTIAL"  # subject: the credential; payload: what is sealed of it
     PROCESS_WEBHOOK = "PROCESS_WEBHOOK"  # subject: the delivery
+    RUN_COMMAND = "RUN_COMMAND"  # subject: the run
     TELL_SERVICE_DOWN = "TELL_SERVICE_DOWN"  # subject: the incident
     TELL_SERVICE_BACK = "TELL_SERVICE_BACK"  # subject: the incident
     BRING_CHECKS_FORWARD = "BRING_CHECKS_FORWARD"  # subject: the organization
@@ -30,6 +31,8 @@ class TaskKind(StrEnum):
     FORGET_HEALTH_CHECKS = "FORGET_HEALTH_CHECKS"
     FORGET_EVENTS = "FORGET_EVENTS"
     FORGET_AUDIT_RECORDS = "FORGET_AUDIT_RECORDS"
+    SETTLE_COMMAND_RUNS = "SETTLE_COMMAND_RUNS"
+    FORGET_COMMAND_RUNS = "FORGET_COMMAND_RUNS"
 
 
 WHOLE_SERVER = UUID(int=0)

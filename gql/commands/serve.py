@@ -26,7 +26,8 @@ from gql.settings import Environment, Settings
 SHUTDOWN_TIMEOUT_SECONDS = 5
 """How long running requests may go on after the server was told to stop. A second signal ends them at once.
 
-The runner's DRAIN_SECONDS and the refresher's CLOSING_SECONDS follow: it all ends within 20 seconds.
+The runner's DRAIN_SECONDS follow, and the CLOSING_SECONDS of refresher and commands, side by side: it all ends within
+20 seconds.
 """
 
 

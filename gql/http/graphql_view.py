@@ -191,6 +191,7 @@ class GraphQLView:
             board=tether.board,
             manager=tether.manager,
             repositories=tether.repositories,
+            commands=tether.commands,
             authorization_flows=tether.authorization_flows,
             users=tether.user_service,
             budgets=tether.operation_budgets,

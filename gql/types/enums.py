@@ -9,6 +9,7 @@ from domain.command_availability import ReasonCode
 from domain.command_selector import Criterion
 from domain.connection_deletion import SecretFate
 from domain.entities.audit import AuditAction
+from domain.entities.command_run import CommandRunStatus
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.credential import CredentialKind
 from domain.entities.event import ActorKind, ConnectionEventType
@@ -170,7 +171,8 @@ described(
         ConnectionEventType.REPOSITORIES_SYNCED: "All of its repositories were compared with the service's. "
         'Data: {"added", "updated", "removed", "unchanged"}.',
         ConnectionEventType.WEBHOOK_RECEIVED: "The service reported something.",
-        ConnectionEventType.COMMAND_RUN: "A command was run through it.",
+        ConnectionEventType.COMMAND_RUN: "A command was run through it, and has ended, or nobody knows whether it was "
+        'done. Data: {"runId", "command", "status", "durationMs", "code", "url"}; the code is of `CommandRun.error`.',
         ConnectionEventType.SERVICE_STATUS_CHANGED: "Its service itself is down, or back: one event for all "
         'connections to it. Data: {"service", "status", "code", "message", "startedAt", "endedAt", "connections"}, the '
         "last of them how many are concerned.",
@@ -208,6 +210,18 @@ described(
         'Data, where that has not come to its end: {"complete": false, …, "failure"}; the last is a code, or null.',
         AuditAction.CONNECTION_COMMAND_RUN: "A command was run through it.",
         AuditAction.CONNECTION_DELETED: "A connection was deleted.",
+    },
+)
+described(
+    CommandRunStatus,
+    "How far the run of a command has come.",
+    {
+        CommandRunStatus.QUEUED: "It waits for its turn.",
+        CommandRunStatus.RUNNING: "The service is being called.",
+        CommandRunStatus.SUCCEEDED: "It was done.",
+        CommandRunStatus.FAILED: "It wasn't done; see `error`.",
+        CommandRunStatus.UNKNOWN: "Nobody knows whether it was done; see `error`. It isn't run again by itself: "
+        "look at the service first.",
     },
 )
 described(

@@ -11,6 +11,7 @@ from domain.entities.user import Role
 from gql.command_fields import command_selection, commands
 from gql.types.audit import AuditFilter, AuditRecord
 from gql.types.command_availability import CommandAvailability
+from gql.types.command_run import CommandRun, CommandRunsFilter
 from gql.types.command_selection import CommandSelection
 from gql.types.credential import ServiceCredential
 from gql.types.enums import OrderDirection, ServiceConnectionOrderField
@@ -161,6 +162,17 @@ class Organization(Node):
         before: Before = None,
         filter: EventsFilter = None,
     ) -> Connection[ConnectionEvent]:
+        answered_by_document()
+
+    @strawberry.field(description="The commands that were run through its connections, latest first.")
+    def command_runs(
+        self,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: CommandRunsFilter = None,
+    ) -> Connection[CommandRun]:
         answered_by_document()
 
     @strawberry.field(

@@ -16,6 +16,7 @@ from domain.service_board import ServiceBoard
 from domain.services.authorization import AuthorizationMethod
 from domain.services.base import Service as DomainService
 from domain.services.catalogue import ServiceCatalogue
+from gql.types.command import Command, command_of
 from gql.types.scalars import JSON, URL
 from persistence.column_types import timestamp_text
 from persistence.documents.compiler import Answer
@@ -54,6 +55,13 @@ class Service:
     )
     status: ServiceStatus = strawberry.field(description="How it is, by what most checks of all connections find.")
     incident: ServiceIncident | None = strawberry.field(description="What is known of it while it is down.")
+    of: strawberry.Private[DomainService]
+
+    @strawberry.field(
+        description="What can be done there through a connection; nothing at a service that Tether only watches."
+    )
+    def commands(self) -> list[Command]:
+        return [command_of(command, self) for command in self.of.commands or ()]
 
 
 def service_of(service: DomainService, public_url: str, board: ServiceBoard) -> Service:
@@ -70,6 +78,7 @@ def service_of(service: DomainService, public_url: str, board: ServiceBoard) -> 
         webhook_url=None if service.webhooks is None else URL(f"{public_url}/webhooks/{service.id}"),
         status=ServiceStatus.OPERATIONAL if incident is None else ServiceStatus.DOWN,
         incident=incident,
+        of=service,
     )
 
 
@@ -82,7 +91,7 @@ class ServiceDocuments:
         self._board = board
 
     def services(self, selection: Selection) -> Mapping[str, Answer]:
-        if {"status", "incident"} & {field.name for field in selection["Service"]}:
+        if _tells_incidents(selection):
             return {service.id: partial(self._written, service, selection) for service in self._catalogue}
         texts = {service.id: self._written(service, selection) for service in self._catalogue}
         return {id_: partial(str, text) for id_, text in texts.items()}
@@ -94,9 +103,30 @@ class ServiceDocuments:
 
         return {service.id: partial(answer, service.id) for service in self._catalogue}
 
+    def commands(self, selection: Selection) -> Mapping[str, Answer]:
+        commands = {command.id: service for service in self._catalogue for command in service.commands or ()}
+        if _tells_incidents(selection):
+            return {id_: partial(self._command, service, id_, selection) for id_, service in commands.items()}
+        texts = {id_: self._command(service, id_, selection) for id_, service in commands.items()}
+        return {id_: partial(str, text) for id_, text in texts.items()}
+
     def _written(self, service: DomainService, selection: Selection) -> str:
         shown = service_of(service, self._public_url, self._board)
         return _json(_project(shown, selection))
+
+    def _command(self, service: DomainService, command_id: str, selection: Selection) -> str:
+        shown = service_of(service, self._public_url, self._board)
+        command = next(each for each in shown.commands() if each.id == command_id)
+        return _json(_project(command, selection))
+
+
+def _tells_incidents(selection: Selection) -> bool:
+    """Whether the answer is another one when a service goes down."""
+    return any(
+        (type_name == "Service" and field.name in {"status", "incident"}) or _tells_incidents(field.below)
+        for type_name, fields in selection.items()
+        for field in fields
+    )
 
 
 def _incident(board: ServiceBoard, service_id: str) -> ServiceIncident | None:
@@ -119,7 +149,8 @@ def _project(value: Any, selection: Selection) -> Any:
 def _member(value: Any, type_name: str, field: Selected) -> Any:
     if field.name == "__typename":
         return type_name
-    return _project(getattr(value, _python_name(field.name)), field.below)
+    member = getattr(value, _python_name(field.name))
+    return _project(member() if callable(member) else member, field.below)
 
 
 def _python_name(name: str) -> str:

@@ -7,6 +7,7 @@ import strawberry
 
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import HealthStatus
+from gql.types.command_run import CommandRun
 from gql.types.credential import ServiceCredential
 from gql.types.enums import OrderDirection, ServiceConnectionOrderField
 from gql.types.event import ConnectionEvent, EventsFilter, StatusReason
@@ -95,6 +96,12 @@ class ServiceConnection(Node):
         before: Before = None,
         filter: EventsFilter = None,
     ) -> Connection[ConnectionEvent]:
+        answered_by_document()
+
+    @strawberry.field(description="The commands that were run through it, latest first.")
+    def command_runs(
+        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[CommandRun]:
         answered_by_document()
 
 

@@ -86,6 +86,9 @@ class CatalogueAnswers(Protocol):
     def incidents(self, selection: Selection) -> Mapping[str, Answer]:
         """What is selected of each service's incident; `null` where it isn't down."""
 
+    def commands(self, selection: Selection) -> Mapping[str, Answer]:
+        """What is selected of each command, by its id."""
+
 
 class Written(Protocol):
     """A field of a shape: it writes itself as JSON text."""

@@ -65,6 +65,16 @@ def audit_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: 
     return conditions.written
 
 
+def command_run_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: Scope) -> list[str]:
+    """CommandRunFilter."""
+    conditions = _Conditions(compiler, arguments, alias)
+    conditions.one_of("commandIds", "command")
+    conditions.one_of("statuses", "status")
+    if (ids := conditions.bound("connectionIds", Type.UUIDS, connection_ids)) is not None:
+        conditions.written.append(compiler.dialect.one_of(f"{alias}.connection_id", ids))
+    return conditions.written
+
+
 def api_key_filter(compiler: Compiler, arguments: ArgumentsOf, alias: str, scope: Scope) -> list[str]:
     """The argument `usable` of a list of keys."""
     if (wanted := arguments.given("usable")) is None:

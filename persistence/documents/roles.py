@@ -29,6 +29,20 @@ class ForRole:
         return f"case when {may(compiler, scope, self.action)} then {written} else {refused} end"
 
 
+@dataclass(frozen=True, slots=True)
+class ForRoleOfRow:
+    """A field for those whose role reaches for the one that a column names; null for the others, row by row."""
+
+    column: str
+    written: Written
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        ranks = {role.value: str(role.rank) for role in Role}
+        needed = _rank(f"{scope.alias}.{self.column}", ranks)
+        reaches = f"{_rank(scope.role, ranks)} <= {needed} and {_rank(_cap(compiler), ranks)} <= {needed}"
+        return f"case when {reaches} then {self.written.write(compiler, field, scope)} else 'null' end"
+
+
 def acting_role(compiler: Compiler, scope: Scope) -> str:
     """The role in which the viewer acts: their membership's, capped by their key's."""
     cap, ranks = _cap(compiler), {role.value: str(role.rank) for role in Role}

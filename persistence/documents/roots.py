@@ -129,6 +129,7 @@ NODES: dict[Kind, _NodeKind | _Person] = {
     Kind.EVENT: _NodeKind(shapes.EVENT, "connection_events"),
     Kind.API_KEY: _NodeKind(shapes.API_KEY, "api_keys", seen=shapes.key_seen),
     Kind.INVITATION: _NodeKind(shapes.INVITATION, "invitations", action=Action.MANAGE_PEOPLE),
+    Kind.COMMAND_RUN: _NodeKind(shapes.COMMAND_RUN, "command_runs"),
     Kind.USER: _Person(),
     Kind.AUDIT_RECORD: _NodeKind(shapes.AUDIT_RECORD, "audit_records", action=Action.READ_AUDIT_LOG),
 }

@@ -41,6 +41,7 @@ from persistence.documents.fields import (
 from persistence.documents.filters import (
     api_key_filter,
     audit_filter,
+    command_run_filter,
     connection_filter,
     event_filter,
     repository_filter,
@@ -52,7 +53,7 @@ from persistence.documents.latency_percentiles import Latency
 from persistence.documents.membership import viewers_own
 from persistence.documents.page_arguments import Order
 from persistence.documents.pages import Page, columns_match
-from persistence.documents.roles import ForRole, may
+from persistence.documents.roles import ForRole, ForRoleOfRow, may
 from persistence.documents.uptime import uptime
 
 ALIVE = "{row}.deleted_at is null"
@@ -332,6 +333,9 @@ CONNECTION: Shape = Shape(
             _newest_event_first,
             event_filter,
         ),
+        "commandRuns": Page(
+            "CommandRun", "command_runs", lambda: COMMAND_RUN, columns_match(_OF_CONNECTION), _newest_first
+        ),
         "impact": Computed(connection_impact),
         "labels": Raw("labels"),
         "settings": Raw("settings"),
@@ -378,6 +382,38 @@ EVENT: Shape = Shape(
             absent=True,
         ),
         "data": Raw("data"),
+    },
+)
+
+COMMAND_RUN: Shape = Shape(
+    "CommandRun",
+    {
+        "id": TypedId(Kind.COMMAND_RUN),
+        "organization": _ORGANIZATION,
+        "connection": _CONNECTION,
+        "commandId": Text("command"),
+        "command": Catalogued("Command", "command", lambda catalogue, selection: catalogue.commands(selection)),
+        "arguments": ForRoleOfRow("least_role", Raw("arguments")),
+        "status": Word("status"),
+        "attempts": Number("attempts"),
+        "createdAt": Moment("created_at"),
+        "startedAt": Moment("started_at"),
+        "finishedAt": Moment("finished_at"),
+        "durationMs": Number("duration_ms"),
+        "result": ForRoleOfRow("least_role", Raw("result")),
+        "url": Text("url"),
+        "error": Embedded(
+            "CommandRunError",
+            {
+                "code": Text("error_code"),
+                "message": Text("error_message"),
+                "remedy": Word("error_remedy"),
+                "retryAfterSeconds": Number("error_retry_after_seconds"),
+                "argument": Text("error_argument"),
+            },
+            "{row}.error_code is null",
+        ),
+        "actor": Embedded("Actor", _ACTOR),
     },
 )
 
@@ -466,6 +502,18 @@ ORGANIZATION: Shape = Shape(
             event_filter,
         ),
         "eventCursor": Computed(event_cursor),
+        "commandRuns": Page(
+            "CommandRun",
+            "command_runs",
+            lambda: COMMAND_RUN,
+            columns_match([("organization_id", "id")]),
+            _newest_first,
+            command_run_filter,
+            value_indexes={
+                "statuses": ("status", "created_at"),
+                "commandIds": ("command", "created_at"),
+            },
+        ),
         "auditLog": ForRole(
             Action.READ_AUDIT_LOG,
             Page(

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import and_, delete, or_, select, update
 
-from persistence.tables import health_checks, health_days, repositories, service_connections
+from persistence.tables import command_runs, health_checks, health_days, repositories, service_connections
 from persistence.transaction import Transaction
 
 _c = service_connections.c
-_LEFT_BEHIND = (repositories, health_checks, health_days)
+_LEFT_BEHIND = (repositories, command_runs, health_checks, health_days)
 _OF_ITS_ACCOUNT = ("account_id", "account_name", "account_url", "account_avatar_url", "webhook_key")
 
 
@@ -22,7 +22,7 @@ class SqlDeletedConnectionRepository:
         self._transaction = transaction
 
     async def forget(self, deleted_before: datetime, limit: int) -> int:
-        """Repositories, checks and days of health, the account, labels and settings."""
+        """Repositories, runs of commands, checks and days of health, the account, labels and settings."""
         leaves = [
             select(table.c.connection_id)
             .where(table.c.organization_id == _c.organization_id, table.c.connection_id == _c.id)

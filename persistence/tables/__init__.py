@@ -4,6 +4,7 @@ Tenant tables have the key (organization_id, id), so that a row is reached only 
 also has a unique index of its own, from which `node(id:)` starts.
 """
 
+from persistence.tables.commands import command_runs
 from persistence.tables.connections import (
     authorization_flows,
     repositories,
@@ -49,6 +50,7 @@ __all__ = [
     "audit_records",
     "authorization_flows",
     "call_budgets",
+    "command_runs",
     "connection_events",
     "connection_health",
     "data_keys",

@@ -12,8 +12,11 @@ import orjson
 
 from domain.address_guard import OutboundAllow
 from domain.authorization_flows import AuthorizationFlows
+from domain.call_budgets import CallBudgets
+from domain.command_admission import CommandAdmission
 from domain.command_chooser import WordChooser
 from domain.command_preflight import CommandPreflight
+from domain.command_runs import CommandRuns
 from domain.command_selection import CommandSelections
 from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
@@ -128,6 +131,13 @@ async def reading(
             "catalogue": catalogue,
             "board": board,
             "manager": manager,
+            "commands": CommandRuns(
+                units,
+                CommandAdmission(catalogue, CallBudgets(units, catalogue, _clock), board, _clock),
+                refresher,
+                CredentialVault(encryption),
+                _clock,
+            ),
             "repositories": RepositoryManager(units, RepositorySync(units, catalogue, refresher, _clock), _clock),
             "authorization_flows": AuthorizationFlows(
                 units, catalogue, checks, vault, _clock, public_url=PUBLIC_URL, return_to_allowed=()

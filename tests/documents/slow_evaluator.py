@@ -26,6 +26,7 @@ from tests.documents.data import World
 from tests.documents.slow_lists import (
     api_keys_page,
     audit_page,
+    command_runs_page,
     connections_page,
     ends_at,
     events_page,
@@ -35,7 +36,7 @@ from tests.documents.slow_lists import (
     repositories_page,
 )
 from tests.documents.slow_pages import moment_text, page_of
-from tests.documents.world_maker import HEALTH, STATUSES, Row
+from tests.documents.world_maker import HEALTH, ROLES, STATUSES, Row
 
 
 class SlowEvaluator:
@@ -90,6 +91,7 @@ _NODES = {
     "cred": ("service_credentials", "ServiceCredential"),
     "chk": ("health_checks", "HealthCheck"),
     "evt": ("connection_events", "ConnectionEvent"),
+    "run": ("command_runs", "CommandRun"),
     "user": ("users", "User"),
     "key": ("api_keys", "ApiKey"),
     "inv": ("invitations", "Invitation"),
@@ -210,6 +212,15 @@ def _org_repositories(asked: Asked, organization: Row, **given: Any) -> Row:
     return repositories_page(asked, organization["id"], [row for row in rows if row["connection_id"] in alive], given)
 
 
+def _reaches(asked: Asked, run: Row) -> bool:
+    acting = asked.effective_role(run["organization_id"])
+    return ROLES.index(acting) <= ROLES.index(run["least_role"])
+
+
+def _command(asked: Asked, command_id: str) -> Any:
+    return next((each for one in asked.catalogue for each in one.commands or () if each.id == command_id), None)
+
+
 def _typed_id(type_name: str) -> Callable[[Asked, Row], str]:
     return lambda asked, row: f"{_PREFIXES[type_name]}_{row['id']}"
 
@@ -281,6 +292,24 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "ConnectionEvent.actor": lambda asked, row: row,
     "ConnectionEvent.status": _status_change,
     "ConnectionEvent.health": _of("health_checks", "health_check_id"),
+    "Organization.commandRuns": lambda asked, row, **given: command_runs_page(
+        asked, row["id"], asked.rows("command_runs", organization_id=row["id"]), given
+    ),
+    "ServiceConnection.commandRuns": lambda asked, row, **given: command_runs_page(
+        asked, row["organization_id"], asked.rows("command_runs", connection_id=row["id"]), given
+    ),
+    "CommandRun.organization": _of("organizations", "organization_id"),
+    "CommandRun.connection": _of("service_connections", "connection_id"),
+    "CommandRun.commandId": lambda asked, row: row["command"],
+    "CommandRun.command": lambda asked, row: _command(asked, row["command"]),
+    "CommandRun.arguments": lambda asked, row: row["arguments"] if _reaches(asked, row) else None,
+    "CommandRun.result": lambda asked, row: row["result"] if _reaches(asked, row) else None,
+    "CommandRun.error": _part("error_", ["code"]),
+    "CommandRun.actor": lambda asked, row: row,
+    "Service.commands": lambda asked, service: list(service.commands or ()),
+    "Command.argumentsSchema": lambda asked, command: command.arguments.schema(),
+    "Command.resultSchema": lambda asked, command: command.result.schema(),
+    "Command.service": lambda asked, command: asked.catalogue.find(command.service),
     "AuditRecord.actor": lambda asked, row: row,
     "User.email": lambda asked, row: row["email"] if _visible(asked, "user", row) else None,
     "Actor.kind": lambda asked, row: row["actor_kind"],

@@ -81,6 +81,19 @@ def events_page(asked: Asked, organization_id: UUID, rows: list[Row], given: Map
     return page_of(organization_id, rows, "sequence", given, descending=True)
 
 
+def command_runs_page(asked: Asked, organization_id: UUID, rows: list[Row], given: Mapping[str, Any]) -> Row:
+    wanted = given.get("filter") or {}
+    ids = wanted.get("connectionIds")
+    rows = [
+        row
+        for row in rows
+        if row["command"] in _either(wanted, "commandIds", row["command"])
+        and row["status"] in _either(wanted, "statuses", row["status"])
+        and (ids is None or f"conn_{row['connection_id']}" in ids)
+    ]
+    return page_of(organization_id, rows, "created_at", given, descending=True)
+
+
 class Refused(GraphQLError):
     """One field is for others."""
 

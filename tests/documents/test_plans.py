@@ -14,7 +14,7 @@ from sqlalchemy import insert, text
 
 from domain.entities.user import Role, Viewer
 from persistence.database import Database
-from persistence.tables import audit_records, connection_health, service_connections
+from persistence.tables import audit_records, command_runs, connection_health, service_connections
 from tests.documents.data import World, make_world, store
 from tests.documents.reading import Reading, reading
 from tests.documents.values import Values
@@ -211,6 +211,9 @@ async def large_reading(large_url: str) -> AsyncIterator[Reading]:
             ]
             more = [records[number % len(records)] | {"id": UUID(int=number + 1)} for number in range(4_000)]
             await connection.execute(insert(audit_records), more)
+            runs = [run for run in world.table("command_runs") if run["organization_id"] == rows[0]["organization_id"]]
+            more = [runs[number % len(runs)] | {"id": UUID(int=number + 1)} for number in range(4_000)]
+            await connection.execute(insert(command_runs), more)
         async with database.engine.connect() as connection:
             await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM ANALYZE"))
     async with reading(url) as path:
@@ -274,6 +277,45 @@ async def test_the_audit_log_reads_the_index_of_what_is_asked_for(
         column = "" if by == "occurred_at" else f"{by}_"
         assert f"ix_audit_records_organization_id_{column}occurred_at_id" in plan
         assert "Seq Scan on audit_records" not in plan
+
+
+_RUNS = """query ($filter: CommandRunFilter, $after: String) { organization(by: {slug: "acme"}) {
+  commandRuns(first: 20, after: $after, filter: $filter) {
+    nodes { id connection { id } }
+    pageInfo { hasNextPage endCursor }
+  }
+} }"""
+_RUNS_OF_CONNECTION = """query ($id: ID!, $after: String) { node(id: $id) { ... on ServiceConnection {
+  commandRuns(first: 2, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } }
+} } }"""
+
+
+@pytest.mark.parametrize("by", ["created_at", "status", "command"])
+async def test_runs_of_commands_read_the_index_of_what_is_asked_for(
+    large_reading: Reading, viewer: Viewer, by: str
+) -> None:
+    filters: dict[str, Any] = {
+        "status": {"statuses": ["UNKNOWN"]},
+        "command": {"commandIds": ["github.create_issue", "slack.post_message"]},
+    }
+    variables = {"filter": filters.get(by)}
+    page = (await large_reading.data(_RUNS, viewer, variables))["organization"]["commandRuns"]
+    assert len(page["nodes"]) == 20
+    for after in (None, page["pageInfo"]["endCursor"]):
+        (sql,) = await _sent(large_reading, _RUNS, viewer, variables | {"after": after})
+        plan = await _generic_plan(large_reading.database, sql)
+        column = "" if by == "created_at" else f"{by}_"
+        assert f"ix_command_runs_organization_id_{column}created_at_id" in plan
+        assert "Seq Scan on command_runs" not in plan
+
+
+async def test_runs_through_a_connection_read_their_own_index(large_reading: Reading, viewer: Viewer) -> None:
+    runs = (await large_reading.data(_RUNS, viewer, {"filter": None}))["organization"]["commandRuns"]["nodes"]
+    variables = {"id": runs[0]["connection"]["id"], "after": None}
+    (sql,) = await _sent(large_reading, _RUNS_OF_CONNECTION, viewer, variables)
+    plan = await _generic_plan(large_reading.database, sql)
+    assert "ix_command_runs_organization_id_connection_id_created_at_id" in plan
+    assert "Seq Scan on command_runs" not in plan
 
 
 async def _generic_plan(database: Database, sql: str) -> str:

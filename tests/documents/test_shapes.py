@@ -38,7 +38,7 @@ from persistence.documents.gaps import LeftOpen
 from persistence.documents.health_series import Series
 from persistence.documents.latency_percentiles import Latency
 from persistence.documents.pages import Page
-from persistence.documents.roles import ForRole
+from persistence.documents.roles import ForRole, ForRoleOfRow
 from persistence.documents.roots import NODES
 from persistence.probe_column import PROBE_MEMBERS
 from persistence.tables import metadata
@@ -51,12 +51,11 @@ _SUMMARY = {  # counted, not stored
     "ServiceCount",
     "ConnectionImpact",
 }
-_CATALOGUE = {"Service", "ServiceIncident", "ServiceScope"}  # code
 _NOT_STORED = {
     *("CommandAvailability", "ConnectionAvailability", "AvailabilityReason"),
     *("CommandSelection", "CommandRunnerUp", "RefusedCommand"),
 }  # worked out anew for each question
-_COMMANDS = {"Command", "CommandTarget"}  # code
+_CATALOGUE = {"Service", "ServiceIncident", "ServiceScope", "Command", "CommandTarget"}  # code
 _ROOTS = {"Query"}
 _OF_THE_OPERATION = {"RateLimit"}
 # columns that may be null where the schema says non-null: others of the same row are null together with them
@@ -64,6 +63,8 @@ _TOGETHER = {
     "status_reason_code": "status_reason_message",
     "account_id": "account_name",
     "status_to": "status_from",
+    "error_code": "error_message",
+    "error_remedy": "error_remedy",
 }
 
 
@@ -130,7 +131,7 @@ def _check(schema: GraphQLSchema, written: Written, definition: GraphQLField, ta
         case Embedded():
             assert named == written.type_name
             assert (written.absent is None) is non_null
-        case ForRole():
+        case ForRole() | ForRoleOfRow():
             assert not non_null, "whose role is too small is answered null"
             _check(schema, written.written, definition, table)
         case Page():
@@ -188,21 +189,14 @@ def test_every_type_that_can_be_read_is_stored_counted_or_code(schema: GraphQLSc
     over_time = {"LatencyPercentiles", "HealthSeriesPoint"}
     assert (
         reached
-        == stored
-        | probes
-        | over_time
-        | of_pages
-        | _SUMMARY
-        | _CATALOGUE
-        | _COMMANDS
-        | _NOT_STORED
-        | _ROOTS
-        | _OF_THE_OPERATION
+        == stored | probes | over_time | of_pages | _SUMMARY | _CATALOGUE | _NOT_STORED | _ROOTS | _OF_THE_OPERATION
     )
 
 
 def test_everything_that_has_an_id_is_found_by_it(schema: GraphQLSchema) -> None:
-    assert {kind.value for kind in NODES} == {"conn", "org", "repo", "cred", "chk", "evt", "user", "key", "inv", "aud"}
+    assert {kind.value for kind in NODES} == {
+        *("conn", "org", "repo", "cred", "chk", "evt", "run", "user", "key", "inv", "aud")
+    }
     stored = {type_name for type_name, _ in _STORED}
     assert {type_.name for type_ in _found_by_id(schema)} <= stored
     assert len(_found_by_id(schema)) == len(NODES)

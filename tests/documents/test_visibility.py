@@ -20,6 +20,7 @@ _TABLES = {
     "cred": "service_credentials",
     "chk": "health_checks",
     "evt": "connection_events",
+    "run": "command_runs",
     "key": "api_keys",
     "inv": "invitations",
     "aud": "audit_records",

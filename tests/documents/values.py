@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.entities.user import Role, Viewer
 from tests.documents.data import World
-from tests.documents.world_maker import LABELS, NOW, ROLES
+from tests.documents.world_maker import COMMANDS, LABELS, NOW, ROLES
 
 _TABLES = {
     "conn": "service_connections",
@@ -17,6 +17,7 @@ _TABLES = {
     "cred": "service_credentials",
     "chk": "health_checks",
     "evt": "connection_events",
+    "run": "command_runs",
     "user": "users",
     "key": "api_keys",
     "inv": "invitations",
@@ -65,6 +66,8 @@ class Values:
                 return chance.choice(self._ids["conn"])
             case "userId" | "apiKeyId":
                 return chance.choice(self._ids["user" if name == "userId" else "key"])
+            case "commandIds":
+                return chance.choice([*COMMANDS, "nope.nothing'\""])
             case "slug":
                 return chance.choice([*["acme"] * 6, *self._slugs, *self._slugs, "nope", "ACME", "", "ü'\""])
             case "service":

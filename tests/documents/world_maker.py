@@ -24,6 +24,8 @@ EVENTS = [
     *("CREATED", "UPDATED", "AUTHORIZED", "STATUS_CHANGED", "HEALTH_CHANGED", "HEALTH_CHECKED", "DELETED"),
     *("CREDENTIALS_ROTATED", "CREDENTIALS_EXPIRING", "REPOSITORIES_SYNCED", "WEBHOOK_RECEIVED", "COMMAND_RUN"),
 ]
+COMMANDS = ["github.create_issue", "github.list_repositories", "slack.post_message", "github.no_longer_there"]
+RUNS = ["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "UNKNOWN"]
 ACTIONS = ["SIGNED_IN", "MEMBER_JOINED", "API_KEY_CREATED", "CONNECTION_CREATED", "CONNECTION_DELETED"]
 NAMES = [
     *("Octo", "octo-deploy", 'O\'Brien "the" quoted', "back\\slash\\n", "🚀 launch 👩‍🚀", "line\u2028and\u2029ends"),
@@ -82,6 +84,7 @@ class _Maker:
         for organization, sizes in zip(self.rows["organizations"], [(46, 5), (7, 1), (3, 0), (0, 0)], strict=True):
             self._connections(organization, *sizes)
             self._events(organization)
+            self._runs(organization)
         for organization, number in zip(self.rows["organizations"], (60, 9, 2, 0), strict=True):
             for _ in range(number):
                 self._audit_record(organization)
@@ -398,3 +401,43 @@ class _Maker:
                 data=self.chance.choice(DOCUMENTS),
             )
             counter["sequence"] = sequence
+
+    def _runs(self, organization: Row) -> None:
+        connections = [row for row in self.rows["service_connections"] if row["organization_id"] == organization["id"]]
+        for number in range(2 * len(connections)):
+            key = self.or_none(self.chance.choice(self.rows["api_keys"]), 0.3)
+            user = key["user_id"] if key else self.or_none(self.chance.choice(self.rows["users"])["id"])
+            status, error = RUNS[number % len(RUNS)], self.or_none("github_not_found")
+            self.add(
+                "command_runs",
+                organization_id=organization["id"],
+                id=self.id(),
+                connection_id=self.chance.choice(connections)["id"],
+                command=self.chance.choice(COMMANDS),
+                arguments=self.chance.choice(DOCUMENTS),
+                least_role=ROLES[number % 4],
+                mutating=number % 2 == 0,
+                repeatable=number % 3 == 0,
+                status=status,
+                attempts=number % 3,
+                actor_kind="API_KEY" if key else "USER" if user else "SCHEDULER",
+                actor_name=self.text(),
+                actor_user_id=user,
+                actor_api_key_id=key["id"] if key else None,
+                address=self.or_none("203.0.113.7"),
+                request_id=self.or_none("0123456789abcdef"),
+                created_at=self.moment(),
+                started_at=self.or_none(self.moment()),
+                finished_at=self.or_none(self.moment()),
+                duration_ms=self.or_none(self.chance.randrange(90_000)),
+                result=self.or_none(self.chance.choice(DOCUMENTS)),
+                url=self.or_none("https://github.example/acme/shop/issues/1?a='b'&c=\"d\""),
+                error_kind=error and "REQUEST_REFUSED",
+                error_code=error,
+                error_message=error and self.text(),
+                error_remedy=error and self.chance.choice(REMEDIES),
+                error_retry_after_seconds=error and self.or_none(number),
+                error_argument=error and self.or_none("title"),
+                lease=self.id() if status == "RUNNING" else None,
+                leased_until=NOW if status == "RUNNING" else None,
+            )

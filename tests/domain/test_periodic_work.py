@@ -291,6 +291,7 @@ def test_the_table_names_every_kind_of_work() -> None:
         sync_repositories=work,
         revoke_credential=work,
         process_webhook=work,
+        run_command=work,
         tell_service_down=work,
         tell_service_back=work,
         bring_checks_forward=work,
@@ -305,6 +306,8 @@ def test_the_table_names_every_kind_of_work() -> None:
         forget_health_checks=work,
         forget_events=work,
         forget_audit_records=work,
+        settle_command_runs=work,
+        forget_command_runs=work,
     )
     assert table.keys() == set(TaskKind)
 

@@ -16,6 +16,8 @@ from sqlalchemy import select
 from domain.address_guard import OutboundAllow
 from domain.call_budgets import CallBudgets
 from domain.check_recorder import CheckRecorder
+from domain.command_admission import CommandAdmission
+from domain.command_runs import CommandRuns
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
 from domain.credential_secrets import TokenSecret
@@ -26,7 +28,7 @@ from domain.entities.user import Membership, Role, User, Viewer
 from domain.health import HealthCheckFactory
 from domain.health_worker import HealthWorker, WorkerLimits
 from domain.http import HttpClient
-from domain.key_ring import KeyRing, LocalKeyProvider
+from domain.key_ring import DataKey, KeyRing, LocalKeyProvider
 from domain.scheduled_checks import ScheduledChecks
 from domain.secret import Secret
 from domain.service_board import ServiceBoard
@@ -69,6 +71,9 @@ class World:
     users: UserService
     clock: Clock
     board: ServiceBoard
+    commands: CommandRuns
+    encryption_key: bytes
+    data_key: DataKey
     viewers: dict[Role, Viewer] = field(default_factory=dict)
     organization_id: UUID = field(default_factory=uuid.uuid4)
 
@@ -146,8 +151,10 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
             Slack(http, sandbox.slack_api_url, sandbox.slack_url, clock),
         ]
     )
-    provider = LocalKeyProvider(uuid.uuid4().bytes * 2)
-    encryption = CredentialEncryption(KeyRing([KeyRing.generate(provider)], provider))
+    encryption_key = uuid.uuid4().bytes * 2
+    provider = LocalKeyProvider(encryption_key)
+    data_key = KeyRing.generate(provider)
+    encryption = CredentialEncryption(KeyRing([data_key], provider))
     async with Database(database_url) as database:
         units = SqlUnitsOfWork(database, lambda organization_id: None)
         board, budgets = ServiceBoard(units), CallBudgets(units, catalogue, clock)
@@ -162,8 +169,23 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
             units, catalogue, health_checks, CredentialVault(encryption), refresher, budgets, clock, lambda: 0.5
         )
         users = UserService(units, clock)
+        admission = CommandAdmission(catalogue, budgets, board, clock)
+        commands = CommandRuns(units, admission, refresher, CredentialVault(encryption), clock, lambda: 0.01)
         world = World(
-            database, units, sandbox, catalogue, encryption, manager, refresher, scheduled, users, clock, board
+            database,
+            units,
+            sandbox,
+            catalogue,
+            encryption,
+            manager,
+            refresher,
+            scheduled,
+            users,
+            clock,
+            board,
+            commands,
+            encryption_key,
+            data_key,
         )
         await users.issue_api_key("acme", "owner@example.com", Role.OWNER)
         async with units.reading_everywhere() as unit:
@@ -175,5 +197,6 @@ async def a_world(database_url: str, sandbox: SandboxServer) -> AsyncIterator[Wo
         try:
             yield world
         finally:
+            await commands.aclose()
             await users.aclose()
             await http.aclose()

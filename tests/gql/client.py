@@ -131,6 +131,7 @@ userErrors {
   ... on VersionConflict { currentVersion }
   ... on AccountMismatch { expected actual }
   ... on ServiceFailure { service remedy retryAfterSeconds }
+  ... on CommandFailure { service remedy retryAfterSeconds }
 }
 """
 _NOTHING = {
@@ -144,6 +145,7 @@ _NOTHING = {
     "rotateCredentials": "connection { id }",
     "syncRepositories": "connection { id } added updated removed unchanged complete",
     "updateRepository": "repository { id }",
+    "runCommand": "run { id }",
     "createOrganization": "organization { id }",
     "updateOrganization": "organization { id }",
     "addMember": "invitation { id } membership { role } organization { id }",

@@ -192,6 +192,13 @@ async def remove_invitation(office: Office) -> str:
     return office.organization_id
 
 
+async def run_command(office: Office) -> str:
+    await office.mutate(
+        "runCommand", commandId="github.list_repositories", connectionId=await office.connect(), arguments={}
+    )
+    return office.organization_id
+
+
 async def update_member(office: Office) -> str:
     member = await user_id(await office.server.member(Role.VIEWER))
     await office.mutate("updateMember", organizationId=office.organization_id, userId=member, role="ADMIN")
@@ -225,6 +232,7 @@ CASES: Final[dict[str, tuple[Case, AuditAction]]] = {
     "completeAuthorization": (complete_authorization, AuditAction.CONNECTION_AUTHORIZED),
     "syncRepositories": (sync_repositories, AuditAction.CONNECTION_REPOSITORIES_SYNCED),
     "updateRepository": (update_repository, AuditAction.CONNECTION_UPDATED),
+    "runCommand": (run_command, AuditAction.CONNECTION_COMMAND_RUN),
     "createOrganization": (create_organization, AuditAction.ORGANIZATION_CREATED),
     "updateOrganization": (update_organization, AuditAction.ORGANIZATION_UPDATED),
     "addMember": (add_member, AuditAction.MEMBER_INVITED),

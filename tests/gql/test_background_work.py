@@ -106,6 +106,8 @@ async def test_tether_serve_works_and_the_short_commands_do_not(linked: Linked) 
         TaskKind.FORGET_SIGN_INS,
         TaskKind.FORGET_INVITATIONS,
         TaskKind.COMPACT_HEALTH,
+        TaskKind.SETTLE_COMMAND_RUNS,
+        TaskKind.FORGET_COMMAND_RUNS,
         TaskKind.FORGET_HEALTH_CHECKS,
         TaskKind.FORGET_EVENTS,
         TaskKind.FORGET_AUDIT_RECORDS,

@@ -84,6 +84,7 @@ async def test_the_assumed_sizes_are_enough_for_the_services_that_there_are(shar
     services = list(shared_server.tether.catalogue)
     assert len(services) <= WEIGHTS["Query.services"].items
     assert max(len(service.scopes) for service in services) <= WEIGHTS["Service.scopes"].items
+    assert max(len(list(service.commands or ())) for service in services) <= WEIGHTS["Service.commands"].items
     commands = sum(len(list(service.commands or ())) for service in services)
     assert commands <= WEIGHTS["Organization.commands"].items
 

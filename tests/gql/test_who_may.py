@@ -50,6 +50,7 @@ async def test_without_a_token_nothing_is_told(shared_server: TetherServer) -> N
         'mutation { rotateCredentials(input: {connectionId: "x"}) { userErrors { code } } }',
         'mutation { syncRepositories(input: {connectionId: "x"}) { userErrors { code } } }',
         'mutation { updateRepository(input: {repositoryId: "x", selected: true}) { userErrors { code } } }',
+        'mutation { runCommand(input: {commandId: "x", connectionId: "x", arguments: {}}) { userErrors { code } } }',
         'mutation { addMember(input: {organizationId: "x", email: "x", role: OWNER}) { userErrors { code } } }',
         'mutation { removeInvitation(input: {invitationId: "x"}) { userErrors { code } } }',
         'mutation { updateMember(input: {organizationId: "x", userId: "x", role: OWNER}) { userErrors { code } } }',

@@ -24,6 +24,7 @@ KINDS: Final = {
     "credential": ("cred", "service_credentials"),
     "check": ("chk", "health_checks"),
     "event": ("evt", "connection_events"),
+    "run": ("run", "command_runs"),
     "user": ("user", "users"),
     "key": ("key", "api_keys"),
     "invitation": ("inv", "invitations"),
@@ -77,6 +78,16 @@ MUTATIONS: Final[dict[str, Command]] = {
     ),
     "syncRepositories": Command(("connection",), lambda ids: {"connectionId": ids["connection"]}),
     "updateRepository": Command(("repository",), lambda ids: {"repositoryId": ids["repository"], "selected": True}),
+    "runCommand": Command(
+        ("connection", "repository"),
+        lambda ids: {
+            "connectionId": ids["connection"],
+            "repositoryId": ids["repository"],
+            "commandId": "github.read_file",
+            "arguments": {"path": "README.md"},
+            "waitSeconds": 0,
+        },
+    ),
     "createOrganization": Command((), lambda ids: {"slug": "new-here", "name": "New here"}),
     "updateOrganization": Command(
         ("organization",), lambda ids: {"organizationId": ids["organization"], "checkIntervalSeconds": 77}

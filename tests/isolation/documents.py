@@ -6,7 +6,7 @@ that whoever adds a field adds what it takes to ask for it. Used by this folder.
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -98,24 +98,29 @@ class DocumentWalk:
         }
 
     def whole(
-        self, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int = 1, prefix: str = ""
+        self,
+        type_: GraphQLObjectType | GraphQLInterfaceType,
+        depth: int = 1,
+        prefix: str = "",
+        shared: Collection[str] = (),
     ) -> tuple[str, frozenset[Field]]:
         """A selection of all fields of a type, with all of theirs down to a depth; what is below stays unasked.
 
-        With a prefix they have aliases: members of an interface may have fields of one name and of several types.
+        With a prefix they have aliases, but for those `shared`: members of an interface may have fields of one name and
+        of several types.
         """
         fields: set[Field] = set()
         written = ["__typename"]
         if isinstance(type_, GraphQLInterfaceType):
             for one in self.schema.get_possible_types(type_):
-                selection, more = self.whole(one, depth, f"{one.name}_")
+                selection, more = self.whole(one, depth, f"{one.name}_", type_.fields)
                 written.append(f"... on {one.name} {selection}")
                 fields |= more
             return "{ " + " ".join(written) + " }", frozenset(fields)
         for name, definition in type_.fields.items():
             inner = get_named_type(definition.type)
             fields.add(Field(type_.name, name))
-            asked = f"{prefix}{name}: " if prefix else ""
+            asked = f"{prefix}{name}: " if prefix and name not in shared else ""
             asked += f"{name}{self._arguments(definition)}"
             if isinstance(inner, GraphQLObjectType | GraphQLInterfaceType):
                 selection, more = self.whole(inner, depth - 1) if depth else ("{ __typename }", frozenset())

@@ -38,6 +38,7 @@ _IDS: Final = {
     "ServiceCredential": "credential",
     "HealthCheck": "check",
     "ConnectionEvent": "event",
+    "CommandRun": "run",
     "User": "user",
     "ApiKey": "key",
     "Invitation": "invitation",
@@ -191,8 +192,8 @@ def _plain_schema() -> GraphQLSchema:
 def _without(variables: str, statement: str) -> str:
     """A statement without the values that SQLite has put into it."""
     for value in _VALUE.findall(variables):
-        statement = statement.replace(value, "?")
+        statement = statement.replace(value, "?")  # slugs with their quotes: examples of commands have them, too
     return statement
 
 
-_VALUE: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=: ')[a-z]+(?=')")
+_VALUE: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=: )'[a-z]+'")

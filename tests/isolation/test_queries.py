@@ -21,14 +21,15 @@ _EMPTY: Final = {"organization": b'{"organization":null}', "node": b'{"node":nul
 _NAMING_ARGUMENTS: Final = {
     *("id", "ids", "organizationId", "connectionId", "connectionIds", "repositoryId"),
     *("userId", "apiKeyId", "subjectId", "invitationId"),
-    *("commandId", "eventId"),
-    "service",  # which is nobody's
+    "eventId",
+    *("service", "commandId", "commandIds"),  # which are nobody's
 }
 """By which names arguments name things. A new one needs a case: here, in `commands.py`, or by a generated query."""
 _WORDS_OF_OURS: Final = {
     *("role", "action", "actor_kind", "kind", "type", "trigger", "next_trigger", "operation", "method", "stage"),
     *("status", "status_from", "status_to", "status_reason_code", "status_reason_remedy", "health_status", "verdict"),
     *("service", "finding", "ended_as", "key_id", "subject_id"),
+    *("command", "least_role", "error_kind", "error_code", "error_remedy", "error_argument"),
     # never shown
     *("name", "return_to", "sealed_grant", "sealed_verifier", "grant_fingerprint", "grant_webhook_key"),
     *("key", "at", "etag", "next"),

@@ -29,6 +29,7 @@ _FREE_TEXTS: Final = {
     "api_keys": ["name"],
     "audit_records": ["actor_name", "address", "request_id", "subject_name", "data"],
     "connection_events": ["actor_name", "address", "request_id", "status_reason_message", "data"],
+    "command_runs": ["actor_name", "address", "request_id", "arguments", "result", "url", "error_message"],
     "health_checks": ["message"],
     "invitations": ["email"],
     "repositories": ["full_name", "url", "default_branch", "external_id"],
