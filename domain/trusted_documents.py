@@ -80,7 +80,7 @@ class TrustedDocuments:
             await unit.trusted_documents.mark_published(known, now)
             await unit.commit()
         publication = Publication(len(documents) - len(known), len(known))
-        _log.info("Published %d documents that are new and %d that were there.", publication.new, publication.known)
+        _log.info("Published documents: %d new, %d known.", publication.new, publication.known)
         return publication
 
     async def list(self, *, unused_for: timedelta | None = None) -> Sequence[TrustedDocument]:

@@ -55,7 +55,10 @@ class Admission:
         return None
 
     def _cost(self, known: KnownOperation, variables: Mapping[str, Any]) -> int:
-        """Raises BadUserInput and CostLimitExceeded."""
+        """What is to be paid: all of a full budget where a trusted document costs more than anybody ever has.
+
+        Raises BadUserInput and CostLimitExceeded.
+        """
         what = exceeding_variable(variables, self._limits)
         if what is not None:
             raise BadUserInput(f"This operation has {what}.")
@@ -63,4 +66,4 @@ class Admission:
         note_cost(cost)
         if cost > self._limits.cost and not known.trusted:
             raise CostLimitExceeded(cost, self._limits.cost, known.cost.dearest(variables))
-        return cost
+        return min(cost, self._limits.budget_points)

@@ -49,7 +49,7 @@ def oversize(document: DocumentNode, limits: Limits) -> GraphQLError | None:
 def _exceeded(operation: OperationDefinitionNode, counted: "_Counted", limits: Limits) -> Iterator[tuple[str, int]]:
     counted.count(operation.selection_set, 1, frozenset(), Counter())
     for what, amount, limit in (
-        ("fields deep", counted.depth, limits.depth),
+        ("levels of fields", counted.depth, limits.depth),
         ("aliases", counted.aliases, limits.aliases),
         ("root fields", counted.root_fields, limits.root_fields),
         ("directives", counted.directives, limits.directives),

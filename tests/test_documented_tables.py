@@ -26,6 +26,7 @@ from domain.sign_in_failure import SignInFailureCode
 from gql import __main__ as command_line
 from gql import errors
 from gql.browser_settings import BROWSER_VARIABLES
+from gql.http.cors import ALLOWED, EXPOSED
 from gql.http.graphql_answer import FAILURES
 from gql.http.own_pages import CSRF_REFUSED
 from gql.identity_settings import ISSUER_ENDINGS, ISSUERS, variable
@@ -146,12 +147,15 @@ def test_the_table_of_limits_is_the_codes() -> None:
         limits.ids,
         series_buckets.MOST_POINTS[series_buckets.SeriesBucket.DAY],
         limits.cost,
+        limits.statements,
+        limits.definitions,
         limits.depth,
         limits.root_fields,
         limits.aliases,
         limits.repeated_fields,
         limits.directives,
         limits.introspections,
+        limits.introspection_depth,
         limits.variables,
         limits.boolean_variables,
         limits.input_depth,
@@ -169,6 +173,11 @@ def test_the_table_of_limits_is_the_codes() -> None:
         limits.caller_operations,
         limits.request_seconds,
     ]
+
+
+def test_the_table_of_other_origins_headers_is_the_codes() -> None:
+    rows = _table("docs/api.md", "Headers that a page")
+    assert [row[1].split("`, `") for row in rows] == [list(ALLOWED), list(EXPOSED)]
 
 
 def test_the_table_of_settable_limits_has_each_with_its_default_and_its_bounds() -> None:

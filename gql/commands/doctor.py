@@ -17,7 +17,7 @@ from domain.key_ring import LocalKeyProvider
 from gql.bootstrap import BYPASSES_ROW_SECURITY, read_key_ring, require_migrated
 from gql.identity_settings import variable
 from gql.operator_error import OperatorError, describe_outage
-from gql.settings import Settings, SettingsError
+from gql.settings import Settings, SettingsError, TrustedDocumentsMode
 from persistence.database import Database
 from persistence.database_url import parse_database_url
 from persistence.unit_of_work import SqlUnitsOfWork
@@ -45,7 +45,8 @@ class Doctor:
         provider = LocalKeyProvider(key.key)
         self._ok("settings", f"{settings.environment}, reached at {settings.public_url}")
         self._ok("key", f"{provider.id}{', made for development' if key.development else ''}")
-        await self._examine_database(settings.database_url, provider)
+        only_documents = settings.trusted_documents is TrustedDocumentsMode.REQUIRE
+        await self._examine_database(settings.database_url, provider, only_documents=only_documents)
         async with aclosing(HttpClient(allow=settings.outbound_allow)) as http:
             await self._examine_service(http, "GitHub", settings.services.github_api_url, "TETHER_GITHUB_API_URL")
             await self._examine_service(http, "Slack", settings.services.slack_api_url, "TETHER_SLACK_API_URL")
@@ -54,7 +55,7 @@ class Doctor:
                 await self._examine_issuer(http, issuer)
         return self._exit_code
 
-    async def _examine_database(self, database_url: str, provider: LocalKeyProvider) -> None:
+    async def _examine_database(self, database_url: str, provider: LocalKeyProvider, *, only_documents: bool) -> None:
         url = parse_database_url(database_url)
         if url.get_backend_name() == "sqlite" and not await asyncio.to_thread(Path(url.database or "").exists):
             self._fail("database", f"There is no file {url.database} yet. Create it with `tether migrate`.")
@@ -72,7 +73,8 @@ class Doctor:
                 return
             self._ok("database", f"{found}, {url.render_as_string(hide_password=True)}")
             await self._examine_role(database)
-            await self._examine_tables(database, provider)
+            if await self._examine_tables(database, provider) and only_documents:
+                await self._examine_documents(database)
 
     async def _examine_role(self, database: Database) -> None:
         if database.dialect_name == "sqlite":
@@ -87,21 +89,36 @@ class Doctor:
         else:
             self._ok("role", "held to the row security that keeps organizations apart")
 
-    async def _examine_tables(self, database: Database, provider: LocalKeyProvider) -> None:
+    async def _examine_tables(self, database: Database, provider: LocalKeyProvider) -> bool:
+        """Whether they are as this version has them."""
         try:
             self._ok("migrations", f"revision {await require_migrated(database)}, the newest")
         except (OperatorError, ServiceUnavailable) as error:
             self._fail("migrations", str(error))
-            return
+            return False
         try:
             key_ring = await read_key_ring(SqlUnitsOfWork(database, lambda organization_id: None), provider)
         except (EncryptionKeyMismatch, OperatorError, ServiceUnavailable) as error:
             self._fail("data key", str(error))
-            return
+            return True
         if key_ring is None:
             self._ok("data key", "none yet: the first start of `tether serve` makes one")
         else:
             self._ok("data key", f"{key_ring.primary_id}, which the key opens")
+        return True
+
+    async def _examine_documents(self, database: Database) -> None:
+        """Whether a server that answers nothing but published documents has any."""
+        try:
+            async with SqlUnitsOfWork(database, lambda organization_id: None).reading_everywhere() as unit:
+                published = await unit.trusted_documents.list()
+        except ServiceUnavailable as outage:
+            self._fail("documents", describe_outage(outage))
+            return
+        if published:
+            self._ok("documents", f"{len(published)} published, and nothing else is answered")
+        else:
+            self._fail("documents", _NONE_PUBLISHED)
 
     async def _examine_service(self, http: HttpClient, name: str, api_url: str, variable: str) -> None:
         """Whether it can be called at all: every answer is a good one, also to a call without a credential."""
@@ -139,6 +156,10 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
+_NONE_PUBLISHED: Final = (
+    "None is published, and TETHER_TRUSTED_DOCUMENTS=require has nothing else answered. Publish the manifest of a "
+    "client's build with `tether documents publish`."
+)
 _OLDEST: Final = {
     "sqlite": ("SQLite", (3, 38)),  # its JSON functions are built in since then
     "postgresql": ("PostgreSQL", (13,)),

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -21,7 +22,7 @@ from gql.http.application import create_application
 from gql.limit_settings import Limits
 from gql.operator_error import OperatorError
 from gql.sample import FOUNDER, SLUG, find_founder
-from gql.settings import Environment, Settings
+from gql.settings import Environment, Settings, TrustedDocumentsMode
 
 SHUTDOWN_TIMEOUT_SECONDS = 5
 """How long running requests may go on after the server was told to stop. A second signal ends them at once.
@@ -80,6 +81,7 @@ def prepare_listener(listener: socket.socket, limits: Limits) -> None:
 
 def server_config(application: ASGIApp, limits: Limits) -> uvicorn.Config:
     """How uvicorn serves it, here and in tests."""
+    logging.getLogger("uvicorn.error").addFilter(_isnt_of_a_refused_handshake)
     return uvicorn.Config(
         application,
         ws="websockets-sansio",
@@ -92,6 +94,14 @@ def server_config(application: ASGIApp, limits: Limits) -> uvicorn.Config:
         proxy_headers=False,  # RequestFrame reads them, by TETHER_TRUSTED_PROXIES
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
     )
+
+
+def _isnt_of_a_refused_handshake(record: logging.LogRecord) -> bool:
+    """uvicorn takes a WebSocket that is refused before it opens, or whose client is gone by then, for our mistake.
+
+    Whoever sends requests could fill the log with errors; the refusal log has told of it, as often as it may.
+    """
+    return record.getMessage() != "ASGI callable returned without completing handshake."
 
 
 class _Server(uvicorn.Server):
@@ -120,7 +130,11 @@ class _Server(uvicorn.Server):
 def _greeting(tether: Tether, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    lines = [f"Tether runs at {url}", f"GraphiQL:      {url}/graphql"]
+    lines = [f"Tether runs at {url}"]
+    if tether.settings.trusted_documents is TrustedDocumentsMode.REQUIRE:
+        lines.append(f"GraphQL:       {url}/graphql, for published documents alone")
+    else:
+        lines.append(f"GraphiQL:      {url}/graphql")
     if tether.sample_founder is not None:
         lines.append(f"Signed in as:  {FOUNDER}, an OWNER of {SLUG} (development; scripts use `tether token`)")
     elif tether.settings.environment is Environment.DEVELOPMENT:

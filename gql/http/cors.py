@@ -23,7 +23,7 @@ class Cors:
         methods = "GET, POST" if settings.get_queries is Switch.ON else "POST"
         self._preflight = {
             "Access-Control-Allow-Methods": methods,
-            "Access-Control-Allow-Headers": ", ".join(_ALLOWED),
+            "Access-Control-Allow-Headers": ", ".join(ALLOWED),
             "Access-Control-Max-Age": str(_REMEMBERED_SECONDS),
         }
 
@@ -37,7 +37,7 @@ class Cors:
             await _answer_preflight(send, {**allowed, **self._preflight})
             return
         if allowed:
-            allowed["Access-Control-Expose-Headers"] = ", ".join(_EXPOSED)
+            allowed["Access-Control-Expose-Headers"] = ", ".join(EXPOSED)
 
         async def send_shared(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -56,7 +56,7 @@ async def _answer_preflight(send: Send, allowed: dict[str, str]) -> None:
     await send({"type": "http.response.body"})
 
 
-_ALLOWED: Final = (
+ALLOWED: Final = (
     "Authorization",
     "Content-Type",
     "Last-Event-ID",
@@ -67,6 +67,6 @@ _ALLOWED: Final = (
     "Apollographql-Client-Name",  # how Apollo's clients call themselves, if they are told to
     "Apollographql-Client-Version",
 )
-_EXPOSED: Final = ("Retry-After", "WWW-Authenticate", "X-Request-Id")
+EXPOSED: Final = ("Retry-After", "WWW-Authenticate", "X-Request-Id")
 _REMEMBERED_SECONDS: Final = 7_200
 """How long browsers needn't ask again; none remembers it for longer."""

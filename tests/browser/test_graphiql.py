@@ -8,8 +8,9 @@ import pytest
 from gql.sample import FOUNDER, SLUG
 from gql.schema import build_schema
 from tests.browser.accessibility import violations
-from tests.browser.chromium import Page
+from tests.browser.chromium import Chromium, Page
 from tests.browser.graphiql import choose, model, open_graphiql, response, run
+from tests.browser.sample import serving_sample
 from tests.gql.server import TetherServer
 from tests.gql.waiting import eventually
 
@@ -74,6 +75,32 @@ async def test_signing_out_lasts_until_somebody_signs_in_again(page: Page, sampl
     await page.until(f"{person}.startsWith('Acme Founder')")
 
 
+async def test_what_somebody_ran_is_in_the_history_until_they_sign_out(page: Page, sample: TetherServer) -> None:
+    kept = "[...document.querySelectorAll('.graphiql-history-item-label')].map(item => item.textContent)"
+    await open_graphiql(page, sample.url)
+    await run(page, "Acme")
+    await response(page)
+    await page.click("button[aria-label='Show History']")
+    await page.until(f"{kept}.includes('Acme')")
+    named = ["label-content-name-mismatch", ".graphiql-history-item-label"]  # GraphiQL calls each of them "Set active"
+    assert await violations(page) == [named]
+    assert await page.evaluate("({...localStorage})") == {}
+
+    await page.click("#session")
+    await page.until("document.getElementById('person').textContent === 'Not signed in'")
+    await page.click("button[aria-label='Show History']")
+    await page.until("document.querySelector('.graphiql-history')")
+    assert await page.evaluate(kept) == []
+
+
+async def test_where_nobody_can_say_who_is_signed_in_it_says_why(built: None, chromium: Chromium) -> None:
+    async with serving_sample(TETHER_MAX_COST="1") as server, chromium.page() as page:
+        await page.goto(f"{server.url}/graphql")
+        await page.until("document.getElementById('sign-in').open")
+        told = await page.evaluate("document.getElementById('sign-in-problem').textContent")
+        assert told.startswith("This operation costs")
+
+
 async def test_in_production_it_asks_for_a_key_and_keeps_it_nowhere(production: TetherServer, page: Page) -> None:
     key = await production.token(SLUG, FOUNDER)
     await page.goto(f"{production.url}/graphql")
@@ -130,6 +157,7 @@ async def test_everything_can_be_reached_and_run_by_keyboard(page: Page, sample:
         "Sign out",
         "Theme",
         "Show Documentation Explorer",
+        "Show History",
         "Hide Live Events",
         "Open settings dialog",
         "Acme",

@@ -63,7 +63,7 @@ BOMB = "{ viewer { ...F0 } } fragment F20 on Viewer { user { id } } " + " ".join
             "Field 'viewer' of type 'Viewer!' must have a selection of subfields. Did you mean 'viewer { ... }'?",
         ),
         (TWO, "VALIDATION", "Say by operationName which of these operations is to run."),
-        (_deep(4), "VALIDATION", "This operation has more than 12 fields deep. Ask for less at once."),
+        (_deep(4), "VALIDATION", "This operation has more than 12 levels of fields. Ask for less at once."),
         (
             "{ viewer { " + " ".join(f"a{n}: user {{ id }}" for n in range(31)) + " } }",
             "VALIDATION",

@@ -153,7 +153,7 @@ async def test_a_subscription_pays_for_each_event_and_waits_where_it_cannot(
     variables = SMALL | {"TETHER_BUDGET_POINTS_PER_MINUTE": "120"}
     async with running_tether(database_url, sandbox, encryption_key, **variables) as server:
         client = server.client(await server.token("acme", "follower@acme.example", Role.OWNER))
-        maker = await server.member()
+        maker, editor = await server.member(), await server.member(Role.ADMIN)  # to connect costs half a budget
         connection = await server.connect(maker)
         organization_id = await server.organization_id()
         after = f"evt~{organization_id.removeprefix('org_')}~1~0"
@@ -168,7 +168,7 @@ async def test_a_subscription_pays_for_each_event_and_waits_where_it_cannot(
                 streamed = [_told(await stream.next())["remaining"] for _ in range(4)]
             assert streamed[0] - streamed[-1] > 6, "each event is paid there, too"
             await _spend_all(client)
-            await maker.mutate("updateConnection", "connection { id }", connectionId=connection["id"], name="New")
+            await editor.mutate("updateConnection", "connection { id }", connectionId=connection["id"], name="New")
 
             event = await followed.event()
             assert (event["sequence"], event["connection"]["id"]) == (5, connection["id"])

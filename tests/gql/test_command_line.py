@@ -354,6 +354,22 @@ async def test_the_doctor_says_what_is_wrong_and_what_to_do(environ: dict[str, s
     assert (await run_tether("doctor", preloaded=False)).exit_code == 1
 
 
+async def test_the_doctor_says_whether_there_is_anything_that_would_be_answered(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ["TETHER_TRUSTED_DOCUMENTS"] = "require"
+    finished = await run_tether("doctor", environ=environ)
+    [failure] = [line for line in finished.output.splitlines() if line.startswith("FAIL")]
+    assert "None is published" in failure
+
+    manifest = tmp_path / "persisted-documents.json"
+    manifest.write_text('{"own": "{ viewer { user { name } } }"}', "utf-8")
+    assert (await run_tether("documents", "publish", str(manifest), environ=environ)).exit_code == 0
+    finished = await run_tether("doctor", environ=environ)
+    assert (finished.exit_code, finished.errors) == (0, "")
+    assert "1 published, and nothing else is answered" in finished.output
+
+
 async def test_the_doctor_asks_each_issuer_for_what_its_tokens_are_verified_with(environ: dict[str, str]) -> None:
     async with running_local_issuer() as issuer:
         environ |= {

@@ -169,7 +169,7 @@ _STRICT: Final = {
 }
 _TOO_MUCH: Final = {
     "{ viewer { memberships { nodes { user { apiKey: id } } } } }": None,
-    "{ viewer { memberships { nodes { organization { members { totalCount } } } } } }": "5 fields deep",
+    "{ viewer { memberships { nodes { organization { members { totalCount } } } } } }": "5 levels of fields",
     "{ " + " ".join(f"a{n}: viewer {{ user {{ id }} }}" for n in range(13)) + " }": "12 aliases",
     "{ viewer { user { id id id } } }": "1 fields that it asks for twice",
     "{ viewer { user { id @skip(if: false) name @skip(if: false) } } }": "1 directives",

@@ -1,5 +1,6 @@
 """The protocol graphql-transport-ws as it is specified: which message is answered how, and what closes a socket."""
 
+import logging
 from typing import Any
 
 import orjson
@@ -142,7 +143,9 @@ async def test_of_several_protocols_ours_is_chosen(shared_server: TetherServer) 
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}])
-async def test_pages_of_other_origins_open_no_socket(shared_server: TetherServer, headers: dict[str, str]) -> None:
+async def test_pages_of_other_origins_open_no_socket(
+    shared_server: TetherServer, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with open_socket(shared_server.ws_url, headers=headers):
             pass
@@ -151,6 +154,7 @@ async def test_pages_of_other_origins_open_no_socket(shared_server: TetherServer
     [error] = orjson.loads(response.body)["errors"]
     assert error["message"] == "Pages of this origin can't open sockets here."
     assert error["extensions"] == {"code": "FORBIDDEN", "requestId": response.headers["x-request-id"]}
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]  # it is the page's mistake
 
 
 async def test_an_id_names_one_operation_at_a_time(shared_server: TetherServer, client: Client) -> None:

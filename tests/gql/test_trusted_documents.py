@@ -500,3 +500,18 @@ async def test_a_published_document_may_cost_more_than_others_and_is_charged_all
         assert cost["requested"] == refused["cost"] > 20
         again = (await client.post({"documentId": id_of_text(text)})).body["extensions"]["cost"]
         assert again["remaining"] <= cost["remaining"] - cost["requested"] + 60  # of which some may be back
+
+
+async def test_a_published_document_that_costs_more_than_a_budget_takes_all_of_it(
+    sqlite_url: str, sandbox: SandboxServer, encryption_key: str
+) -> None:
+    text = '{ organization(by: {slug: "acme"}) { connections(first: 100) { nodes { id } } } }'
+    variables = {"TETHER_MAX_COST": "50", "TETHER_BUDGET_POINTS": "50", "TETHER_BUDGET_POINTS_PER_MINUTE": "1"}
+    async with running_tether(sqlite_url, sandbox, encryption_key, **variables) as server:
+        client = await server.member()
+        await publish(server, text)
+        answer = await client.post({"documentId": id_of_text(text)})
+        assert answer.data == {"organization": {"connections": {"nodes": []}}}
+        cost = answer.body["extensions"]["cost"]
+        assert (cost["requested"], cost["limit"], cost["remaining"]) == (50, 50, 0)
+        assert (await error_of(client, {"documentId": id_of_text(text)}))[0] == "RATE_LIMITED"

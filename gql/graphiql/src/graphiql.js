@@ -47,7 +47,7 @@ export async function showGraphiQL(library, pluginsFor = () => ({})) {
   theme.subscribe(render);
   session.subscribe(begin);
   await session.resume();
-  if (session.person === null) openDialog();
+  if (session.person === null) openDialog(session.problem);
 }
 
 /** The examples as tabs, with this person's own organization in them. */

@@ -1,6 +1,6 @@
 // The page with the build's own GraphiQL, which needs no other host.
 
-import { GraphiQL } from "graphiql";
+import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { parse } from "graphql";
 import { createClient } from "graphql-ws";
 import { createElement } from "react";
@@ -26,5 +26,7 @@ await showGraphiQL({ createElement, createRoot, createClient, GraphiQL, parse },
   log?.close();
   log = new EventLog(socket, person?.organization ?? null);
   const plugin = liveEvents(log);
-  return { plugins: [plugin], visiblePlugin: log.organization && ROOM_FOR_EVENTS.matches ? plugin : undefined };
+  // The history is kept where all that is typed is: in the page's memory, as long as this person is signed in.
+  const shown = log.organization && ROOM_FOR_EVENTS.matches ? plugin : undefined;
+  return { plugins: [HISTORY_PLUGIN, plugin], visiblePlugin: shown };
 });

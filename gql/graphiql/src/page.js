@@ -24,7 +24,9 @@ export function setUpPage(session, data) {
   session.subscribe(show);
 }
 
-export function openDialog() {
+/** `problem`: why whoever is signed in isn't shown, or null. */
+export function openDialog(problem = null) {
+  element("sign-in-problem").textContent = problem ?? "";
   element("sign-in").showModal();
 }
 

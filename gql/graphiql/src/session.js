@@ -20,6 +20,9 @@ export class Session {
   /** { name, role, organization: { id, slug, connectionId } | null }; null: nobody is signed in. */
   person = null;
 
+  /** Why it couldn't be found out who is signed in, as where too much was asked in a short time; null: it could be. */
+  problem = null;
+
   /** What a request says about who asks. */
   headers() {
     return this.#key === null ? CSRF : { ...CSRF, Authorization: `Bearer ${this.#key}` };
@@ -38,6 +41,8 @@ export class Session {
   /** Become whoever the cookie stands for, if anybody. */
   async resume() {
     const answer = await this.#ask({});
+    const [error] = answer.data ? [] : answer.errors;
+    this.problem = error && error.extensions.code !== "UNAUTHENTICATED" ? error.message : null;
     this.#become(answer.data ? personOf(answer.data.viewer) : null, null);
   }
 

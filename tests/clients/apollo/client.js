@@ -47,11 +47,16 @@ export function createCache() {
           invitations: relayStylePagination(),
           apiKeys: relayStylePagination(['usable']),
           events: relayStylePagination(['filter']),
+          commandRuns: relayStylePagination(['filter']),
           auditLog: relayStylePagination(['filter']),
         },
       },
       ServiceConnection: {
-        fields: { repositories: relayStylePagination(['filter']), events: relayStylePagination(['filter']) },
+        fields: {
+          repositories: relayStylePagination(['filter']),
+          events: relayStylePagination(['filter']),
+          commandRuns: relayStylePagination(),
+        },
       },
       ExternalAccount: { keyFields: false }, // its id is the service's, which another service may have, too
       ConnectionHealth: { merge: true, fields: { checks: relayStylePagination(['since']) } },
@@ -64,6 +69,7 @@ const possibleTypes = {
   Node: [
     'ApiKey',
     'AuditRecord',
+    'CommandRun',
     'ConnectionEvent',
     'HealthCheck',
     'Invitation',
@@ -73,7 +79,15 @@ const possibleTypes = {
     'ServiceCredential',
     'User',
   ],
-  UserError: ['AccountMismatch', 'InvalidInput', 'InvalidTransition', 'NotFound', 'ServiceFailure', 'VersionConflict'],
+  UserError: [
+    'AccountMismatch',
+    'CommandFailure',
+    'InvalidInput',
+    'InvalidTransition',
+    'NotFound',
+    'ServiceFailure',
+    'VersionConflict',
+  ],
 }
 
 /** Takes a deleted connection out of every list that shows it. */
