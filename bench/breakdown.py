@@ -82,6 +82,8 @@ async def _of_server(tether: Tether, token: str, whole: float) -> dict[str, floa
             authorization_flows=tether.authorization_flows,
             users=tether.user_service,
             budgets=tether.operation_budgets,
+            preflight=tether.preflight,
+            selections=tether.selections,
             public_url=tether.settings.public_url,
         )
         await context.authenticate(BearerToken(tether.user_service, token))

@@ -15,7 +15,10 @@ from typing import Final
 from domain.authorization_flows import AuthorizationFlows
 from domain.call_budgets import CallBudgets
 from domain.command_admission import CommandAdmission
+from domain.command_chooser import CommandChooser, WordChooser
+from domain.command_preflight import CommandPreflight
 from domain.command_runs import CommandRuns
+from domain.command_selection import CommandSelections
 from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
@@ -27,6 +30,7 @@ from domain.http import HttpClient
 from domain.identity_providers.bearer_tokens import BearerTokens
 from domain.identity_providers.provider import IdentityProviders
 from domain.key_ring import KeyProvider, KeyRing, LocalKeyProvider
+from domain.language_model_chooser import LIMITS, LanguageModelChooser
 from domain.observation import Observation
 from domain.operation_budgets import OperationBudgets
 from domain.ports import UnitsOfWork
@@ -54,6 +58,7 @@ from gql.sign_in_clients import issuers_of_sessions, sign_in_clients
 from gql.tracing import tracing_to
 from gql.types.service import ServiceDocuments
 from persistence import migrations
+from persistence.connection_state_reader import ConnectionStateReader
 from persistence.database import Database
 from persistence.documents.reader import DocumentReader
 from persistence.event_feed import EventFeed
@@ -99,6 +104,8 @@ class Tether:
     user_service: UserService
     trusted_documents: TrustedDocuments
     documents: DocumentReader
+    preflight: CommandPreflight
+    selections: CommandSelections
     metrics: Metrics
     scraped_state: ScrapedState
     observation: Observation
@@ -152,6 +159,7 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
             aclosing(
                 Sessions(units_of_work, _now, _session_lifetimes(settings), issuers_of_sessions(settings, clients))
             ) as sessions,
+            _command_chooser(settings, observation) as chooser,
             AsyncExitStack() as closing,
         ):
             metrics.know_issuers(provider.issuer.id for provider in identity_providers)
@@ -168,6 +176,8 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                 budgets=budgets,
                 measurements=metrics,
             )
+            states = ConnectionStateReader(database)
+            preflight = CommandPreflight(states, catalogue, board, _now)
             repository_sync = RepositorySync(units_of_work, catalogue, refresher, _now)
             commands = CommandRuns(
                 units_of_work,
@@ -228,6 +238,8 @@ async def running(settings: Settings, *, tracing: Tracing | None = None) -> Asyn
                     _now,
                     largest_page=settings.limits.page_size,
                 ),
+                preflight=preflight,
+                selections=CommandSelections(preflight, states, chooser),
                 metrics=metrics,
                 scraped_state=ScrapedState(metrics, database, feed, _now),
                 observation=observation,
@@ -326,6 +338,18 @@ def _catalogue(settings: Settings, http: HttpClient) -> ServiceCatalogue:
             *(GenericService(http.of(description.id), description, _now) for description in services.described),
         ]
     )
+
+
+@asynccontextmanager
+async def _command_chooser(settings: Settings, observation: Observation) -> AsyncIterator[CommandChooser]:
+    """The operator's language model where there is one, by a client that reaches nothing else; else words."""
+    endpoint, by_words = settings.command_chooser, WordChooser()
+    if endpoint is None:
+        yield by_words
+        return
+    client = HttpClient(allow=endpoint.allow, limits=LIMITS, observation=observation)
+    async with aclosing(client) as http:
+        yield LanguageModelChooser(http.of("command-chooser"), endpoint.url, endpoint.token, by_words)
 
 
 @asynccontextmanager

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import strawberry
 
 from domain.authorization_flows import AuthorizationFlows
+from domain.command_preflight import CommandPreflight
 from domain.command_runs import CommandRuns
+from domain.command_selection import CommandSelections
 from domain.entities.user import Viewer
 from domain.errors import Unauthenticated
 from domain.log_context import logged_context
@@ -47,6 +49,8 @@ class Context:
     authorization_flows: AuthorizationFlows
     users: UserService
     budgets: OperationBudgets
+    preflight: CommandPreflight
+    selections: CommandSelections
     public_url: str
     limits: Limits = DEFAULT_LIMITS
     strangers_may_introspect: bool = False

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from graphql import DirectiveNode, FieldNode, VariableDefinitionNode, VariableNode, value_from_ast_untyped
 
+from domain.command_preflight import CONNECTIONS_SHOWN, MOST_CONNECTIONS_SHOWN
 from gql.limit_settings import Limits
 from persistence.documents.page_arguments import DEFAULT_PAGE
 from persistence.documents.series_buckets import BUCKET_SECONDS, MOST_POINTS, SeriesBucket
@@ -71,6 +72,8 @@ class Sizes:
         """How many objects are in a list that is no page; `items`, unless its arguments say something else."""
         if field == "Query.nodes":
             return self._of_ids(arguments.get("ids", _NOT_GIVEN))
+        if field == "CommandAvailability.connections":
+            return self._of_availability(arguments.get("first", _NOT_GIVEN))
         if field == "ConnectionHealth.series":
             return self._of_series(arguments.get("since", _NOT_GIVEN), arguments.get("bucket", _BY_DAY))
         return items
@@ -83,6 +86,15 @@ class Sizes:
             return min(len(given), most) if isinstance(given, list) else 1
 
         return _worked_out(size, ids)
+
+    def _of_availability(self, first: Argument) -> Size:
+        def size(variables: Variables) -> int:
+            given = first.of(variables)
+            if given is None:
+                return CONNECTIONS_SHOWN
+            return given if type(given) is int and 0 <= given <= MOST_CONNECTIONS_SHOWN else MOST_CONNECTIONS_SHOWN
+
+        return _worked_out(size, first)
 
     def _of_series(self, since: Argument, bucket: Argument) -> Size:
         def size(variables: Variables) -> int:

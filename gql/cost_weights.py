@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from domain.command_selection import REFUSED, RUNNERS_UP
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import HealthStatus
 
@@ -46,6 +47,7 @@ So whoever has nothing left can't have long texts read, valid or not, and still 
 """
 
 _SERVICES: Final = 20
+_COMMANDS: Final = 30
 _HISTORY: Final = Weight(25)
 
 WEIGHTS: Final[Mapping[str, Weight]] = {
@@ -56,6 +58,13 @@ WEIGHTS: Final[Mapping[str, Weight]] = {
     "Service.scopes": Weight(items=50),
     "Service.commands": Weight(items=20),
     "Organization.connectionSummary": Weight(100),
+    "Organization.commands": Weight(200, items=_COMMANDS),
+    "Organization.commandSelection": Weight(200),
+    "CommandAvailability.reasons": Weight(items=3),
+    "ConnectionAvailability.reasons": Weight(items=5),
+    "CommandSelection.runnersUp": Weight(items=RUNNERS_UP),
+    "CommandSelection.refused": Weight(items=REFUSED),
+    "RefusedCommand.reasons": Weight(items=5),
     "ConnectionSummary.byStatus": Weight(items=len(ConnectionStatus)),
     "ConnectionSummary.byHealth": Weight(items=len(HealthStatus)),
     "ConnectionSummary.byService": Weight(items=_SERVICES),

@@ -38,7 +38,14 @@ def selection_of(executor: Executor[Any], return_type: GraphQLOutputType, field_
 def nodes_below(
     executor: Executor[Any], return_type: GraphQLOutputType, details: FieldDetailsList, place: Sequence[str | int]
 ) -> list[FieldNode]:
-    """Where in the operation a field stands that is at this place below another one's value.
+    """Where in the operation a field stands that is at this place below another one's value."""
+    return [one.node for one in details_below(executor, return_type, details, place)]
+
+
+def details_below(
+    executor: Executor[Any], return_type: GraphQLOutputType, details: FieldDetailsList, place: Sequence[str | int]
+) -> FieldDetailsList:
+    """What is asked of such a field.
 
     On the way there may be values of several types, each with what is selected from it: all that lead there count.
     """
@@ -46,7 +53,7 @@ def nodes_below(
     for key in place:
         if isinstance(key, str):
             found = [member for type_, at in found for member in _members(executor, type_, at, key)]
-    return [one.node for _, at in found for one in at]
+    return [one for _, at in found for one in at]
 
 
 def _members(

@@ -13,6 +13,7 @@ from domain.address_guard import OutboundAllow
 from domain.key_ring import EncryptionKey, parse_key
 from domain.secret import Secret
 from gql.browser_settings import BROWSER_VARIABLES, BrowserSettings
+from gql.chooser_settings import CHOOSER_VARIABLES, ChooserEndpoint
 from gql.identity_settings import ISSUERS, IdentitySettings
 from gql.limit_settings import LIMIT_VARIABLES, Limits
 from gql.log import LogFormat
@@ -36,6 +37,7 @@ KNOWN: Final = (
     *BROWSER_VARIABLES,
     "TETHER_TRUSTED_PROXIES",
     "TETHER_OUTBOUND_ALLOW",
+    *CHOOSER_VARIABLES,
     "TETHER_CHECKS_KEPT_DAYS",
     "TETHER_EVENTS_KEPT_DAYS",
     "TETHER_AUDIT_KEPT_DAYS",
@@ -94,6 +96,8 @@ class Settings:
     trusted_proxies: TrustedProxies
     services: ServiceSettings
     outbound_allow: OutboundAllow
+    command_chooser: ChooserEndpoint | None
+    """The operator's language model, which says which command a text asks for."""
     session_idle_hours: int
     """How long a browser stays signed in that isn't used."""
     session_days: int
@@ -132,6 +136,7 @@ class Settings:
             trusted_proxies=reader.optional("TETHER_TRUSTED_PROXIES", TrustedProxies.parse, ""),
             services=ServiceSettings.read(reader, allow),
             outbound_allow=allow,
+            command_chooser=ChooserEndpoint.read(reader, allow),
             session_idle_hours=reader.whole_number("TETHER_SESSION_IDLE_HOURS", "hours", 12, _IDLE_HOURS),
             session_days=reader.whole_number("TETHER_SESSION_DAYS", "days", 7, _SESSION_DAYS),
             development_issuer=_development_issuer(reader, public_url, production),

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from domain import command_failures, health, runner, service_failures
+from domain.command_availability import ReasonCode
+from domain.command_selector import Criterion
 from domain.entities import command_run
 from domain.entities.command_run import CommandRunStatus
 from domain.entities.connection_status import TRANSITIONS, Cause
@@ -62,6 +64,11 @@ def test_the_tables_of_probes_health_and_verdicts_are_the_codes() -> None:
         health._STATUS
     )
     assert [row[0] for row in _table("docs/concepts.md", "Verdict")] == list(Verdict)
+
+
+def test_the_tables_of_reasons_and_criteria_are_the_codes() -> None:
+    assert [row[0] for row in _table("docs/choosing-commands.md", "Reason")] == list(ReasonCode)
+    assert [row[0] for row in _table("docs/choosing-commands.md", "Criterion")] == list(Criterion)
 
 
 def test_the_tables_of_errors_have_every_code() -> None:

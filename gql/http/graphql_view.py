@@ -195,6 +195,8 @@ class GraphQLView:
             authorization_flows=tether.authorization_flows,
             users=tether.user_service,
             budgets=tether.operation_budgets,
+            preflight=tether.preflight,
+            selections=tether.selections,
             public_url=tether.settings.public_url,
             limits=self._limits,
             strangers_may_introspect=development,

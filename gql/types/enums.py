@@ -5,6 +5,8 @@ Used by the other types. Importing this module makes the domain's enums known to
 
 from enum import StrEnum
 
+from domain.command_availability import ReasonCode
+from domain.command_selector import Criterion
 from domain.connection_deletion import SecretFate
 from domain.entities.audit import AuditAction
 from domain.entities.command_run import CommandRunStatus
@@ -51,6 +53,38 @@ described(
         SecretFate.IN_USE: "Another connection lives by the very same one, so it stays.",
         SecretFate.PENDING: "The service couldn't do it now. It is asked again for a week.",
         SecretFate.UNKNOWN: "What was stored doesn't open, so the service can't be asked. Revoke it there.",
+    },
+)
+described(
+    ReasonCode,
+    "Why a command can't be run through a connection, or may soon not be.",
+    {
+        ReasonCode.ROLE_TOO_SMALL: "It takes a greater role than the viewer's.",
+        ReasonCode.SERVICE_DOWN: "The service itself is down, for everybody.",
+        ReasonCode.NOT_CONNECTED: "The organization has no connection to the service.",
+        ReasonCode.STATUS: "The connection isn't ACTIVE.",
+        ReasonCode.CREDENTIAL_MISSING: "The connection has no credential.",
+        ReasonCode.CREDENTIAL_EXPIRED: "Its credential has ended, and no refresh helps.",
+        ReasonCode.CREDENTIAL_EXPIRING: "Its credential ends for good within 7 days. A warning.",
+        ReasonCode.SCOPES_MISSING: "Its credential lacks a scope or permission that the command needs.",
+        ReasonCode.QUOTA_USED_UP: "The service takes no more calls for now.",
+        ReasonCode.UNHEALTHY: "Its latest check failed.",
+        ReasonCode.DEGRADED: "Its latest check found something that needs attention. A warning.",
+        ReasonCode.REPOSITORY_UNREACHABLE: "The repository isn't among those that it reaches.",
+    },
+)
+described(
+    Criterion,
+    "By what one command through one connection is put before another: the first of these in which they differ.",
+    {
+        Criterion.EXPLICIT: "Its connection was named.",
+        Criterion.FIT: "Its command fits the text better.",
+        Criterion.BOUND: "Its connection is bound to the repository or channel.",
+        Criterion.HEALTH: "Its connection is healthier.",
+        Criterion.QUOTA: "Its connection has more of its quota left, in tenths.",
+        Criterion.RECENTLY_USED: "Its connection was used more recently.",
+        Criterion.ARGUMENTS: "Fewer of its arguments are missing.",
+        Criterion.ID: "Nothing else: so that the answer is the same each time.",
     },
 )
 described(

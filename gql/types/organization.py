@@ -8,8 +8,11 @@ import strawberry
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import HealthStatus
 from domain.entities.user import Role
+from gql.command_fields import command_selection, commands
 from gql.types.audit import AuditFilter, AuditRecord
+from gql.types.command_availability import CommandAvailability
 from gql.types.command_run import CommandRun, CommandRunsFilter
+from gql.types.command_selection import CommandSelection
 from gql.types.credential import ServiceCredential
 from gql.types.enums import OrderDirection, ServiceConnectionOrderField
 from gql.types.event import ConnectionEvent, EventsFilter
@@ -64,6 +67,16 @@ class Organization(Node):
     event_cursor: str = strawberry.field(
         description="The head of its event feed, in the same snapshot as the rest of this answer: query, then "
         "subscribe after it, and nothing is missed or seen twice."
+    )
+
+    commands: list[CommandAvailability] = strawberry.field(
+        resolver=commands,
+        description="What can be done through its connections by the viewer, and why not the rest: from what is "
+        "stored, without a call to any service.",
+    )
+    command_selection: CommandSelection = strawberry.field(
+        resolver=command_selection,
+        description="Which command through which connection answers a wish. Nothing is run: see runCommand.",
     )
 
     @strawberry.field(description="Its connections.")

@@ -36,6 +36,7 @@ class Plan:
     """One statement of one text column, and how to bind it.
 
     `checks_cursors`: its text may tell of a foreign cursor. `may_refuse`: it may tell that a field is for other roles.
+    `leaves_gaps`: it may have gaps for what SQL can't say.
     """
 
     sql: str
@@ -45,6 +46,7 @@ class Plan:
     dialect: Dialect
     checks_cursors: bool
     may_refuse: bool
+    leaves_gaps: bool
 
     def bind(self, viewer: Viewer, now: datetime, root: Mapping[str, Any], variables: Any) -> list[Any]:
         """The parameters' values. Raises BadUserInput for a size or cursor that can't be used."""
@@ -134,6 +136,7 @@ class Compiler:
         self.catalogue = catalogue
         self.checks_cursors = False
         self.may_refuse = False
+        self.leaves_gaps = False
         self._variables = variables
         self._arguments: list[Arguments] = []
         self._binders: list[Binder] = []
@@ -161,6 +164,7 @@ class Compiler:
             self.dialect,
             self.checks_cursors,
             self.may_refuse,
+            self.leaves_gaps,
         )
 
     def reach(self, table: str, organization: str, condition: str) -> None:

@@ -18,6 +18,7 @@ from domain.errors import BadUserInput
 from persistence.database import Database
 from persistence.documents.compiler import CatalogueAnswers, Compiler, Plan
 from persistence.documents.dialects import DIALECTS
+from persistence.documents.gaps import Gap, gaps_in
 from persistence.documents.page_arguments import LARGEST_PAGE
 from persistence.documents.refusals import Refusal, take_refusals
 from persistence.documents.roots import Reference
@@ -34,10 +35,14 @@ TOO_DEEP = "This nests more lists in each other than SQLite can read at once. As
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An object's JSON text, and which of its fields were refused to the viewer: they are null in it."""
+    """An object's JSON text, and which of its fields were refused to the viewer: they are null in it.
+
+    `gaps`: where `fill` has to put what SQL couldn't say, before the text is any.
+    """
 
     text: str
     refusals: Sequence[Refusal] = ()
+    gaps: Sequence[Gap] = ()
 
 
 class DocumentReader:
@@ -85,7 +90,10 @@ class DocumentReader:
             return None
         if plan.checks_cursors and FOREIGN_CURSOR in text:
             raise BadUserInput("This cursor is of another organization. Begin again without it.")
-        return Document(*take_refusals(text)) if plan.may_refuse else Document(text)
+        refusals: Sequence[Refusal] = ()
+        if plan.may_refuse:
+            text, refusals = take_refusals(text)
+        return Document(text, refusals, gaps_in(text) if plan.leaves_gaps else ())
 
     async def _fetch(self, plan: Plan, values: Sequence[Any]) -> Sequence[Sequence[Any]]:
         try:

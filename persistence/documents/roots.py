@@ -65,6 +65,11 @@ def nodes(ids: Sequence[tuple[Kind, UUID] | None]) -> Reference:
     return Reference("nodes", _nodes, {"ids": values})
 
 
+def connections(ids: Sequence[UUID]) -> Reference:
+    """A list of pairs, each a bare id and the connection with it, for those ids that `node` would find."""
+    return Reference("connections", _connections, {"ids": list(ids)})
+
+
 def membership(organization_id: UUID, user_id: UUID) -> Reference:
     """Somebody's membership, for a member."""
     return Reference("membership", _membership, {"organization": organization_id, "user": user_id})
@@ -162,6 +167,18 @@ def _nodes(compiler: Compiler, selection: Selection) -> str:
     one = f"coalesce({', '.join(f'{found}.{kind}_' for kind in NODES)}, 'null')"
     listed = dialect.concat([Literal("["), dialect.joined_rows(one, f"{found}.position"), Literal("]")])
     return f"select {listed} from (select {asked}.position, {', '.join(columns)} from {rows}) {found}"
+
+
+def _connections(compiler: Compiler, selection: Selection) -> str:
+    row, member, dialect = compiler.alias("o"), compiler.alias("m"), compiler.dialect
+    scope = Scope(row, f"{row}.organization_id", f"{member}.role")
+    written = compiler.object(shapes.CONNECTION, selection, scope)
+    pair = dialect.concat([Literal('["'), f"{row}.id", Literal('",'), written, Literal("]")])
+    listed = dialect.concat([Literal("["), dialect.joined_rows(pair, f"{row}.id"), Literal("]")])
+    return (
+        f"select {listed} from service_connections {row} {join_member(compiler, member, scope.organization)} "
+        f"where {dialect.one_of(f'{row}.id', compiler.root('ids', Type.UUIDS))} and {shapes.ALIVE.format(row=row)}"
+    )
 
 
 def _event(compiler: Compiler, selection: Selection) -> str:

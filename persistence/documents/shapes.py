@@ -47,6 +47,7 @@ from persistence.documents.filters import (
     repository_filter,
     since_filter,
 )
+from persistence.documents.gaps import LeftOpen
 from persistence.documents.health_series import Series
 from persistence.documents.latency_percentiles import Latency
 from persistence.documents.membership import viewers_own
@@ -441,6 +442,8 @@ ORGANIZATION: Shape = Shape(
         "checkIntervalSeconds": Number("check_interval_seconds"),
         "version": Number("version"),
         "viewerRole": Computed(viewer_role),
+        "commands": LeftOpen(),
+        "commandSelection": LeftOpen(),
         "connections": Page(
             "ServiceConnection",
             "service_connections",

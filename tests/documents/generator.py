@@ -119,8 +119,9 @@ class _Draft:
 
     def _names(self, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> list[str]:
         """Which fields: leaves by chance, objects while there is depth left. Lists are asked for more than the rest."""
-        leaves = [name for name, one in type_.fields.items() if not is_composite_type(get_named_type(one.type))]
-        objects = [name for name in type_.fields if name not in leaves]
+        stored = {name: one for name, one in type_.fields.items() if f"{type_.name}.{name}" not in NOT_STORED}
+        leaves = [name for name, one in stored.items() if not is_composite_type(get_named_type(one.type))]
+        objects = [name for name in stored if name not in leaves]
         names = self.chance.sample(leaves, k=self.chance.randint(0, min(len(leaves), 5)))
         if objects and depth < LIMITS.depth and self._left > 0:
             names += self.chance.sample(objects, k=min(len(objects), self.chance.choice([1, 1, 2, 3])))
@@ -276,3 +277,7 @@ class _Draft:
                 return "{" + ", ".join(f"{key}: {json.dumps(one)}" for key, one in value.items()) + "}"
             return self._variable(str(type_), value)
         return json.dumps(value, ensure_ascii=self._maybe(0.5))
+
+
+NOT_STORED = {"Organization.commands", "Organization.commandSelection"}
+"""What documents leave open."""

@@ -14,7 +14,10 @@ from domain.address_guard import OutboundAllow
 from domain.authorization_flows import AuthorizationFlows
 from domain.call_budgets import CallBudgets
 from domain.command_admission import CommandAdmission
+from domain.command_chooser import WordChooser
+from domain.command_preflight import CommandPreflight
 from domain.command_runs import CommandRuns
+from domain.command_selection import CommandSelections
 from domain.connection_checks import ConnectionChecks
 from domain.credential_encryption import CredentialEncryption
 from domain.credential_refresh import CredentialRefresher
@@ -38,6 +41,7 @@ from gql.context import Context
 from gql.proof import Proof
 from gql.schema import TetherSchema, build_schema
 from gql.types.service import ServiceDocuments
+from persistence.connection_state_reader import ConnectionStateReader
 from persistence.database import Database
 from persistence.documents.reader import DocumentReader
 from persistence.event_feed import EventFeed
@@ -117,6 +121,8 @@ async def reading(
         refresher = CredentialRefresher(units, catalogue, vault, _clock)
         manager = ServiceConnectionManager(units, catalogue, health_checks, encryption, refresher, _clock)
         checks = ConnectionChecks(catalogue, health_checks, _clock, lambda: 0.5)
+        states = ConnectionStateReader(database)
+        preflight = CommandPreflight(states, catalogue, board, _clock)
         parts = {
             "operations": schema.operations,
             "documents": documents,
@@ -138,6 +144,8 @@ async def reading(
             ),
             "users": UserService(units, _clock),
             "budgets": OperationBudgets(units, _PLENTY),
+            "preflight": preflight,
+            "selections": CommandSelections(preflight, states, WordChooser()),
             "public_url": PUBLIC_URL,
         }
         yield Reading(database, schema, documents, catalogue, database.statements, parts)

@@ -138,6 +138,24 @@ async def test_a_root_field_is_one_statement(read_path: Reading, world: World, v
         assert len(await _sent(read_path, query, viewer)) == count
 
 
+async def test_commands_are_one_statement_for_the_state_of_all_connections_and_one_for_those_shown(
+    read_path: Reading, viewer: Viewer
+) -> None:
+    shown = "connections(first: 50) { usable reasons { code } connection { id name health { status } } }"
+    chosen = "command { id } connection { id name } runnersUp { connection { id name } } refused { connection { id } }"
+    for fields, count in [
+        ("commands { usable reasons { code } connectionCount }", 1),
+        ("commands { connections(first: 50) { usable reasons { code } } }", 1),
+        (f"commands {{ command {{ id }} {shown} }}", 2),
+        (f'commands(eventType: "issues") {{ {shown} }} again: commands {{ {shown} }}', 4),
+        ('commandSelection(input: {commandId: "github.read_file"}) { explanation confidence }', 1),
+        (f'commandSelection(input: {{text: "read a file"}}) {{ {chosen} }}', 2),  # nothing can be run there
+    ]:
+        query = f'{{ organization(by: {{slug: "acme"}}) {{ name {fields} }} }}'
+        await read_path.data(query, viewer)
+        assert len(await _sent(read_path, query, viewer)) == 1 + count, fields
+
+
 async def _sent(path: Reading, query: str, viewer: Viewer, variables: dict[str, Any] | None = None) -> list[str]:
     """The statements that a query sends to the database."""
     await asyncio.sleep(0)  # asyncpg tells its loggers in the loop's next turn

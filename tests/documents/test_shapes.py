@@ -34,6 +34,7 @@ from persistence.documents.fields import (
     TypedId,
     Word,
 )
+from persistence.documents.gaps import LeftOpen
 from persistence.documents.health_series import Series
 from persistence.documents.latency_percentiles import Latency
 from persistence.documents.pages import Page
@@ -50,6 +51,10 @@ _SUMMARY = {  # counted, not stored
     "ServiceCount",
     "ConnectionImpact",
 }
+_NOT_STORED = {
+    *("CommandAvailability", "ConnectionAvailability", "AvailabilityReason"),
+    *("CommandSelection", "CommandRunnerUp", "RefusedCommand"),
+}  # worked out anew for each question
 _CATALOGUE = {"Service", "ServiceIncident", "ServiceScope", "Command", "CommandTarget"}  # code
 _ROOTS = {"Query"}
 _OF_THE_OPERATION = {"RateLimit"}
@@ -161,6 +166,8 @@ def _check(schema: GraphQLSchema, written: Written, definition: GraphQLField, ta
             assert is_list_type(get_nullable_type(definition.type)) is non_null is isinstance(written, Series)
         case Catalogued():
             assert named == written.type_name
+        case LeftOpen():
+            assert table == "organizations"
         case _:
             assert isinstance(written, Computed)
 
@@ -180,7 +187,10 @@ def test_every_type_that_can_be_read_is_stored_counted_or_code(schema: GraphQLSc
     of_pages = {f"{name}{part}" for name in pages for part in ("Connection", "Edge")} | {"PageInfo"}
     stored = {type_name for type_name, _ in _STORED}
     over_time = {"LatencyPercentiles", "HealthSeriesPoint"}
-    assert reached == stored | probes | over_time | of_pages | _SUMMARY | _CATALOGUE | _ROOTS | _OF_THE_OPERATION
+    assert (
+        reached
+        == stored | probes | over_time | of_pages | _SUMMARY | _CATALOGUE | _NOT_STORED | _ROOTS | _OF_THE_OPERATION
+    )
 
 
 def test_everything_that_has_an_id_is_found_by_it(schema: GraphQLSchema) -> None:

@@ -52,7 +52,7 @@ _FORMS: Final = {
 }
 _BY_THE_CLOCK: Final = {
     "ConnectionHealth": ["uptime", "latency", "series"],
-    "Organization": ["expiringCredentials"],
+    "Organization": ["expiringCredentials", "commands", "commandSelection"],
     "ConnectionSummary": ["expiringCredentials"],
     "ApiKey": ["lastUsedAt"],
     "Service": ["webhookUrl"],

@@ -75,8 +75,8 @@ def test_every_weight_is_of_a_field_and_every_list_of_objects_has_a_size() -> No
         and not name.startswith("__")
         and name.rpartition(".")[2] not in {"nodes", "edges", "userErrors"}
     }
-    by_arguments = {"ConnectionHealth.series"}
-    assert {name for name in unsized if WEIGHTS[name].items == 1} == by_arguments
+    by_arguments = {"ConnectionHealth.series", "CommandAvailability.connections"}
+    assert {name for name in unsized if WEIGHTS.get(name, PLAIN).items == 1} == by_arguments
 
 
 @pytest.mark.anyio
@@ -85,6 +85,25 @@ async def test_the_assumed_sizes_are_enough_for_the_services_that_there_are(shar
     assert len(services) <= WEIGHTS["Query.services"].items
     assert max(len(service.scopes) for service in services) <= WEIGHTS["Service.scopes"].items
     assert max(len(list(service.commands or ())) for service in services) <= WEIGHTS["Service.commands"].items
+    commands = sum(len(list(service.commands or ())) for service in services)
+    assert commands <= WEIGHTS["Organization.commands"].items
+
+
+def test_the_connections_of_a_command_count_by_how_many_are_asked_for() -> None:
+    around = "{{ organization(by: {{slug: $slug}}) {{ commands {{ connections{} {{ usable }} }} }} }}".format
+    for arguments, variables, each in [
+        ("", {}, 5),
+        ("(first: 2)", {}, 2),
+        ("(first: $first)", {"first": 7}, 7),
+        ("(first: 1000)", {}, 50),
+        ("(first: $first)", {"first": -1}, 50),
+    ]:
+        declared = 'query ($slug: String = "acme", $first: Int! = 5) ' if "$first" in arguments else _WITH_SLUG
+        points = WEIGHTS["Organization.commands"]
+        assert cost(declared + around(arguments), **variables) == 1 + points.points + points.items * (1 + each)
+
+
+_WITH_SLUG: Final = 'query ($slug: String = "acme") '
 
 
 @pytest.mark.parametrize(

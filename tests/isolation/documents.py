@@ -25,6 +25,7 @@ from graphql import (
     is_required_argument,
 )
 
+from tests.documents.generator import NOT_STORED
 from tests.documents.values import Values
 from tests.documents.world_maker import NOW
 
@@ -147,19 +148,21 @@ class DocumentWalk:
     def _paths(
         self, entries: list[GraphQLObjectType]
     ) -> dict[str, tuple[GraphQLObjectType, list[tuple[str, GraphQLField]]]]:
-        """The shortest way to each type, through objects only."""
+        """The shortest way to each type, through objects only, and stored ones wherever they lead there."""
         found: dict[str, tuple[GraphQLObjectType, list[tuple[str, GraphQLField]]]] = {
             entry.name: (entry, []) for entry in entries
         }
-        at = list(found)
-        while at:
-            name = at.pop(0)
-            entry, path = found[name]
-            type_ = self.schema.type_map[name]
-            assert isinstance(type_, GraphQLObjectType)
-            for field, definition in type_.fields.items():
-                inner = get_named_type(definition.type)
-                if isinstance(inner, GraphQLObjectType) and inner.name not in found:
+        for without in (NOT_STORED, set[str]()):
+            at = list(found)
+            while at:
+                name = at.pop(0)
+                entry, path = found[name]
+                type_ = self.schema.type_map[name]
+                assert isinstance(type_, GraphQLObjectType)
+                for field, definition in type_.fields.items():
+                    inner = get_named_type(definition.type)
+                    if f"{name}.{field}" in without or not isinstance(inner, GraphQLObjectType) or inner.name in found:
+                        continue
                     found[inner.name] = (entry, [*path, (field, definition)])
                     at.append(inner.name)
         return found
@@ -179,6 +182,8 @@ class DocumentWalk:
         if isinstance(inner, GraphQLEnumType):
             return "DAY" if "DAY" in inner.values else next(iter(inner.values))
         if isinstance(inner, GraphQLInputObjectType):
+            if inner.name == "CommandSelectionInput":  # which needs one of three that are optional
+                return '{commandId: "github.read_file"}'
             needed = {key: one.type for key, one in inner.fields.items() if isinstance(one.type, GraphQLNonNull)}
             return "{" + ", ".join(f"{key}: {self._literal(key, one)}" for key, one in needed.items()) + "}"
         return json.dumps(_SINCE if name == "since" else self._values.draw(name, self._chance))

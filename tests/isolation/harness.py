@@ -46,8 +46,8 @@ _IDS: Final = {
 }
 """By which ids the types that have one are found."""
 _CLIENT: Final = OAuthClient("a-client", Secret("its-secret"))
-NOT_HERE: Final = {"ServiceIncident"}
-"""Of these there are none in the two organizations: no service is down."""
+NOT_HERE: Final = {"ServiceIncident", "AvailabilityReason", "CommandRunnerUp"}
+"""Of these there are none in the two organizations: no service is down or unconnected, and nothing has a runner-up."""
 
 
 def nowhere(document: Reaching) -> str:

@@ -21,6 +21,7 @@ _EMPTY: Final = {"organization": b'{"organization":null}', "node": b'{"node":nul
 _NAMING_ARGUMENTS: Final = {
     *("id", "ids", "organizationId", "connectionId", "connectionIds", "repositoryId"),
     *("userId", "apiKeyId", "subjectId", "invitationId"),
+    "eventId",
     *("service", "commandId", "commandIds"),  # which are nobody's
 }
 """By which names arguments name things. A new one needs a case: here, in `commands.py`, or by a generated query."""

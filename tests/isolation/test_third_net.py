@@ -44,7 +44,7 @@ def of_any_organization(sql: str) -> str:
 
 
 def alter(monkeypatch: pytest.MonkeyPatch, change: Alter, *, third_too: bool) -> None:
-    """Have documents written without the second net; `third_too`: without the third one either."""
+    """Have whatever is read for viewers written without the second net; `third_too`: without the third one either."""
     written = row_security.within
 
     def within(own: str, select: str) -> str:
@@ -54,6 +54,7 @@ def alter(monkeypatch: pytest.MonkeyPatch, change: Alter, *, third_too: bool) ->
         return written(own, altered)
 
     monkeypatch.setattr("persistence.documents.compiler.within", within)
+    monkeypatch.setattr(row_security, "within", within)  # of what is read beside documents
 
 
 async def test_documents_for_any_member_tell_strangers_nothing(

@@ -82,6 +82,8 @@ class Dialect(ABC):
     """An expression of one character that JSON text never holds."""
     refusal: str
     """Another one."""
+    gap: str
+    """A third one."""
     has_lateral: bool
     """Whether a subselect in FROM may speak of what stands before it."""
     has_row_security: bool

@@ -12,6 +12,7 @@ class PostgreSQL(Dialect):
     name = "postgresql"
     mismatch = "chr(1)"
     refusal = "chr(2)"
+    gap = "chr(3)"
     has_lateral = True
     has_row_security = True
 

@@ -17,6 +17,7 @@ class SQLite(Dialect):
     name = "sqlite"
     mismatch = "char(1)"
     refusal = "char(2)"
+    gap = "char(3)"
     has_lateral = False
     has_row_security = False
 
