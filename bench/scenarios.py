@@ -197,7 +197,7 @@ async def _require_equal_answers(servers: Sequence[Server], ids: Sequence[str]) 
     asked = [body(PAGE, {"slug": slug(number), "first": PAGE_SIZE}) for number in (1, 500, 1_000)]
     asked += [body(PAGE_WITHOUT_PROBES, {"slug": slug(2), "first": 3}), *(body(ONE, {"id": id_}) for id_ in ids[:3])]
     for question in asked:
-        answers = [comparable(json.loads(await server.ask(question))) for server in servers]
+        answers = [comparable(json.loads(await server.ask(question))["data"]) for server in servers]
         for server, answer in zip(servers, answers, strict=True):
             if answer != answers[0]:
                 raise DifferentAnswers(f"{server.name} doesn't answer as {servers[0].name} does: {question!r}")
