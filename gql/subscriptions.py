@@ -5,9 +5,9 @@ event is then read as a document of its own.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Final
@@ -16,7 +16,7 @@ from uuid import UUID
 import strawberry
 from graphql import located_error
 
-from domain.entities.event import HEALTH_EVENT_TYPES
+from domain.entities.event import HEALTH_EVENT_TYPES, ConnectionEventType
 from domain.entities.identifiers import Kind, parse_id
 from domain.errors import BadUserInput, CursorExpired, Forbidden
 from gql.charge import pay_again
@@ -24,10 +24,12 @@ from gql.context import Context, Info
 from gql.execution import document
 from gql.feed_place import feed_place
 from gql.patience import patiently
-from gql.types.event import ConnectionEvent, EventsFilter
+from gql.types.event import ConnectionEvent, ConnectionEventFilter, EventsFilter
+from gql.types.service_event import ServiceEventFilter, ServiceEventsFilter, StandardizedEvent
 from persistence.documents.filters import connection_ids as parse_connection_ids
-from persistence.documents.roots import event
+from persistence.documents.roots import Reference, event, service_event
 from persistence.event_feed import FeedPosition, FeedWatch
+from persistence.event_reader import Wanted
 
 OrganizationId = Annotated[strawberry.ID, strawberry.argument(description="Whose events.")]
 After = Annotated[
@@ -56,9 +58,9 @@ class Subscription:
         after: After = None,
         filter: EventsFilter = None,
     ) -> AsyncIterator[ConnectionEvent]:
-        types = None if filter is None else filter.types
-        connection_ids = None if filter is None else filter.connection_ids
-        return _located(info, _follow(info.context, organization_id, after, types, connection_ids))
+        given = filter or ConnectionEventFilter()
+        wanted = Wanted(types=given.types)
+        return _located(info, _follow(info.context, organization_id, after, wanted, given.connection_ids))
 
     @strawberry.subscription(
         description="An organization's events of health and status only; else as `connectionEvents`."
@@ -72,7 +74,30 @@ class Subscription:
         ] = None,
         after: After = None,
     ) -> AsyncIterator[ConnectionEvent]:
-        return _located(info, _follow(info.context, organization_id, after, HEALTH_EVENT_TYPES, connection_ids))
+        wanted = Wanted(types=HEALTH_EVENT_TYPES)
+        return _located(info, _follow(info.context, organization_id, after, wanted, connection_ids))
+
+    @strawberry.subscription(
+        description="What services report by webhooks, in one shape for all of them; else as `connectionEvents`. A bot "
+        "follows this, asks `Organization.commandSelection` what to do about an event, and does it by runCommand."
+    )
+    def service_events(
+        self,
+        info: Info,
+        organization_id: OrganizationId,
+        after: After = None,
+        filter: ServiceEventsFilter = None,
+    ) -> AsyncIterator[StandardizedEvent]:
+        given = filter or ServiceEventFilter()
+        wanted = Wanted(
+            types=[ConnectionEventType.WEBHOOK_RECEIVED],
+            said={"service": given.services, "type": given.types, "channel": given.channels},
+            repositories=given.repositories,
+        )
+        return _located(
+            info,
+            _follow(info.context, organization_id, after, wanted, given.connection_ids, told_as=service_event),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +139,17 @@ async def _follow(
     context: Context,
     organization_text: str,
     after: str | None,
-    types: Sequence[str] | None,
+    wanted: Wanted,
     connections: Sequence[str] | None,
+    *,
+    told_as: Callable[[UUID, int], Reference] = event,
 ) -> AsyncGenerator[Any]:
     organization_id = parse_id(Kind.ORGANIZATION, organization_text)
     context.require_viewer()
     if organization_id is None:
         raise _not_a_member()
-    connection_ids = None if connections is None else parse_connection_ids(list(connections))
+    if connections is not None:
+        wanted = replace(wanted, connection_ids=parse_connection_ids(list(connections)))
     place = feed_place()
     async with context.feed.watch(organization_id) as watch:
         # Where a client was that comes again is further than where it once began, which its operation still says.
@@ -138,8 +166,7 @@ async def _follow(
                     organization_id,
                     after=sequence,
                     up_to=head.sequence,
-                    types=types,
-                    connection_ids=connection_ids,
+                    wanted=wanted,
                 )
                 found = await patiently(next_sequences)
                 if found is None:
@@ -147,7 +174,7 @@ async def _follow(
                 for sequence in found:
                     await pay_again()
                     place.cursor = str(FeedCursor(organization_id, epoch, sequence))
-                    yield document(event(organization_id, sequence))
+                    yield document(told_as(organization_id, sequence))
                 sequence = sequence if found else head.sequence
 
 

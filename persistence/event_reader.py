@@ -5,7 +5,8 @@ The events themselves are read as documents, since each subscriber may select so
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -15,13 +16,30 @@ from domain.errors import CursorExpired
 from persistence.database import Database
 from persistence.documents.dialects import DIALECTS
 from persistence.documents.dialects.dialect import Type
+from persistence.documents.fields import member
 from persistence.documents.membership import own_membership
 
 BATCH = 200
 REMEMBERED_SECONDS: Final = 2.0
 """How long it is remembered that somebody is a member, so that all who follow a feed as one ask the database once."""
 
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events of a feed somebody follows; what is None doesn't matter. `said`: any of some texts, by the member of
+    `data` that they stand in. `repositories`: the same of full names, upper and lower case alike.
+    """
+
+    types: Sequence[str] | None = None
+    connection_ids: Sequence[UUID] | None = None
+    said: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
+    repositories: Sequence[str] | None = None
+
+
 _Following = tuple[UUID, UUID]
+
+
+ALL_EVENTS: Final = Wanted()
 
 
 class EventReader:
@@ -55,8 +73,7 @@ class EventReader:
         *,
         after: int,
         up_to: int,
-        types: Sequence[str] | None = None,
-        connection_ids: Sequence[UUID] | None = None,
+        wanted: Wanted = ALL_EVENTS,
     ) -> Sequence[int] | None:
         """The next events' numbers, at most BATCH of them; None where the viewer is no member of the organization.
 
@@ -65,20 +82,20 @@ class EventReader:
         dialect = self._dialect
         values: list[object] = [viewer.user_id, organization_id, after, up_to, viewer.confined_to]
         filters = ""
-        if types is not None:
-            values.append(list(types))
-            filters += f" and {dialect.one_of('e.type', dialect.parameter(len(values), Type.TEXTS))}"
-        if connection_ids is not None:
-            values.append(list(connection_ids))
+        for expression, texts in _conditions(wanted):
+            values.append(list(texts))
+            filters += f" and {dialect.one_of(expression, dialect.parameter(len(values), Type.TEXTS))}"
+        if wanted.connection_ids is not None:
+            values.append(list(wanted.connection_ids))
             filters += f" and {dialect.one_of('e.connection_id', dialect.parameter(len(values), Type.UUIDS))}"
         user, organization = dialect.parameter(1, Type.UUID), dialect.parameter(2, Type.UUID)
         first, last = dialect.parameter(3, Type.INTEGER), dialect.parameter(4, Type.INTEGER)
-        member = own_membership("m", user, dialect.parameter(5, Type.UUID))
+        own = own_membership("m", user, dialect.parameter(5, Type.UUID))
         sql = (
             "select e.sequence, c.pruned_sequence from memberships m "
             "join event_counters c on c.organization_id = m.organization_id left join connection_events e "
             f"on e.organization_id = m.organization_id and e.sequence > {first} and e.sequence <= {last}{filters} "
-            f"where {member} and m.organization_id = {organization} order by e.sequence limit {BATCH}"
+            f"where {own} and m.organization_id = {organization} order by e.sequence limit {BATCH}"
         )
         rows = await self._database.fetch_for(viewer, sql, [dialect.value(value) for value in values])
         if not rows:
@@ -92,3 +109,14 @@ class EventReader:
         self._members_until[following] = asked_at + REMEMBERED_SECONDS
         while self._members_until[oldest := next(iter(self._members_until))] <= asked_at:
             del self._members_until[oldest]
+
+
+def _conditions(wanted: Wanted) -> Iterator[tuple[str, Sequence[str]]]:
+    """Expressions of an event `e`, each with the texts that it may be."""
+    if wanted.types is not None:
+        yield "e.type", wanted.types
+    for name, texts in wanted.said.items():
+        if texts is not None:
+            yield member("e.data", name), texts
+    if wanted.repositories is not None:
+        yield f"lower({member('e.data', 'repository')})", [name.lower() for name in wanted.repositories]

@@ -15,8 +15,10 @@ from gql.types.scalars import JSON
 
 if TYPE_CHECKING:
     from gql.types.service_connection import ServiceConnection
+    from gql.types.service_event import StandardizedEvent
 
 LazyServiceConnection = Annotated["ServiceConnection", strawberry.lazy("gql.types.service_connection")]
+LazyStandardizedEvent = Annotated["StandardizedEvent", strawberry.lazy("gql.types.service_event")]
 
 
 @strawberry.type(description="Why a status is what it is.")
@@ -58,6 +60,10 @@ class ConnectionEvent(Node):
         description="The check behind an event of health or status; null for others, and once it is forgotten."
     )
     data: JSON = strawberry.field(description="What else this type of event tells: see `ConnectionEventType`.")
+    service_event: LazyStandardizedEvent | None = strawberry.field(
+        description="What the service reported, in the shape that is the same for all of them; null where it isn't of "
+        "type WEBHOOK_RECEIVED."
+    )
 
 
 @strawberry.input(description="Which events to list or follow. What isn't given doesn't filter.")

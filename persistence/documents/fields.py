@@ -96,6 +96,18 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A text in the object that is stored in a JSON column, or null. `present`: every such object has it."""
+
+    column: str
+    name: str
+    present: bool = False
+
+    def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
+        return compiler.dialect.text(member(f"{scope.alias}.{self.column}", self.name))
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """An object in columns of the same row; null where `absent`, a condition on `{row}`, holds.
 
@@ -195,18 +207,24 @@ class Probes:
 
 @dataclass(frozen=True, slots=True)
 class Catalogued:
-    """A service, which is code and not a row, or its incident: what there is to answer is chosen by the column."""
+    """A service, which is code and not a row, or its incident: what there is to answer is chosen by the column.
+
+    `member`: or by that member of the object in the column.
+    """
 
     type_name: str
     column: str
     answers: Callable[[CatalogueAnswers, Selection], Mapping[str, Answer]]
+    member: str | None = None
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         whens = " ".join(
             f"when {quoted(service)} then {compiler.bind(given(answer), Type.TEXT)}"  # large, so not in the SQL
             for service, answer in self.answers(compiler.catalogue, field.below).items()
         )
-        return f"case {scope.alias}.{self.column} {whens} else 'null' end"
+        column = f"{scope.alias}.{self.column}"
+        service = column if self.member is None else member(column, self.member)
+        return f"case {service} {whens} else 'null' end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +235,11 @@ class Computed:
 
     def write(self, compiler: Compiler, field: Selected, scope: Scope) -> str:
         return self.writer(compiler, field, scope)
+
+
+def member(column: str, name: str) -> str:
+    """The text of a member of the object in a JSON column, or NULL. Both databases write it so."""
+    return f"({column} ->> {quoted(name)})"
 
 
 def given(answer: Answer) -> Binder:

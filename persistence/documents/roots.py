@@ -77,7 +77,13 @@ def membership(organization_id: UUID, user_id: UUID) -> Reference:
 
 def event(organization_id: UUID, sequence: int) -> Reference:
     """An event of a feed, for a member."""
-    return Reference("event", _event, {"organization": organization_id, "sequence": sequence})
+    return Reference("event", _event(shapes.EVENT), {"organization": organization_id, "sequence": sequence})
+
+
+def service_event(organization_id: UUID, sequence: int) -> Reference:
+    """The same in its standardized form, which those have that services' webhooks have brought."""
+    values = {"organization": organization_id, "sequence": sequence}
+    return Reference("service event", _event(shapes.SERVICE_EVENT, f"not {shapes.OF_NO_WEBHOOK}"), values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,16 +187,19 @@ def _connections(compiler: Compiler, selection: Selection) -> str:
     )
 
 
-def _event(compiler: Compiler, selection: Selection) -> str:
-    compiler.reach("organizations", "id", f"{{row}}.id = {compiler.root('organization', Type.UUID)}")
-    row, member = compiler.alias("o"), compiler.alias("m")
-    scope = Scope(row, f"{row}.organization_id", f"{member}.role")
-    written = compiler.object(shapes.EVENT, selection, scope)
-    return (
-        f"select {written} from connection_events {row} {join_member(compiler, member, scope.organization)} "
-        f"where {row}.organization_id = {compiler.root('organization', Type.UUID)} "
-        f"and {row}.sequence = {compiler.root('sequence', Type.INTEGER)}"
-    )
+def _event(shape: Shaped, visible: str = "true") -> Writer:
+    def write(compiler: Compiler, selection: Selection) -> str:
+        compiler.reach("organizations", "id", f"{{row}}.id = {compiler.root('organization', Type.UUID)}")
+        row, member = compiler.alias("o"), compiler.alias("m")
+        scope = Scope(row, f"{row}.organization_id", f"{member}.role")
+        written = compiler.object(shape, selection, scope)
+        return (
+            f"select {written} from connection_events {row} {join_member(compiler, member, scope.organization)} "
+            f"where {row}.organization_id = {compiler.root('organization', Type.UUID)} "
+            f"and {row}.sequence = {compiler.root('sequence', Type.INTEGER)} and {visible.format(row=row)}"
+        )
+
+    return write
 
 
 def _membership(compiler: Compiler, selection: Selection) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from domain.entities.event import ConnectionEventType
 from domain.entities.identifiers import Kind
 from domain.entities.user import Action
 from persistence.documents.acquaintance import email_of_acquaintance
@@ -28,6 +29,7 @@ from persistence.documents.fields import (
     Embedded,
     InRowBeside,
     Link,
+    Member,
     Moment,
     Number,
     Probes,
@@ -64,6 +66,9 @@ CONNECTION_ALIVE = (
     "and a.id = {row}.connection_id and a.deleted_at is null)"
 )
 """The same of the connection that a row belongs to."""
+
+OF_NO_WEBHOOK = f"{{row}}.type <> '{ConnectionEventType.WEBHOOK_RECEIVED}'"
+"""The condition on an event that has no standardized form."""
 
 _BY_CHECK = (
     "(select c.*, h.checked_order, h.connection_id as checked_id from connection_health h "
@@ -364,6 +369,36 @@ _STATUS_CHANGE: dict[str, Written] = {
     "reason": Embedded("StatusReason", _STATUS_REASON, _NO_REASON),
 }
 
+_NAMED_REPOSITORY = (
+    "{row}.id = (select n.id from repositories n where n.organization_id = {parent}.organization_id "
+    "and n.connection_id = {parent}.connection_id and n.full_name_key = lower({parent}.data ->> 'repository') "
+    f"and {CONNECTION_ALIVE.replace('{row}', 'n')} order by n.synced_at desc, n.id limit 1)"
+)
+"""Full names are of ASCII at every service. While one is renamed, two may have the name: the one seen last has it."""
+
+SERVICE_EVENT: Shape = Shape(
+    "StandardizedEvent",
+    {
+        "eventId": TypedId(Kind.EVENT),
+        "cursor": Computed(cursor_of_event),
+        "occurredAt": Moment("occurred_at"),
+        "connection": _CONNECTION,
+        "service": Catalogued("Service", "data", lambda catalogue, asked: catalogue.services(asked), member="service"),
+        "type": Member("data", "type", present=True),
+        "action": Member("data", "action"),
+        "actor": Member("data", "actor"),
+        "subject": Member("data", "subject"),
+        "text": Member("data", "text"),
+        "url": Member("data", "url"),
+        "repositoryName": Member("data", "repository"),
+        "repository": Link(lambda: REPOSITORY, "repositories", _NAMED_REPOSITORY, absent=True),
+        "channel": Member("data", "channel"),
+        "thread": Member("data", "thread"),
+        "deliveryId": Member("data", "deliveryId", present=True),
+    },
+)
+"""In the rows of the events that are of webhooks, whose `data` it is."""
+
 EVENT: Shape = Shape(
     "ConnectionEvent",
     {
@@ -382,6 +417,7 @@ EVENT: Shape = Shape(
             absent=True,
         ),
         "data": Raw("data"),
+        "serviceEvent": Embedded(SERVICE_EVENT.type_name, SERVICE_EVENT.fields, OF_NO_WEBHOOK),
     },
 )
 

@@ -36,7 +36,7 @@ from tests.documents.slow_lists import (
     repositories_page,
 )
 from tests.documents.slow_pages import moment_text, page_of
-from tests.documents.world_maker import HEALTH, ROLES, STATUSES, Row
+from tests.documents.world_maker import HEALTH, NOW, ROLES, STATUSES, Row
 
 
 class SlowEvaluator:
@@ -188,6 +188,21 @@ def _status_change(asked: Asked, event: Row) -> Row | None:
     return {"from": event["status_from"], "to": event["status_to"], "reason": reason}
 
 
+def _service_event(asked: Asked, event: Row) -> Row | None:
+    if event["type"] != "WEBHOOK_RECEIVED":
+        return None
+    nothing = dict.fromkeys(("action", "actor", "subject", "text", "url", "channel", "thread"))
+    return {**nothing, **event["data"], "event": event}
+
+
+def _named_repository(asked: Asked, told: Row) -> Row | None:
+    connection = asked.world.by_id("service_connections", told["event"]["connection_id"])
+    if "repository" not in told or connection is None or connection["deleted_at"] is not None:
+        return None
+    named = asked.rows("repositories", connection_id=connection["id"], full_name_key=str(told["repository"]).lower())
+    return min(sorted(named, key=lambda row: row["id"]), key=lambda row: NOW - row["synced_at"], default=None)
+
+
 _MAY_SET = {"PENDING": ["INACTIVE"], "ACTIVE": ["INACTIVE"], "INACTIVE": ["ACTIVE"], "ERROR": ["INACTIVE"]}
 
 
@@ -204,6 +219,10 @@ def _impact(asked: Asked, connection: Row) -> Row:
 def _event_cursor(asked: Asked, organization: Row) -> Any:
     counter = asked.one("event_counters", organization_id=organization["id"])
     return counter and f"evt~{organization['id']}~{counter['epoch']}~{counter['sequence']}"
+
+
+def _cursor_of(event: Row) -> str:
+    return f"evt~{event['organization_id']}~{event['epoch']}~{event['sequence']}"
 
 
 def _org_repositories(asked: Asked, organization: Row, **given: Any) -> Row:
@@ -287,7 +306,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "ServiceCredential.endsAt": lambda asked, row: ends_at(row),
     "ServiceCredential.scopes": lambda asked, row: row["scopes"] or [],
     "Repository.connection": _of("service_connections", "connection_id"),
-    "ConnectionEvent.cursor": lambda asked, row: f"evt~{row['organization_id']}~{row['epoch']}~{row['sequence']}",
+    "ConnectionEvent.cursor": lambda asked, row: _cursor_of(row),
     "ConnectionEvent.connection": _of("service_connections", "connection_id"),
     "ConnectionEvent.actor": lambda asked, row: row,
     "ConnectionEvent.status": _status_change,
@@ -310,6 +329,17 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Command.argumentsSchema": lambda asked, command: command.arguments.schema(),
     "Command.resultSchema": lambda asked, command: command.result.schema(),
     "Command.service": lambda asked, command: asked.catalogue.find(command.service),
+    "ConnectionEvent.serviceEvent": _service_event,
+    "StandardizedEvent.eventId": lambda asked, told: f"evt_{told['event']['id']}",
+    "StandardizedEvent.cursor": lambda asked, told: _cursor_of(told["event"]),
+    "StandardizedEvent.occurredAt": lambda asked, told: told["event"]["occurred_at"],
+    "StandardizedEvent.connection": lambda asked, told: _of("service_connections", "connection_id")(
+        asked, told["event"]
+    ),
+    "StandardizedEvent.service": lambda asked, told: asked.catalogue.find(told["service"]),
+    "StandardizedEvent.repositoryName": lambda asked, told: told.get("repository"),
+    "StandardizedEvent.repository": _named_repository,
+    "StandardizedEvent.deliveryId": lambda asked, told: told["deliveryId"],
     "AuditRecord.actor": lambda asked, row: row,
     "User.email": lambda asked, row: row["email"] if _visible(asked, "user", row) else None,
     "Actor.kind": lambda asked, row: row["actor_kind"],

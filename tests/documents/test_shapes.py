@@ -24,6 +24,7 @@ from persistence.documents.fields import (
     Embedded,
     InRowBeside,
     Link,
+    Member,
     Moment,
     Number,
     Probes,
@@ -164,6 +165,9 @@ def _check(schema: GraphQLSchema, written: Written, definition: GraphQLField, ta
             assert isinstance(type_, GraphQLObjectType)
             assert set(written.fields) == set(type_.fields)
             assert is_list_type(get_nullable_type(definition.type)) is non_null is isinstance(written, Series)
+        case Member():
+            assert not metadata.tables[table].c[written.column].nullable
+            assert written.present is non_null
         case Catalogued():
             assert named == written.type_name
         case LeftOpen():

@@ -379,14 +379,15 @@ class _Maker:
             key = self.or_none(self.chance.choice(self.rows["api_keys"]), 0.3)
             user = key["user_id"] if key else self.or_none(self.chance.choice(self.rows["users"])["id"])
             changed, reason = self.chance.random() < 0.4, self.or_none("PAUSED")
-            self.add(
+            type_ = EVENTS[sequence % len(EVENTS)]
+            event = self.add(
                 "connection_events",
                 organization_id=organization["id"],
                 sequence=sequence,
                 id=self.id(),
                 epoch=counter["epoch"],
                 connection_id=connection["id"],
-                type=EVENTS[sequence % len(EVENTS)],
+                type=type_,
                 occurred_at=self.moment(),
                 actor_kind="API_KEY" if key else "USER" if user else self.chance.choice(["SCHEDULER", "SERVICE"]),
                 actor_name=self.text(),
@@ -400,6 +401,8 @@ class _Maker:
                 health_check_id=self.or_none(self.chance.choice(checks)) if checks else None,
                 data=self.chance.choice(DOCUMENTS),
             )
+            if type_ == "WEBHOOK_RECEIVED":
+                event["data"] = self._reported(connection, sequence // len(EVENTS))
             counter["sequence"] = sequence
 
     def _runs(self, organization: Row) -> None:
@@ -441,3 +444,20 @@ class _Maker:
                 lease=self.id() if status == "RUNNING" else None,
                 leased_until=NOW if status == "RUNNING" else None,
             )
+
+    def _reported(self, connection: Row, number: int) -> Row:
+        """The data of a webhook's event, with more or less of what there may be in it."""
+        reached = [row["full_name"] for row in self.rows["repositories"] if row["connection_id"] == connection["id"]]
+        names = [name.upper() for name in reached if name.isascii()] or ["acme/unknown"]
+        parts = {
+            "action": "created",
+            "actor": NAMES[number % len(NAMES)],
+            "subject": f"#{number}",
+            "text": NAMES[-number % len(NAMES)],
+            "url": f"https://service.example/{number}?a='b'&c=\"d\"",
+            "repository": names[number % len(names)],
+            "channel": f"C{number}",
+            "thread": f"{number}.000100",
+        }
+        told = dict(list(parts.items())[number % 3 : len(parts) - number % 2])
+        return {"service": connection["service"], "type": f"type_{number % 4}", **told, "deliveryId": f"d{number}"}

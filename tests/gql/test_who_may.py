@@ -309,9 +309,9 @@ async def test_what_is_anothers_answers_byte_for_byte_as_what_does_not_exist(ser
     filtered = "events(filter: {connectionIds: $ids}) { totalCount }"
     events = f'query ($ids: [ID!]) {{ organization(by: {{slug: "globex"}}) {{ {filtered} }} }}'
     assert await _told(stranger, events, ids=[connection]) == await _told(stranger, events, ids=[f"conn_{MISSING}"])
-    for field in ("connectionEvents", "connectionHealth"):
+    for field in ("connectionEvents", "connectionHealth", "serviceEvents"):
         for id_ in (organization, f"org_{MISSING}", "org_x", connection):
-            query = f"subscription ($id: ID!) {{ {field}(organizationId: $id) {{ sequence }} }}"
+            query = f"subscription ($id: ID!) {{ {field}(organizationId: $id) {{ cursor }} }}"
             async with server.subscribe(stranger, query, id=id_) as followed:
                 assert await followed.error() == ("FORBIDDEN", "You belong to no organization with this id.")
 

@@ -118,6 +118,7 @@ SUBSCRIPTIONS: Final[dict[str, Callable[[Mapping[str, str]], str]]] = {
         f'connectionHealth(organizationId: "{ids["organization"]}", after: "{ids["cursor"]}", '
         f'connectionIds: ["{ids["connection"]}"])'
     ),
+    "serviceEvents": lambda ids: f'serviceEvents(organizationId: "{ids["organization"]}", after: "{ids["cursor"]}")',
 }
 """The field with its arguments, from the same ids."""
 

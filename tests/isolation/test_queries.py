@@ -22,7 +22,7 @@ _NAMING_ARGUMENTS: Final = {
     *("id", "ids", "organizationId", "connectionId", "connectionIds", "repositoryId"),
     *("userId", "apiKeyId", "subjectId", "invitationId"),
     "eventId",
-    *("service", "commandId", "commandIds"),  # which are nobody's
+    *("service", "services", "commandId", "commandIds"),  # which are nobody's
 }
 """By which names arguments name things. A new one needs a case: here, in `commands.py`, or by a generated query."""
 _WORDS_OF_OURS: Final = {

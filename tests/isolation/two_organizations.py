@@ -182,8 +182,8 @@ def _marked(value: Any, mark: str) -> Any:
     """A value with the mark in it; of the kind that it was."""
     if isinstance(value, str):
         return f"{value} {mark}"
-    if isinstance(value, dict):
-        return {**value, "mark": mark}
+    if isinstance(value, dict):  # of which parts are answered by themselves
+        return {**value, "mark": mark} | ({"text": f"{value['text']} {mark}"} if "text" in value else {})
     if isinstance(value, list):
         return [*value, mark]
     return value
