@@ -16,7 +16,6 @@ from domain.credential_secrets import CredentialSecret
 from domain.credential_uses import CredentialUse, use_of
 from domain.credential_vault import CredentialVault
 from domain.entities.credential import CredentialKind, ServiceCredential
-from domain.entities.repository import RepositoryCounts
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import Viewer
 from domain.errors import CredentialUnreadable
@@ -41,7 +40,6 @@ class Deletion:
 
     organization_id: UUID
     secret: SecretFate
-    repositories: RepositoryCounts
 
 
 class ConnectionDeletion:

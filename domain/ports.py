@@ -18,7 +18,7 @@ from domain.document_ports import TrustedDocumentRepository
 from domain.entities.credential import ServiceCredential
 from domain.entities.event import Actor, ConnectionEvent, EventDraft
 from domain.entities.health import HealthCheck
-from domain.entities.repository import Repository, RepositoryCounts
+from domain.entities.repository import Repository
 from domain.entities.repository_sync import RepositorySyncState
 from domain.entities.service_connection import ServiceConnection
 from domain.entities.user import Viewer
@@ -116,8 +116,6 @@ class RepositoryRepository(Protocol):
 
     async def list_by_external_id(self, connection_id: UUID, external_ids: Sequence[str]) -> Sequence[Repository]:
         """Those of the connection that the service calls so: of a page's worth of ids, the ones that are kept."""
-
-    async def count(self, connection_id: UUID) -> RepositoryCounts: ...
 
     async def add_all(self, repositories: Sequence[Repository]) -> None: ...
 

@@ -185,12 +185,10 @@ class ServiceConnectionManager:
         A dry run says what would come of it.
         """
         async with self._changing(viewer, connection_id, expected_version) as (unit, connection):
-            repositories = await unit.repositories.count(connection_id)
             if dry_run:
-                foreseen = await self._deletion.foresee(unit, connection)
-                return Deletion(connection.organization_id, foreseen, repositories)
+                return Deletion(connection.organization_id, await self._deletion.foresee(unit, connection))
             stored = await self._deletion.store(unit, viewer, connection)
-        return Deletion(connection.organization_id, await self._deletion.revoke(stored), repositories)
+        return Deletion(connection.organization_id, await self._deletion.revoke(stored))
 
     async def check_connection_health(self, viewer: Viewer, connection_id: UUID) -> HealthCheck:
         """Ask the service how the connection is, now. Whatever it answers is a finding, not an error."""

@@ -49,6 +49,7 @@ So whoever has nothing left can't have long texts read, valid or not, and still 
 _SERVICES: Final = 20
 _COMMANDS: Final = 30
 _HISTORY: Final = Weight(25)
+_IMPACT: Final = Weight(20)
 
 WEIGHTS: Final[Mapping[str, Weight]] = {
     "Query.rateLimit": Weight(0, whole=True),  # so that who has nothing left can ask until when
@@ -69,7 +70,11 @@ WEIGHTS: Final[Mapping[str, Weight]] = {
     "ConnectionSummary.byHealth": Weight(items=len(HealthStatus)),
     "ConnectionSummary.byService": Weight(items=_SERVICES),
     "ConnectionSummary.expiringCredentials": Weight(20),
-    "ServiceConnection.impact": Weight(20),
+    "ServiceConnection.impact": _IMPACT,
+    "UpdateConnectionStatusPayload.impact": _IMPACT,
+    "DeleteConnectionPayload.impact": _IMPACT,
+    "ConnectionImpact.commandRuns": Weight(50),
+    "ConnectionImpact.webhooksReceived": Weight(50),
     "ConnectionHealth.probes": Weight(items=10),
     "ConnectionHealth.uptime": _HISTORY,
     "ConnectionHealth.latency": _HISTORY,

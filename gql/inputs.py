@@ -111,7 +111,9 @@ class UpdateConnectionStatusInput:
     )
     reason: str | None = strawberry.field(default=None, description="Why, for the others of the team.")
     expected_version: int | None = strawberry.field(default=None, description=_EXPECTED_VERSION)
-    dry_run: bool = strawberry.field(default=False, description="Only see whether it could be done.")
+    dry_run: bool = strawberry.field(
+        default=False, description="Only see whether it could be done, and to what effect."
+    )
 
 
 @strawberry.input(description="A connection to delete.")

@@ -16,7 +16,6 @@ from gql.context import Info
 from gql.outcomes import outcome
 from gql.people_mutations import PeopleMutation
 from gql.types.scalars import URL
-from gql.types.service_connection import ConnectionImpact
 from gql.user_errors import user_errors_of
 
 CreateConnection = Annotated[inputs.CreateConnectionInput, strawberry.argument(description="The connection to create.")]
@@ -140,9 +139,7 @@ class Mutation(PeopleMutation):
                 deleted=None if input.dry_run else connection_id,
                 organization_id=deletion.organization_id,
                 revocation=deletion.secret,
-                impact=ConnectionImpact(
-                    repositories=deletion.repositories.total, selected_repositories=deletion.repositories.selected
-                ),
+                without=connection_id,
             )
 
         return await outcome(payloads.DeleteConnectionPayload, deleted())

@@ -68,7 +68,12 @@ class UpdateConnectionPayload(ConnectionPayload):
 
 @strawberry.type(description="The outcome of updateConnectionStatus.")
 class UpdateConnectionStatusPayload(ConnectionPayload):
-    pass
+    @strawberry.field(
+        description="What doesn't work while the connection is paused, or wouldn't after a dry run; null if there are "
+        "`userErrors`."
+    )
+    def impact(self) -> ConnectionImpact | None:
+        return document(None if self.connection_id is None else roots.connection_impact(self.connection_id))
 
 
 @strawberry.type(description="The outcome of rotateCredentials.")
@@ -94,14 +99,17 @@ class DeleteConnectionPayload(Payload):
         description="What becomes of the secret at the service or, in a dry run, would become of it if the service "
         "does as it is asked; null if there are `userErrors`.",
     )
-    impact: ConnectionImpact | None = strawberry.field(
-        default=None,
-        description="What is forgotten with the connection, or would be in a dry run; null if there are `userErrors`.",
-    )
+    without: strawberry.Private[UUID | None] = None
 
     @strawberry.field(description="The id of the connection that is gone; null if none is.")
     def deleted_connection_id(self) -> strawberry.ID | None:
         return None if self.deleted is None else strawberry.ID(typed_id(Kind.CONNECTION, self.deleted))
+
+    @strawberry.field(
+        description="What stops working with the connection, or would in a dry run; null if there are `userErrors`."
+    )
+    def impact(self) -> ConnectionImpact | None:
+        return document(None if self.without is None else roots.connection_impact(self.without))
 
     @strawberry.field(description="The organization whose connection it was.")
     def organization(self) -> Organization | None:

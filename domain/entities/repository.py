@@ -5,14 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryCounts:
-    """How many there are of a connection, and how many of them the team has chosen."""
-
-    total: int
-    selected: int
-
-
 @dataclass(slots=True)
 class Repository:
     """One repository of one connection. `selected`: the team wants it used."""

@@ -17,6 +17,7 @@ from gql.types.people import User
 from gql.types.repository import RepositoriesFilter, Repository
 from gql.types.scalars import JSON, URL
 from gql.types.service import Service
+from persistence.documents.impact import IMPACT_DAYS, MOST_COUNTED
 
 if TYPE_CHECKING:
     from gql.types.organization import Organization
@@ -40,10 +41,24 @@ class ServiceRateLimit:
     blocked_until: datetime | None = strawberry.field(description="The service told us to keep away until then.")
 
 
-@strawberry.type(description="What there is only through a connection, and goes with it.")
+@strawberry.type(description="What stops working without a connection, because it is paused or deleted.")
 class ConnectionImpact:
-    repositories: int = strawberry.field(description="Repositories that it reaches.")
+    repositories: int = strawberry.field(description="Repositories that it reaches; deleting it forgets them.")
     selected_repositories: int = strawberry.field(description="Those of them that the team has selected.")
+    has_alternative: bool = strawberry.field(
+        description="Whether another ACTIVE connection of the organization is to the same service. What that one "
+        "reaches and may do is its own."
+    )
+    commands: int = strawberry.field(
+        description="Commands that can be run through nothing else: those of its service, or 0 with an alternative."
+    )
+    command_runs: int = strawberry.field(
+        description=f"Commands that were run through it in the last {IMPACT_DAYS} days, counted up to {MOST_COUNTED:,}."
+    )
+    webhooks_received: int = strawberry.field(
+        description=f"What the service has reported about it in the last {IMPACT_DAYS} days, counted up to "
+        f"{MOST_COUNTED:,}."
+    )
 
 
 @strawberry.type(description="A team's link to one account at one outside service.")
@@ -66,7 +81,7 @@ class ServiceConnection(Node):
     required_scopes: list[str] = strawberry.field(description="What it needs, by the service or its settings.")
     missing_scopes: list[str] = strawberry.field(description="What it needs and may not.")
     rate_limit: ServiceRateLimit | None = strawberry.field(description="Its quota; null where the service told none.")
-    impact: ConnectionImpact = strawberry.field(description="What goes with it when it is deleted.")
+    impact: ConnectionImpact = strawberry.field(description="What stops working without it.")
     labels: JSON = strawberry.field(description='The team\'s own marks, such as {"team": "platform"}.')
     settings: JSON = strawberry.field(description="Its settings: see `Service.settingsSchema`.")
     version: int = strawberry.field(

@@ -77,24 +77,6 @@ def _counts_rows(part: Selected) -> bool:
     return part.name == "total" or any(one.name == "count" for below in part.below.values() for one in below)
 
 
-def connection_impact(compiler: Compiler, field: Selected, scope: Scope) -> str:
-    """What goes with a connection, counted in one pass."""
-    row, dialect = compiler.alias("s"), compiler.dialect
-    counted = {"repositories": "count(*)", "selectedRepositories": f"count(*) filter (where {row}.selected)"}
-
-    def value(part: Selected) -> list[str]:
-        return [counted.get(part.name, Literal('"ConnectionImpact"'))]
-
-    selected = field.below["ConnectionImpact"]
-    written = dialect.concat(json_object((part.key, value(part)) for part in selected))
-    if all(part.name not in counted for part in selected):
-        return written  # without an aggregate, each repository would be an answer
-    return (
-        f"(select {written} from repositories {row} "
-        f"where {row}.organization_id = {scope.alias}.organization_id and {row}.connection_id = {scope.alias}.id)"
-    )
-
-
 def _array(statuses: tuple[ConnectionStatus, ...]) -> str:
     return "[" + ",".join(_word(status) for status in statuses) + "]"
 

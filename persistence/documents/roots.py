@@ -15,6 +15,7 @@ from persistence.documents import shapes
 from persistence.documents.acquaintance import knows
 from persistence.documents.compiler import Compiler, Scope, Shaped
 from persistence.documents.dialects.dialect import Literal, Type
+from persistence.documents.impact import written_impact
 from persistence.documents.membership import join_member
 from persistence.documents.roles import may
 from persistence.documents.selection import Selection
@@ -84,6 +85,11 @@ def service_event(organization_id: UUID, sequence: int) -> Reference:
     """The same in its standardized form, which those have that services' webhooks have brought."""
     values = {"organization": organization_id, "sequence": sequence}
     return Reference("service event", _event(shapes.SERVICE_EVENT, f"not {shapes.OF_NO_WEBHOOK}"), values)
+
+
+def connection_impact(connection_id: UUID) -> Reference:
+    """What stops working without a connection of the viewer's; of one that has been deleted, what did."""
+    return Reference("impact", _impact, {"id": connection_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +206,18 @@ def _event(shape: Shaped, visible: str = "true") -> Writer:
         )
 
     return write
+
+
+def _impact(compiler: Compiler, selection: Selection) -> str:
+    id_ = compiler.root("id", Type.UUID)
+    compiler.reach("service_connections", "organization_id", f"{{row}}.id = {id_}")
+    row, member = compiler.alias("o"), compiler.alias("m")
+    scope = Scope(row, f"{row}.organization_id", f"{member}.role")
+    written = written_impact(compiler, selection, scope)
+    return (
+        f"select {written} from service_connections {row} {join_member(compiler, member, scope.organization)} "
+        f"where {row}.id = {id_}"
+    )
 
 
 def _membership(compiler: Compiler, selection: Selection) -> str:

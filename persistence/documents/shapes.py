@@ -14,7 +14,6 @@ from persistence.documents.acquaintance import email_of_acquaintance
 from persistence.documents.compiler import Compiler, Scope, Written
 from persistence.documents.computed import (
     available_statuses,
-    connection_impact,
     connection_summary,
     cursor_of_event,
     event_cursor,
@@ -51,6 +50,7 @@ from persistence.documents.filters import (
 )
 from persistence.documents.gaps import LeftOpen
 from persistence.documents.health_series import Series
+from persistence.documents.impact import connection_impact
 from persistence.documents.latency_percentiles import Latency
 from persistence.documents.membership import viewers_own
 from persistence.documents.page_arguments import Order

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
-from domain.entities.repository import Repository, RepositoryCounts
+from domain.entities.repository import Repository
 from domain.entities.text import search_key
 from domain.errors import NotFound
 from persistence.repositories.tenant import Tenant
@@ -48,14 +48,6 @@ class SqlRepositoryRepository:
             .order_by(_c.id)
         )
         return [_entity(row) for row in rows]
-
-    async def count(self, connection_id: UUID) -> RepositoryCounts:
-        total, chosen = func.count().label("total"), func.count().filter(_c.selected).label("chosen")
-        counted = await self._transaction.execute(
-            select(total, chosen).where(_c.organization_id == self._organization_id, _c.connection_id == connection_id)
-        )
-        row = counted.one()
-        return RepositoryCounts(row.total, row.chosen)
 
     async def add_all(self, new: Sequence[Repository]) -> None:
         for repository in new:

@@ -59,6 +59,18 @@ connection_events = Table(
     Index(None, "organization_id", "connection_id", "sequence"),
 )
 
+_of_webhooks = text("type = 'WEBHOOK_RECEIVED'")
+
+Index(  # so that what a service has reported lately is counted without a walk past all else
+    "ix_connection_events_of_webhooks",
+    connection_events.c.organization_id,
+    connection_events.c.connection_id,
+    connection_events.c.occurred_at,
+    unique=False,
+    postgresql_where=_of_webhooks,
+    sqlite_where=_of_webhooks,
+)
+
 tasks = Table(
     "tasks",
     metadata,

@@ -5,7 +5,7 @@ restated from the schema's descriptions.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from graphql import (
@@ -213,7 +213,20 @@ def _available_statuses(asked: Asked, connection: Row) -> list[str]:
 
 def _impact(asked: Asked, connection: Row) -> Row:
     rows = asked.rows("repositories", connection_id=connection["id"])
-    return {"repositories": len(rows), "selected_repositories": sum(row["selected"] for row in rows)}
+    same = {"organization_id": connection["organization_id"], "service": connection["service"]}
+    others = asked.rows("service_connections", **same, status="ACTIVE", deleted_at=None)
+    alternative = any(other["id"] != connection["id"] for other in others)
+    service = asked.catalogue.find(connection["service"])
+    reported = asked.rows("connection_events", connection_id=connection["id"], type="WEBHOOK_RECEIVED")
+    runs, since = asked.rows("command_runs", connection_id=connection["id"]), NOW - timedelta(days=30)
+    return {
+        "repositories": len(rows),
+        "selected_repositories": sum(row["selected"] for row in rows),
+        "has_alternative": alternative,
+        "commands": 0 if alternative or service is None else sum(1 for _ in service.commands or ()),
+        "webhooks_received": sum(row["occurred_at"] >= since for row in reported),
+        "command_runs": sum(row["created_at"] >= since for row in runs),
+    }
 
 
 def _event_cursor(asked: Asked, organization: Row) -> Any:

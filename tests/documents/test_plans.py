@@ -14,7 +14,7 @@ from sqlalchemy import insert, text
 
 from domain.entities.user import Role, Viewer
 from persistence.database import Database
-from persistence.tables import audit_records, command_runs, connection_health, service_connections
+from persistence.tables import audit_records, command_runs, connection_events, connection_health, service_connections
 from tests.documents.data import World, make_world, store
 from tests.documents.reading import Reading, reading
 from tests.documents.values import Values
@@ -214,6 +214,12 @@ async def large_reading(large_url: str) -> AsyncIterator[Reading]:
             runs = [run for run in world.table("command_runs") if run["organization_id"] == rows[0]["organization_id"]]
             more = [runs[number % len(runs)] | {"id": UUID(int=number + 1)} for number in range(4_000)]
             await connection.execute(insert(command_runs), more)
+            told = [one for one in world.table("connection_events") if one["organization_id"] == row["organization_id"]]
+            more = [
+                told[number % len(told)] | {"id": UUID(int=number + 1), "sequence": 10_000 + number}
+                for number in range(4_000)
+            ]
+            await connection.execute(insert(connection_events), more)
         async with database.engine.connect() as connection:
             await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM ANALYZE"))
     async with reading(url) as path:
@@ -316,6 +322,22 @@ async def test_runs_through_a_connection_read_their_own_index(large_reading: Rea
     plan = await _generic_plan(large_reading.database, sql)
     assert "ix_command_runs_organization_id_connection_id_created_at_id" in plan
     assert "Seq Scan on command_runs" not in plan
+
+
+_IMPACT = """query ($id: ID!) { node(id: $id) { ... on ServiceConnection {
+  impact { repositories selectedRepositories hasAlternative commands commandRuns webhooksReceived }
+} } }"""
+
+
+async def test_an_impact_counts_along_indexes(large_reading: Reading, world: World, viewer: Viewer) -> None:
+    told = next(row for row in world.table("connection_events") if row["type"] == "WEBHOOK_RECEIVED")
+    variables = {"id": f"conn_{told['connection_id']}"}
+    (sql,) = await _sent(large_reading, _IMPACT, viewer, variables)
+    plan = await _generic_plan(large_reading.database, sql)
+    assert "Index Only Scan using ix_connection_events_of_webhooks" in plan
+    assert "ix_command_runs_organization_id_connection_id_created_at_id" in plan
+    for table in ("connection_events", "command_runs", "service_connections"):
+        assert f"Seq Scan on {table}" not in plan
 
 
 async def _generic_plan(database: Database, sql: str) -> str:

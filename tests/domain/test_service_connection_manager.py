@@ -13,7 +13,6 @@ from domain.credential_vault import CredentialVault
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.event import ConnectionEventType
 from domain.entities.health import HealthCheckTrigger, HealthStatus, Json, Remedy, Verdict
-from domain.entities.repository import RepositoryCounts
 from domain.errors import (
     InvalidInput,
     InvalidTransition,
@@ -343,7 +342,7 @@ async def test_deleting_forgets_the_secret_keeps_the_history_and_frees_the_name(
     created = await world.connect(name="Code")
 
     would_be = await world.manager.delete_connection(world.admin, created.id, dry_run=True)
-    assert would_be == Deletion(world.organization_id, SecretFate.NOT_REVOCABLE, RepositoryCounts(0, 0))
+    assert would_be == Deletion(world.organization_id, SecretFate.NOT_REVOCABLE)
     assert await world.manager.get(world.admin, created.id) == created
     deletion = await world.manager.delete_connection(world.admin, created.id)
     assert deletion == would_be

@@ -101,17 +101,56 @@ async def test_what_goes_with_a_connection_is_told_before_and_when_it_is_deleted
     first = (await stored(client, connection["id"]))["repositories"]["nodes"][0]
     await client.mutate("updateRepository", "repository { id }", repositoryId=first["id"], selected=True)
 
-    impact = {"repositories": 3, "selectedRepositories": 1}
+    file = {"repository": first["fullName"], "path": "README.md"}
+    run = {"commandId": "github.read_file", "connectionId": connection["id"], "arguments": file}
+    await client.mutate("runCommand", "run { status }", **run)
+    impact = {
+        "repositories": 3,
+        "selectedRepositories": 1,
+        "hasAlternative": False,
+        "commands": len(list(server.tether.catalogue.get("github").commands or ())),
+        "commandRuns": 1,
+        "webhooksReceived": 0,
+    }
     query = (
         "query ($id: ID!) { node(id: $id) { ... on ServiceConnection { impact { repositories kind: __typename } } } }"
     )
     assert (await client.data(query, id=connection["id"]))["node"] == {
         "impact": {"repositories": 3, "kind": "ConnectionImpact"}
     }
-    selection = "impact { repositories selectedRepositories } revocation"
+    counted = f"impact {{ {' '.join(impact)} }}"
+    for dry_run in (True, False):
+        told = await client.mutate(
+            "updateConnectionStatus", counted, connectionId=connection["id"], status="INACTIVE", dryRun=dry_run
+        )
+        assert told == {"impact": impact, "userErrors": []}
+    selection = f"{counted} revocation"
     for dry_run in (True, False):
         told = await client.mutate("deleteConnection", selection, connectionId=connection["id"], dryRun=dry_run)
         assert told == {"impact": impact, "revocation": "NOT_REVOCABLE", "userErrors": []}
+
+    nothing = await client.mutate("deleteConnection", counted, connectionId=connection["id"])
+    assert nothing["impact"] is None
+    assert nothing["userErrors"]
+
+
+async def test_another_active_connection_to_the_service_can_stand_in(server: TetherServer) -> None:
+    client = await server.member(Role.ADMIN)
+    selection = "id impact { hasAlternative commands }"
+    alone = await server.connect(client, selection=selection)
+    assert alone["impact"]["hasAlternative"] is False
+    assert alone["impact"]["commands"] > 0
+    slack = await server.connect(client, service="slack", selection=selection)
+    assert slack["impact"]["hasAlternative"] is False
+
+    other = await server.connect(client, selection=selection)
+    assert other["impact"] == {"hasAlternative": True, "commands": 0}
+    told = await client.mutate(
+        "updateConnectionStatus", "impact { commands }", connectionId=other["id"], status="INACTIVE"
+    )
+    assert told["impact"] == {"commands": 0}
+    query = f"query ($id: ID!) {{ node(id: $id) {{ ... on ServiceConnection {{ {selection} }} }} }}"
+    assert (await client.data(query, id=alone["id"]))["node"] == alone
 
 
 async def test_renamed_and_gone_ones_are_followed_and_the_selection_stays(server: TetherServer) -> None:

@@ -112,6 +112,8 @@ async def test_services_tell_in_one_shape_what_is_replayed_and_then_live(hooked:
         url = f"{hooked.sandbox.github_url}/Acme-Bot/api"
         nothing = dict.fromkeys(("repository", "repositoryName", "channel", "thread"))
         found = [event["serviceEvent"] for event in await reported(client, 2)]
+        impact = "query ($id: ID!) { node(id: $id) { ... on ServiceConnection { impact { webhooksReceived } } } }"
+        assert (await client.data(impact, id=ids["github"]))["node"] == {"impact": {"webhooksReceived": 1}}
     assert [first, second] == found
     assert {name: first[name] for name in first if name not in ("eventId", "cursor", "occurredAt")} == {
         **nothing,

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_migrated_database_says_so(database_url: str) -> None:
     async with Database(database_url) as database:
-        assert await database.migration_revision() == migrations.head() == "0012"
+        assert await database.migration_revision() == migrations.head() == "0014"
 
 
 @pytest.mark.filterwarnings("ignore:Did not recognize type 'health_probe'")  # the next test compares it
