@@ -29,6 +29,7 @@ from gql.sample import FOUNDER, SLUG, create_sample
 from persistence import migrations
 from sandbox.ready_made_clients import CLIENT_ID, CLIENT_SECRET, WEBHOOK_SECRET
 from tests.gql.server import TetherServer, running_tether
+from tests.reported_mention import report_mention
 from tests.sandbox_server import running_sandbox
 
 ROOT = Path(__file__).parent.parent
@@ -144,6 +145,8 @@ class Reader:
         if "twoDaysAgo" in variables:  # so that a series is as long as the page's
             variables["twoDaysAgo"] = (day_of(datetime.now(UTC)) - 2 * DAY).isoformat()
         if example.operation.operation is OperationType.SUBSCRIPTION:
+            if "serviceEvents" in example.text:
+                await report_mention(self._server)
             async with self._server.socket(self._token) as socket:
                 followed = await socket.subscribe(example.text, **variables)
                 answers = [(await followed.message())["payload"] for _ in example.responses]
