@@ -13,7 +13,7 @@ from uuid import UUID
 from domain.errors import BadUserInput
 from persistence.documents.compiler import Compiler, Scope
 from persistence.documents.dialects.dialect import Literal
-from persistence.documents.refusals import Place
+from persistence.documents.refusals import Place, without_escaped
 from persistence.documents.selection import Selected
 
 GAP: Final = "\x03"
@@ -46,7 +46,7 @@ def gaps_in(text: str) -> Sequence[Gap]:
     count = text.count(GAP)
     if count > MOST_GAPS:
         raise BadUserInput(f"Ask for the commands of at most {MOST_GAPS} organizations at once; these are {count}.")
-    return list(_found(json.loads(text, strict=False), ())) if count else []
+    return list(_found(json.loads(without_escaped(GAP, text), strict=False), ())) if count else []
 
 
 def fill(text: str, values: Sequence[str]) -> str:

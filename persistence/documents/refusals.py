@@ -39,8 +39,14 @@ def take_refusals(text: str) -> tuple[str, list[Refusal]]:
     if count > MOST_REFUSALS:
         start = text.index(REFUSED) + 1
         raise _error(text[start : text.index('"', start)])
-    found = list(_found(json.loads(text, strict=False), ()))  # which takes such characters in strings
+    # Not strict: it takes such characters in strings.
+    found = list(_found(json.loads(without_escaped(REFUSED, text), strict=False), ()))
     return _SIGN.sub("null", text), found
+
+
+def without_escaped(sign: str, text: str) -> str:
+    """JSON text that is only read for its signs: what people wrote may hold the same character, escaped."""
+    return text.replace(f"\\u{ord(sign):04x}", "\\u0020")
 
 
 def _found(value: Any, place: Place) -> Iterator[Refusal]:
