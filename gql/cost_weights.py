@@ -66,6 +66,8 @@ WEIGHTS: Final[Mapping[str, Weight]] = {
     "CommandSelection.runnersUp": Weight(items=RUNNERS_UP),
     "CommandSelection.refused": Weight(items=REFUSED),
     "RefusedCommand.reasons": Weight(items=5),
+    "CommandRun.arguments": Weight(20),  # a long text, maybe
+    "CommandRun.result": Weight(100),  # a whole file, maybe
     "ConnectionSummary.byStatus": Weight(items=len(ConnectionStatus)),
     "ConnectionSummary.byHealth": Weight(items=len(HealthStatus)),
     "ConnectionSummary.byService": Weight(items=_SERVICES),
