@@ -164,9 +164,10 @@ _STATUS: Final[Mapping[ConnectionStatus, tuple[str, Remedy]]] = {
     ConnectionStatus.ERROR: ("Several checks of the connection in a row have failed.", Remedy.WAIT),
 }
 _HEALTH: Final[Mapping[HealthStatus, tuple[ReasonCode, str, bool]]] = {
-    HealthStatus.UNHEALTHY: (ReasonCode.UNHEALTHY, "The latest check of the connection failed.", True),
+    HealthStatus.UNHEALTHY: (ReasonCode.UNHEALTHY, "The latest check of the connection failed.", False),
     HealthStatus.DEGRADED: (ReasonCode.DEGRADED, "The latest check of the connection found a problem.", False),
 }
+"""Warnings: a run is a better proof than a check of a while ago, and whatever is healthier goes first."""
 NOT_CONNECTED: Final = Reason(
     ReasonCode.NOT_CONNECTED, "The organization has no connection to the service.", Remedy.CONTACT_ADMIN
 )

@@ -29,6 +29,7 @@ from domain.entities.event import ConnectionEventType
 from domain.entities.health import HealthStatus, Remedy
 from domain.entities.text import search_key
 from domain.entities.user import Role, Viewer
+from domain.schedule import LONGEST_WAIT
 from persistence.database import Database
 from persistence.documents.dialects import DIALECTS
 from persistence.documents.dialects.dialect import Dialect, Type, quoted
@@ -76,6 +77,9 @@ class _Statement:
         asked, reach = self._repository(about)
         blocked, reset = "h.rate_limit_blocked_until", "h.rate_limit_reset_at"
         left, limit = "h.rate_limit_remaining", "h.rate_limit_limit"
+        # As `may_call` has it: what the service says of a wait goes first, and too long a one isn't believed.
+        again = f"coalesce({blocked}, case when {left} = 0 then {reset} end)"
+        far = self._bind(now + LONGEST_WAIT, Type.TIMESTAMP)
         columns = (
             "m.role",
             *(("a.full_name as repository", "a.service as repository_service") if asked else _NO_REPOSITORY),
@@ -88,8 +92,7 @@ class _Statement:
             f"case when k.ends_at <= {at} then '{Ending.ENDED}' when k.ends_at <= {soon} then '{Ending.SOON}' "
             f"else '{Ending.NOT_SOON}' end as ending",
             "k.ends_at",
-            f"case when {blocked} > {at} then {blocked} when {left} <= 0 and {reset} > {at} then {reset} end "
-            "as limited_until",
+            f"case when {again} > {at} and {again} <= {far} then {again} end as limited_until",
             "c.id",
             "c.name",
             f"{self._is('c.id', about.connection_id)} as explicit",

@@ -68,7 +68,7 @@ described(
         ReasonCode.CREDENTIAL_EXPIRING: "Its credential ends for good within 7 days. A warning.",
         ReasonCode.SCOPES_MISSING: "Its credential lacks a scope or permission that the command needs.",
         ReasonCode.QUOTA_USED_UP: "The service takes no more calls for now.",
-        ReasonCode.UNHEALTHY: "Its latest check failed.",
+        ReasonCode.UNHEALTHY: "Its latest check failed. A warning.",
         ReasonCode.DEGRADED: "Its latest check found something that needs attention. A warning.",
         ReasonCode.REPOSITORY_UNREACHABLE: "The repository isn't among those that it reaches.",
     },

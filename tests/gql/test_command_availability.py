@@ -124,7 +124,7 @@ async def test_each_reason_why_not_is_told_with_what_helps(server: TetherServer)
             alter,
             {"health_status": "UNHEALTHY"},
             {"health_status": "HEALTHY"},
-            ("UNHEALTHY", "WAIT", None, True),
+            ("UNHEALTHY", "WAIT", None, False),
         ),
         (
             alter,
