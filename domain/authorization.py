@@ -3,9 +3,11 @@
 Who isn't a member gets the answer for an id that doesn't exist; a member whose role is too small learns which would do.
 """
 
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from domain.entities.event import Actor
 from domain.entities.identity import Invitation
 from domain.entities.user import LEAST_ROLE, Action, ApiKey, Role, Viewer
 from domain.errors import Forbidden, NotFound
@@ -53,6 +55,18 @@ async def authorize_command(unit: UnitOfWork, viewer: Viewer, connection_id: UUI
     return organization_id
 
 
+async def may_still_run(unit: UnitOfWork, actor: Actor, connection_id: UUID, least_role: Role, now: datetime) -> bool:
+    """Whether whoever asked for a command some time ago might ask for it now. In a unit for all organizations."""
+    viewer = await _viewer_again(unit, actor, now)
+    if viewer is None:
+        return False
+    try:
+        await authorize_command(unit, viewer, connection_id, least_role)
+    except (NotFound, Forbidden):
+        return False
+    return True
+
+
 async def authorize_repository(unit: UnitOfWork, viewer: Viewer, repository_id: UUID, action: Action) -> UUID:
     """The id of the organization whose connection reaches the repository. Raises NotFound or Forbidden."""
     owner = await unit.organizations.owning_repository(repository_id, viewer.user_id)
@@ -96,6 +110,17 @@ async def _owner(unit: UnitOfWork, viewer: Viewer, connection_id: UUID) -> tuple
         raise NotFound.connection()
     organization_id, membership = owner
     return organization_id, viewer.effective(membership)
+
+
+async def _viewer_again(unit: UnitOfWork, actor: Actor, now: datetime) -> Viewer | None:
+    """Who an actor is now; None where it was a key that opens nothing any more."""
+    if actor.api_key_id is None:
+        return None if actor.user_id is None else Viewer(actor.user_id, actor.name, Role.OWNER)
+    found = await unit.api_keys.find(actor.api_key_id)
+    if found is None or not found[0].usable_at(now):
+        return None
+    key, user = found
+    return Viewer(user.id, user.name, key.role, key.id, key.name, key.organization_id if key.confined else None)
 
 
 def _may(role: Role, action: Action) -> bool:

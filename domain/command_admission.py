@@ -12,7 +12,7 @@ from typing import Final
 
 from domain.call_budget import may_call
 from domain.call_budgets import CallBudgets, budget_key
-from domain.command_failures import COMMAND_GONE, lacks_scopes, not_in_use
+from domain.command_failures import CREDENTIAL_ENDED, lacks_scopes, not_in_use
 from domain.entities.credential import ServiceCredential
 from domain.entities.health import Json
 from domain.entities.repository import Repository
@@ -91,17 +91,22 @@ class CommandAdmission:
         return wanted
 
     def refusal(self, known: Known, carrier: Carrier) -> ServiceFault | None:
-        """Why the connection can't carry the command now, by what is stored of it."""
-        connection, credential = carrier.connection, carrier.credential
+        """Why the connection can't carry the command now, by what is stored of it.
+
+        What `command_availability.py` tells beforehand is the same: what blocks there is refused here.
+        """
+        connection, credential, now = carrier.connection, carrier.credential, self._clock()
         if (idle := not_in_use(connection)) is not None:
             return idle
+        if credential.ends_at is not None and credential.ends_at <= now:
+            return CREDENTIAL_ENDED
         if credential.scopes is not None:
             granted = frozenset(credential.scopes)
             needed = known.commands.needed_grants(known.command, credential.kind)
             missing = [each.name for each in needed if not each.granted_by & granted]
             if missing:
                 return lacks_scopes(known.command, missing)
-        return may_call(connection.service, connection.rate_limit, self._clock())
+        return may_call(connection.service, connection.rate_limit, now)
 
     async def take_call(self, known: Known, carrier: Carrier) -> ServiceFault | None:
         """Take one call from the account's budget; else why the service isn't to be called. Not in a unit of work."""
@@ -110,10 +115,8 @@ class CommandAdmission:
             return down
         return await self._budgets.take(budget_key(known.service, carrier.connection.external_account))
 
-    async def admit(self, known: Known | None, carrier: Carrier) -> ServiceFault | None:
+    async def admit(self, known: Known, carrier: Carrier) -> ServiceFault | None:
         """Both: None where it can be run. Not in a unit of work."""
-        if known is None:
-            return COMMAND_GONE
         return self.refusal(known, carrier) or await self.take_call(known, carrier)
 
 

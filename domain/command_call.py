@@ -112,20 +112,24 @@ class CommandCall:
         self._measurements.command_run(self._known.service.id, run.command, status.value, seconds)
         _log.info("%s through %s is %s (run %s).", run.command, run.connection_id, status, run.id)
 
-    async def withdraw(self) -> None:
+    async def withdraw(self, why: ServiceFault) -> None:
         """End the run without a call, if its beginning was kept at all: whoever began it couldn't be told."""
         with suppress(NotFound, LeaseLost):
-            await self._store(DATABASE_AWAY, self._clock())
+            await self._store(why, self._clock())
 
     async def _call(self) -> tuple[Answer, datetime]:
         """What the service says in the end, and when it was asked for that."""
         first, attempts = True, self._run.attempts
+        unsure = self._run.mutating and attempts > 1  # of the call of somebody who never told
         while True:
             asked_at = self._clock()
             answer = await self._attempt(first)
+            if isinstance(answer, ServiceFault) and unsure:
+                answer = replace(answer, may_have_happened=True)  # earlier, though not by this call
             pause_seconds = self._pause(answer, attempts)
             if pause_seconds is None:
                 return answer, asked_at
+            unsure = isinstance(answer, ServiceFault) and answer.may_have_happened
             await asyncio.sleep(pause_seconds)
             await self._begin_again()
             first, attempts = False, attempts + 1

@@ -75,11 +75,29 @@ CONNECTION_GONE: Final = ServiceFault(
     "The connection was deleted before the command could be run.",
     Remedy.NONE,
 )
+ASKER_GONE: Final = ServiceFault(
+    FaultKind.REQUEST_REFUSED,
+    "asker_gone",
+    "Whoever asked for this went away before it had begun, so the service wasn't asked.",
+    Remedy.NONE,
+)
+ASKER_NOT_ALLOWED: Final = ServiceFault(
+    FaultKind.REQUEST_REFUSED,
+    "asker_not_allowed",
+    "Whoever asked for this may no longer run it: their role or their API key was taken away before its turn came.",
+    Remedy.CONTACT_ADMIN,
+)
 COMMAND_GONE: Final = ServiceFault(
     FaultKind.REQUEST_REFUSED,
     "command_unknown",
     "This server no longer has the command.",
     Remedy.CONTACT_ADMIN,
+)
+CREDENTIAL_ENDED: Final = ServiceFault(
+    FaultKind.CREDENTIAL_REFUSED,
+    "credential_ended",
+    "The connection's credential has ended, so the service wasn't asked.",
+    Remedy.RECONNECT,
 )
 CREDENTIAL_UNREADABLE: Final = ServiceFault(
     FaultKind.CLIENT_REFUSED,
@@ -106,7 +124,8 @@ TRIED_OFTEN: Final = CommandRunError(
 OWN_CODES: Final = frozenset(
     {
         *(NOT_IN_USE, SCOPE_MISSING, TIMED_OUT, BROKEN),
-        *(each.code for each in (DATABASE_AWAY, CONNECTION_GONE, COMMAND_GONE, CREDENTIAL_UNREADABLE)),
+        *(each.code for each in (DATABASE_AWAY, CONNECTION_GONE, ASKER_GONE, ASKER_NOT_ALLOWED)),
+        *(each.code for each in (COMMAND_GONE, CREDENTIAL_ENDED, CREDENTIAL_UNREADABLE)),
         *(each.code for each in (SIGHT_LOST, TRIED_OFTEN)),
     }
 )

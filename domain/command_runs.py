@@ -13,10 +13,18 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from domain.authorization import authorize_command
+from domain.authorization import authorize_command, may_still_run
 from domain.command_admission import Carrier, CommandAdmission, Known
 from domain.command_call import CallTimes, CommandCall
-from domain.command_failures import CONNECTION_GONE, error_of, refused
+from domain.command_failures import (
+    ASKER_GONE,
+    ASKER_NOT_ALLOWED,
+    COMMAND_GONE,
+    CONNECTION_GONE,
+    DATABASE_AWAY,
+    error_of,
+    refused,
+)
 from domain.command_record import find_connection
 from domain.command_settlement import CommandSettlement
 from domain.connection_units import credential_of
@@ -139,9 +147,10 @@ class CommandRuns:
         lease = None if known.command.long_running or wait_seconds == 0 else uuid4()
         try:
             claimed = await self._claim(known, run, call, lease)
-        except ServiceUnavailable:
+        except (ServiceUnavailable, asyncio.CancelledError) as error:
             if lease is not None:  # it may have been kept all the same, and nobody will call for it
-                self._keep(self._call(known, run, lease).withdraw(), run)
+                why = DATABASE_AWAY if isinstance(error, ServiceUnavailable) else ASKER_GONE
+                self._keep(self._call(known, run, lease).withdraw(why), run)
             raise
         if not claimed:
             run_id = await self._earlier(organization_id, call)
@@ -165,10 +174,9 @@ class CommandRuns:
         if run.status is CommandRunStatus.RUNNING:
             return Again(run.leased_until or self._clock())
         known = self._admission.find(run.command)
-        carrier = await self._carrier(run.organization_id, run.connection_id)
-        refusal = CONNECTION_GONE if carrier is None else await self._admission.admit(known, carrier)
+        refusal = COMMAND_GONE if known is None else await self._refusal(known, run)
         if refusal is not None or known is None:
-            return await self._put_off(run, refusal or CONNECTION_GONE)
+            return await self._put_off(run, refusal or COMMAND_GONE)
         lease = uuid4()
         if not await self._begin(known, run, lease):
             return Again(self._clock())
@@ -194,7 +202,20 @@ class CommandRuns:
     async def _carrier(self, organization_id: UUID, connection_id: UUID) -> Carrier | None:
         async with self._units_of_work.reading(organization_id) as unit:
             connection = await find_connection(unit, connection_id)
-            return None if connection is None else Carrier(connection, await credential_of(unit, connection))
+            credential = None if connection is None else await unit.credentials.find(connection_id)
+        # It may be deleted between the two: then nobody may take that for the end of a run's turn.
+        return None if connection is None or credential is None else Carrier(connection, credential)
+
+    async def _refusal(self, known: Known, run: CommandRun) -> ServiceFault | None:
+        """Why a run whose turn has come can't be made: much may have changed since it was asked for."""
+        carrier = await self._carrier(run.organization_id, run.connection_id)
+        if carrier is None:
+            return CONNECTION_GONE
+        async with self._units_of_work.reading_everywhere() as unit:
+            least_role, now = known.command.least_role, self._clock()
+            if not await may_still_run(unit, run.actor, run.connection_id, least_role, now):
+                return ASKER_NOT_ALLOWED
+        return await self._admission.admit(known, carrier)
 
     async def _repository(
         self, organization_id: UUID, connection_id: UUID, repository_id: UUID | None
@@ -286,9 +307,9 @@ class CommandRuns:
 
     async def _put_off(self, run: CommandRun, refusal: ServiceFault) -> TaskOutcome:
         """Have the run wait where waiting helps and it hasn't for long; else it fails, and nobody was called."""
-        now = self._clock()
-        if refusal.remedy is Remedy.WAIT and now < run.created_at + QUEUED_AT_MOST:
+        now, latest = self._clock(), run.created_at + QUEUED_AT_MOST
+        if refusal.remedy is Remedy.WAIT and now < latest:
             seconds = refusal.retry_after_seconds
-            return Again(now + (WAIT if seconds is None else timedelta(seconds=seconds)))
+            return Again(min(latest, now + (WAIT if seconds is None else timedelta(seconds=seconds))))
         await self._settlement.fail(run, error_of(refusal))
         return Ended()

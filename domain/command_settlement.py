@@ -71,11 +71,14 @@ class CommandSettlement:
         return run
 
     async def fail(self, run: CommandRun, error: CommandRunError) -> None:
-        """End a run for which nobody was called, unless it isn't waiting any more."""
+        """End a run that isn't called for any more, unless it isn't waiting."""
         async with self._units_of_work.writing(run.organization_id) as unit:
             connection = await find_connection(unit, run.connection_id)
             current, now = await unit.command_runs.get(run.id), self._clock()
             if current.status is CommandRunStatus.QUEUED:
-                current.fail(error, now)
+                if current.mutating and current.attempts:  # somebody called before, and never told
+                    current.lose_sight(SIGHT_LOST, now)
+                else:
+                    current.fail(error, now)
                 await record_run(unit, connection, current, None, now, now)
                 await unit.commit()

@@ -35,7 +35,7 @@ LONGEST_LEASE: Final = timedelta(minutes=10)
 """Longer than any: who has a run for longer took it by a clock that was ahead."""
 
 _STEPS: Final = {
-    CommandRunStatus.QUEUED: {CommandRunStatus.RUNNING, CommandRunStatus.FAILED},
+    CommandRunStatus.QUEUED: {CommandRunStatus.RUNNING, CommandRunStatus.FAILED, CommandRunStatus.UNKNOWN},
     CommandRunStatus.RUNNING: {*FINISHED, CommandRunStatus.QUEUED},
     CommandRunStatus.UNKNOWN: {CommandRunStatus.SUCCEEDED, CommandRunStatus.FAILED},  # who called tells after all
     CommandRunStatus.SUCCEEDED: set(),

@@ -1,5 +1,6 @@
 """Commands while the database is away: what is known is kept for it, and what may not have begun is ended."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID
@@ -29,6 +30,7 @@ class Outages(SqlUnitsOfWork):
         super().__init__(real.database, lambda organization_id: None)
         self.not_begun = 0
         self.untold_after_writes: int | None = None
+        self.untold_by: type[BaseException] = ServiceUnavailable
 
     def begin(
         self, reach: Reach, organization_id: UUID | None, *, writes: bool
@@ -46,7 +48,7 @@ class Outages(SqlUnitsOfWork):
     async def _untold(self, unit: AbstractAsyncContextManager[UnitOfWork]) -> AsyncIterator[UnitOfWork]:
         async with unit as begun:
             yield begun
-        raise ServiceUnavailable
+        raise self.untold_by
 
 
 def _commands(world: World, units: SqlUnitsOfWork) -> CommandRuns:
@@ -81,11 +83,16 @@ async def test_what_a_call_brought_waits_for_the_database(world: World) -> None:
     assert (run.status, units.not_begun, await place.issues()) == (CommandRunStatus.SUCCEEDED, 0, 1)
 
 
-async def test_a_beginning_that_was_kept_though_nobody_was_told_is_ended_without_a_call(world: World) -> None:
+@pytest.mark.parametrize(
+    ("by", "code"), [(ServiceUnavailable, "database_unreachable"), (asyncio.CancelledError, "asker_gone")]
+)
+async def test_a_beginning_that_was_kept_though_nobody_was_told_is_ended_without_a_call(
+    world: World, by: type[BaseException], code: str
+) -> None:
     place, units = await a_place(world), Outages(world.units)
     commands = _commands(world, units)
-    units.untold_after_writes = 1
-    with pytest.raises(ServiceUnavailable):
+    units.untold_after_writes, units.untold_by = 1, by
+    with pytest.raises(by):
         await _open_issue(place, commands, 8)
 
     async def ended() -> bool:
@@ -94,5 +101,5 @@ async def test_a_beginning_that_was_kept_though_nobody_was_told_is_ended_without
     await eventually(ended)
     run = await place.run_by_id(await _open_issue(place, commands, 8))
     assert run.error is not None
-    assert (run.error.code, await place.issues()) == ("database_unreachable", 0)
+    assert (run.error.code, await place.issues()) == (code, 0)
     await commands.aclose()

@@ -5,14 +5,17 @@ import logging
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import delete
 
 from domain.address_guard import OutboundAllow
 from domain.call_budgets import CallBudgets, budget_key
 from domain.command_admission import CommandAdmission
 from domain.command_runs import CommandRuns
 from domain.credential_refresh import CredentialRefresher
+from domain.credential_secrets import TokenSecret
 from domain.credential_vault import CredentialVault
 from domain.entities.command_run import CommandRunStatus
 from domain.entities.connection_status import ConnectionStatus
@@ -28,9 +31,11 @@ from domain.retention import Retention
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.service_fault import FaultKind
 from domain.task_outcome import Again, Ended
-from tests.domain.commanding import ISSUE, SETTLING, a_place, settle
+from persistence.tables import service_credentials
+from tests.domain.commanding import ISSUE, SETTLING, Place, a_place, settle
 from tests.domain.oauth_links import OAuthLinks
 from tests.domain.world import World
+from tests.every_row import every_row
 from tests.gql.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -191,12 +196,63 @@ async def test_a_paused_connection_runs_nothing_and_a_queued_run_fails_by_that(w
     assert await place.issues() == 0
 
 
+@pytest.mark.parametrize("taken", ["membership", "role", "key", "key by its end"])
+async def test_a_queued_run_fails_where_whoever_asked_may_no_longer_when_its_turn_comes(
+    world: World, taken: str
+) -> None:
+    place, owner = await a_place(world), world.viewers[Role.OWNER]
+    asker = await world.join(world.organization_id, Role.MEMBER)
+    if taken.startswith("key"):
+        ends = world.clock() + timedelta(hours=1)
+        made = await world.users.api_keys.create_api_key(
+            asker, world.organization_id, "bot", Role.MEMBER, expires_at=ends
+        )
+        assert made.token is not None
+        asker = await world.users.authenticate(made.token.reveal())
+    allowed, refused = [await place.open_issue(viewer=asker, wait_seconds=0) for _ in range(2)]
+    assert await place.take_turn(allowed.id) == Ended()
+    assert (await place.run_by_id(allowed.id)).status is SUCCEEDED
+    match taken:
+        case "membership":
+            await world.users.members.remove_member(owner, world.organization_id, asker.user_id)
+        case "role":
+            await world.users.members.update_member(owner, world.organization_id, asker.user_id, Role.VIEWER)
+        case "key":
+            assert asker.api_key_id is not None
+            await world.users.api_keys.revoke_api_key(owner, asker.api_key_id)
+        case _:
+            world.clock.advance(hours=2)
+    assert await place.take_turn(refused.id) == Ended()
+    run = await place.run_by_id(refused.id)
+    assert run.error is not None
+    assert (run.status, run.error.code) == (FAILED, "asker_not_allowed")
+    assert await place.issues() == 1
+
+
+async def test_a_credential_that_has_ended_for_good_is_told_before_the_service_is_asked(world: World) -> None:
+    place = await a_place(world)
+    async with world.units.writing(world.organization_id) as unit:
+        credential = await unit.credentials.find(place.connection.id)
+        assert credential is not None
+        credential.expires_at = world.clock()
+        await unit.credentials.save(credential, replaces_generation=credential.generation)
+        await unit.commit()
+    calls = await world.calls(place.token)
+    with pytest.raises(CommandFailure) as refused:
+        await place.open_issue()
+    assert (refused.value.failure_code, refused.value.remedy) == ("CREDENTIAL_REFUSED", Remedy.RECONNECT)
+    assert await world.calls(place.token) == calls
+    assert await place.runs() == []
+
+
 async def test_a_queued_run_waits_for_the_quota_and_not_for_ever(world: World) -> None:
     place = await a_place(world)
     queued = await place.open_issue(wait_seconds=0)
     await place.behave("secondary_limited", retry_after_seconds=3_000)
     await place.open_issue()
-    assert isinstance(await place.take_turn(queued.id), Again)
+    again = await place.take_turn(queued.id)
+    assert isinstance(again, Again)
+    assert again.at == queued.created_at + timedelta(minutes=15)  # not only when the service takes calls
     world.clock.advance(minutes=16)
     assert await place.take_turn(queued.id) == Ended()
     assert (await place.run_by_id(queued.id)).status is FAILED
@@ -216,6 +272,44 @@ async def test_a_run_through_a_connection_that_is_deleted_meanwhile_ends_and_is_
     assert [row["data"]["status"] for row in records] == ["FAILED"]
     with pytest.raises(NotFound):
         await place.open_issue()
+
+
+@pytest.mark.parametrize("ends", ["before the call", "by the call"])
+async def test_what_somebody_who_never_told_may_have_done_stays_unknown_where_it_fails_later(
+    world: World, ends: str
+) -> None:
+    token = await world.token("slack", scopes=["reactions:write"])
+    connection = await world.manager.create_connection(
+        world.admin, world.organization_id, "slack", TokenSecret(token), name="Chat"
+    )
+    place = Place(world, connection, token, "")
+    reaction = {"channel": "C0ACME000", "message": "1764145000.000100", "emoji": "eyes"}
+    queued = await place.run("slack.add_reaction", reaction, wait_seconds=0)
+    async with world.units.writing(world.organization_id) as unit:  # as a process that is killed in the call leaves it
+        run = await unit.command_runs.get(queued.id)
+        run.begin(uuid4(), world.clock(), world.clock() + timedelta(minutes=1))
+        await unit.command_runs.save(run)
+        await unit.commit()
+    world.clock.advance(minutes=2)
+    await settle(world)
+    assert (await place.run_by_id(queued.id)).status is CommandRunStatus.QUEUED
+    if ends == "before the call":
+        await world.manager.update_connection_status(world.admin, connection.id, ConnectionStatus.INACTIVE)
+    else:
+        await world.sandbox.put_token(token.reveal(), service="slack", behaviour="expired")
+    assert await place.take_turn(queued.id) == Ended()
+    assert (await place.run_by_id(queued.id)).status is UNKNOWN
+
+
+async def test_a_run_whose_connection_goes_while_it_is_read_does_not_wait_for_ever(world: World) -> None:
+    place = await a_place(world)
+    queued = await place.open_issue(wait_seconds=0)
+    async with every_row(world.database) as connection:  # as a deletion between two reads leaves it
+        await connection.execute(
+            delete(service_credentials).where(service_credentials.c.connection_id == place.connection.id)
+        )
+    assert await place.take_turn(queued.id) == Ended()
+    assert (await place.run_by_id(queued.id)).status is FAILED
 
 
 _NEEDS = {
