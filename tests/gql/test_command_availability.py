@@ -178,6 +178,19 @@ async def test_each_reason_why_not_is_told_with_what_helps(server: TetherServer)
     assert await reasons(member, "github.create_issue") == []
 
 
+async def test_what_does_not_hold_a_run_back_is_no_quota_that_is_used_up(server: TetherServer) -> None:
+    admin = await server.member(Role.ADMIN)
+    connection, now = await server.connect(admin), server.tether.clock()
+    unknown = {"rate_limit_blocked_until": None, "rate_limit_remaining": None, "rate_limit_reset_at": None}
+    no_more_than_said = {"rate_limit_remaining": 0, "rate_limit_reset_at": now + timedelta(hours=1)}
+    for limit in (
+        {"rate_limit_blocked_until": now + timedelta(days=300)},  # which nobody believes
+        {"rate_limit_blocked_until": now - timedelta(minutes=1), **no_more_than_said},
+    ):
+        await alter_health(server, connection, **{**unknown, **limit})
+        assert await reasons(admin, "github.create_issue") == []
+
+
 async def test_scopes_that_the_service_does_not_tell_stand_in_nobodys_way(server: TetherServer) -> None:
     admin = await server.member(Role.ADMIN)
     connection = await server.connect(admin)
