@@ -28,9 +28,9 @@ async function ask(query, variables) {
   return data
 }
 
-/** What to say. Replace it: the same event has to get the same answer, should it come twice. */
+/** What to say, calling nobody else: `<!channel>` would. Replace it; the same event has to get the same answer. */
 function answerTo({ actor, text }) {
-  return `<@${actor}> Noted: ${(text ?? '').replace(/<@[^>]*>/g, '').trim() || 'nothing'}`
+  return `<@${actor}> Noted: ${(text ?? '').replace(/<[^>]*>/g, '').trim() || 'nothing'}`
 }
 
 async function react(event) {

@@ -55,7 +55,7 @@ async def test_every_mention_is_answered_once(
 
         async with running_bot(environment) as bot:
             began = (await bot.prints("Following after")).split()[-1]
-            await mention(server, "Ev001", "ship it")
+            await mention(server, "Ev001", "<!channel> ship it")  # nobody is called by the answer
             await bot.prints(": SUCCEEDED")
         assert await answers(server) == {"<@U061F7AUR> Noted: ship it": 1}
 
