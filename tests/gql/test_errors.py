@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import Remedy
-from domain.errors import DomainError
+from domain.errors import DomainError, InvalidInput
 from gql import schema
 from gql.http import application
 from gql.refusal_log import MOST_LINES, RefusalLog
@@ -119,6 +119,7 @@ _VALUES: Final[dict[str, Any]] = {
     "tuple[str, int]": (CANARY, 7),
     "ConnectionStatus": ConnectionStatus.ACTIVE,
     "collections.abc.Sequence['ConnectionStatus']": (),
+    "collections.abc.Sequence[domain.errors.InvalidInput]": (InvalidInput(CANARY, (CANARY,)),),
     "Remedy": Remedy.NONE,
 }
 
