@@ -17,7 +17,6 @@ from uuid import UUID
 from domain.command_admission import Known
 from domain.command_failures import (
     CONNECTION_GONE,
-    CREDENTIAL_UNREADABLE,
     DATABASE_AWAY,
     broken_here,
     error_of,
@@ -34,6 +33,7 @@ from domain.errors import CredentialUnreadable, LeaseLost, NotFound, ServiceUnav
 from domain.measurements import Measurements
 from domain.ports import UnitsOfWork
 from domain.refresh_outcome import Refreshed, RefreshFailed
+from domain.service_failures import CREDENTIAL_UNREADABLE
 from domain.services.commands import Command, CommandResult
 from domain.services.service_fault import FaultKind, ServiceFault
 

@@ -11,7 +11,7 @@ from domain.entities.connection_status import ConnectionStatus
 from domain.entities.health import Remedy
 from domain.entities.service_connection import ServiceConnection
 from domain.errors import CommandFailure, InvalidInput
-from domain.service_failures import FAILURE_CODE
+from domain.service_failures import CREDENTIAL_UNREADABLE, FAILURE_CODE
 from domain.services.commands import Command
 from domain.services.service_fault import FaultKind, ServiceFault
 
@@ -98,12 +98,6 @@ CREDENTIAL_ENDED: Final = ServiceFault(
     "credential_ended",
     "The connection's credential has ended, so the service wasn't asked.",
     Remedy.RECONNECT,
-)
-CREDENTIAL_UNREADABLE: Final = ServiceFault(
-    FaultKind.CLIENT_REFUSED,
-    "credential_unreadable",
-    "The stored credential can't be opened, so the service wasn't asked. Ask the operator for its encryption key.",
-    Remedy.CONTACT_ADMIN,
 )
 
 SIGHT_LOST: Final = CommandRunError(

@@ -152,13 +152,10 @@ class AccountMismatch(DomainError):
         self.field = tuple(field)
 
 
-class ServiceFailure(DomainError):
-    """The outside service refused, failed or couldn't be reached, so that nothing was changed.
+class FailureAtService(DomainError):
+    """What was wanted of a service wasn't done, as far as is known. `failure_code` is the instance's own code."""
 
-    `code` is the instance's: CREDENTIAL_REFUSED, SERVICE_UNREACHABLE, SERVICE_RATE_LIMITED or SERVICE_REFUSED.
-    """
-
-    code = "SERVICE_FAILURE"
+    code = "FAILURE_AT_SERVICE"
 
     def __init__(
         self,
@@ -176,6 +173,15 @@ class ServiceFailure(DomainError):
         self.remedy = remedy
         self.retry_after_seconds = retry_after_seconds
         self.field = tuple(field)
+
+
+class ServiceFailure(FailureAtService):
+    """The outside service refused, failed or couldn't be reached, so that nothing was changed.
+
+    `code` is the instance's: CREDENTIAL_REFUSED, SERVICE_UNREACHABLE, SERVICE_RATE_LIMITED or SERVICE_REFUSED.
+    """
+
+    code = "SERVICE_FAILURE"
 
 
 class InvalidArguments(InvalidInput):
@@ -186,27 +192,10 @@ class InvalidArguments(InvalidInput):
         self.problems = tuple(problems)
 
 
-class CommandFailure(DomainError):
+class CommandFailure(FailureAtService):
     """A command can't be run now, wasn't done, or nobody knows whether it was. `code` is the instance's."""
 
     code = "COMMAND_FAILURE"
-
-    def __init__(
-        self,
-        *,
-        code: str,
-        service: str,
-        message: str,
-        remedy: "Remedy",
-        retry_after_seconds: int | None = None,
-        field: Sequence[str] = (),
-    ) -> None:
-        super().__init__(message)
-        self.failure_code = code
-        self.service = service
-        self.remedy = remedy
-        self.retry_after_seconds = retry_after_seconds
-        self.field = tuple(field)
 
 
 class Unauthenticated(DomainError):

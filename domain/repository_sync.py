@@ -25,6 +25,7 @@ from domain.errors import CredentialUnreadable, InvalidInput, ServiceFailure
 from domain.ports import UnitOfWork, UnitsOfWork
 from domain.repository_pages import apply_page, confirm_page, unseen
 from domain.repository_sync_outcome import SyncReport, SyncStopped
+from domain.service_failures import CREDENTIAL_UNREADABLE
 from domain.services.base import Service
 from domain.services.catalogue import ServiceCatalogue
 from domain.services.repository_listing import PageUnchanged, RepositoryListing, RepositoryPage
@@ -169,7 +170,7 @@ class RepositorySync:
                 state.organization_id, state.connection_id, call, actor=actor
             )
         except CredentialUnreadable:
-            return _UNREADABLE
+            return CREDENTIAL_UNREADABLE
         places = {state.at, *(page.at for page in state.pages)}
         if isinstance(answer, RepositoryPage) and answer.next is not None and answer.next in places:
             return _endless(stage.connection)
@@ -270,11 +271,3 @@ def _endless(connection: ServiceConnection) -> ServiceFault:
         "The pages of the service's list lead back to one another.",
         Remedy.WAIT,
     )
-
-
-_UNREADABLE: Final = ServiceFault(
-    FaultKind.CLIENT_REFUSED,
-    "credential_unreadable",
-    "The stored credential can't be opened, so the service wasn't asked. Ask the operator for its encryption key.",
-    Remedy.CONTACT_ADMIN,
-)

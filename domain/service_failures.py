@@ -23,6 +23,13 @@ FAILURE_CODE: Final = {
     FaultKind.REQUEST_REFUSED: "SERVICE_REFUSED",
     FaultKind.CLIENT_REFUSED: "SERVICE_REFUSED",
 }
+CREDENTIAL_UNREADABLE: Final = ServiceFault(
+    FaultKind.CLIENT_REFUSED,
+    "credential_unreadable",
+    "The stored credential can't be opened, so the service wasn't asked. Ask the operator for its encryption key.",
+    Remedy.CONTACT_ADMIN,
+)
+"""Of what works with stored credentials: syncs and commands."""
 _WAIT_SECONDS: Final = {"SERVICE_UNREACHABLE": 30, "SERVICE_RATE_LIMITED": 60}
 """How long to wait where waiting helps and the service doesn't say how long."""
 

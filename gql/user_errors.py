@@ -161,17 +161,9 @@ def user_error_of(error: errors.DomainError) -> UserError | None:
                 expected=error.expected,
                 actual=error.actual,
             )
-        case errors.CommandFailure():
-            return CommandFailure(
-                message=error.message,
-                code=UserErrorCode(error.failure_code),
-                field=_path(error.field),
-                service=strawberry.ID(error.service),
-                remedy=error.remedy,
-                retry_after_seconds=error.retry_after_seconds,
-            )
-        case errors.ServiceFailure():
-            return ServiceFailure(
+        case errors.FailureAtService():
+            told = CommandFailure if isinstance(error, errors.CommandFailure) else ServiceFailure
+            return told(
                 message=error.message,
                 code=UserErrorCode(error.failure_code),
                 field=_path(error.field),
