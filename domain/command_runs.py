@@ -5,17 +5,17 @@ process that ends in between leaves a run of which nobody knows what happened, a
 """
 
 import asyncio
-import logging
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
 from domain.authorization import authorize_command, may_still_run
 from domain.command_admission import Carrier, CommandAdmission, Known
-from domain.command_call import CallTimes, CommandCall
+from domain.command_call import CallTimes
+from domain.command_calls import CommandCalls
 from domain.command_failures import (
     ASKER_GONE,
     ASKER_NOT_ALLOWED,
@@ -40,7 +40,6 @@ from domain.entities.user import Viewer
 from domain.errors import InvalidInput, NotFound, ServiceUnavailable
 from domain.idempotency import IdempotentCall
 from domain.measurements import NO_MEASUREMENTS, Measurements
-from domain.own_work import begin_own_work
 from domain.ports import UnitsOfWork
 from domain.services.service_fault import ServiceFault
 from domain.task_outcome import Again, Ended, TaskOutcome
@@ -51,12 +50,8 @@ MOST_PATIENCE_SECONDS: Final = 25
 QUEUED_AT_MOST: Final = timedelta(minutes=15)
 """How long a run waits for its turn where the service takes no calls. Then it fails."""
 WAIT: Final = timedelta(seconds=60)
-CLOSING_SECONDS: Final = 11.0
-"""For calls that have begun: a little more than one takes. The refresher, which they may need, closes meanwhile."""
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 0.5
-
-_log: Final = logging.getLogger(__name__)
 
 
 class CommandRuns:
@@ -76,14 +71,12 @@ class CommandRuns:
     ) -> None:
         self._units_of_work = units_of_work
         self._admission = admission
-        self._refresher = refresher
-        self._vault = vault
         self._clock = clock
-        self._chance = chance
         self._times = times or CallTimes()
-        self._measurements = measurements
         self._settlement = CommandSettlement(units_of_work, clock, measurements)
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls = CommandCalls(
+            units_of_work, refresher, vault, clock, chance, times=self._times, measurements=measurements
+        )
 
     async def run(
         self,
@@ -150,7 +143,7 @@ class CommandRuns:
         except (ServiceUnavailable, asyncio.CancelledError) as error:
             if lease is not None:  # it may have been kept all the same, and nobody will call for it
                 why = DATABASE_AWAY if isinstance(error, ServiceUnavailable) else ASKER_GONE
-                self._keep(self._call(known, run, lease).withdraw(why), run)
+                self._calls.withdraw(known, run, lease, why)
             raise
         if not claimed:
             run_id = await self._earlier(organization_id, call)
@@ -158,7 +151,7 @@ class CommandRuns:
                 raise AssertionError("an idempotency key is taken by whoever has committed a run")
             return await self._come(organization_id, run_id, until_seconds)
         if lease is not None:
-            calling = self._start(known, run, lease)
+            calling = self._calls.start(known, run, lease)
             await asyncio.wait([calling], timeout=max(0.0, until_seconds - time.monotonic()))
         return await self._come(organization_id, run.id, until_seconds)
 
@@ -180,20 +173,12 @@ class CommandRuns:
         lease = uuid4()
         if not await self._begin(known, run, lease):
             return Again(self._clock())
-        await asyncio.shield(self._start(known, run, lease))
+        await asyncio.shield(self._calls.start(known, run, lease))
         return Ended()
 
     async def aclose(self) -> None:
-        """Wait for the calls that have begun: nobody knows what comes of one that is cut off."""
-        if not self._calls:
-            return
-        calls = set(self._calls)
-        _, left = await asyncio.wait(calls, timeout=CLOSING_SECONDS)
-        for calling in left:
-            _log.error("The %s is cut off. Nobody will know what came of it.", calling.get_name())
-            calling.cancel()
-        if left:
-            await asyncio.wait(left)
+        """Wait for the calls that have begun."""
+        await self._calls.aclose()
 
     async def _earlier(self, organization_id: UUID, call: IdempotentCall) -> UUID | None:
         async with self._units_of_work.reading(organization_id) as unit:
@@ -260,34 +245,6 @@ class CommandRuns:
             await unit.command_runs.save(current)
             await unit.commit()
         return True
-
-    def _start(self, known: Known, run: CommandRun, lease: UUID) -> asyncio.Task[None]:
-        return self._keep(self._call(known, run, lease).make(), run)
-
-    def _call(self, known: Known, run: CommandRun, lease: UUID) -> CommandCall:
-        return CommandCall(
-            self._units_of_work,
-            self._refresher,
-            self._vault,
-            self._clock,
-            self._chance,
-            times=self._times,
-            measurements=self._measurements,
-            known=known,
-            run=run,
-            lease=lease,
-        )
-
-    def _keep(self, work: Coroutine[None, None, None], run: CommandRun) -> asyncio.Task[None]:
-        calling = begin_own_work(work, f"run {run.id} of {run.command}")
-        self._calls.add(calling)
-        calling.add_done_callback(self._ended)
-        return calling
-
-    def _ended(self, calling: asyncio.Task[None]) -> None:
-        self._calls.discard(calling)
-        if not calling.cancelled() and (error := calling.exception()) is not None:
-            _log.error("The %s has failed by a mistake of ours.", calling.get_name(), exc_info=error)
 
     async def _come(self, organization_id: UUID, run_id: UUID, until_seconds: float) -> CommandRun:
         """The run, as soon as it has ended or there is no more patience for it, whoever runs it."""
