@@ -148,10 +148,13 @@ def test_every_limit_can_be_set_within_its_bounds(production: dict[str, str]) ->
     assert Settings.from_environment(production).limits == Limits()
     for name, setting, _ in settings_of_limits():
         for value in (setting.possible[0], setting.possible[-1]):
-            environ = production | {setting.variable: str(value)}
-            if (name, value) in {("budget_points", 1), ("cost", setting.possible[-1])}:  # the budget is the larger one
-                continue
-            assert Settings.from_environment(environ).limits == replace(Limits(), **{name: value})
+            limits = replace(Limits(), **{name: value})
+            if name == "budget_points":  # no operation may cost more than a whole budget
+                limits = replace(limits, cost=min(limits.cost, value))
+            elif name == "cost":
+                limits = replace(limits, budget_points=max(limits.budget_points, value))
+            set_ = {each.variable: str(getattr(limits, other)) for other, each, _ in settings_of_limits()}
+            assert Settings.from_environment(production | set_).limits == limits
 
 
 def test_a_limit_out_of_its_bounds_is_a_problem(production: dict[str, str]) -> None:

@@ -16,9 +16,10 @@ from domain.entities.health import Json
 from domain.http import HttpClient
 from domain.secret import Secret
 from domain.services.base import Service
-from domain.services.commands import Command, Commands
+from domain.services.commands import Command, CommandResult, Commands
 from domain.services.github import GitHub
 from domain.services.gitlab import GitLab
+from domain.services.service_fault import FaultKind, ServiceFault
 from domain.services.slack import Slack
 from tests.sandbox_server import SandboxServer, SandboxService
 
@@ -113,6 +114,24 @@ class Place:
         if command.target is None or command.id == "slack.join_channel":
             return dict(arguments)
         return {**arguments, command.target.argument: self.case.target(self.name)}
+
+    async def run(self, command_id: str, **arguments: Json) -> CommandResult | ServiceFault:
+        """Run one of the service's with these arguments; with the place's own target, but for Slack's channels."""
+        command = self.commands.find(command_id)
+        assert command is not None
+        given = arguments if self.case.id == "slack" else self.here(command, arguments)
+        return await self.commands.run(command, self.secret, given)
+
+    async def refuses(self, command_id: str, arguments: Mapping[str, Json], code: str, argument: str | None) -> None:
+        """Assert that the service refuses this very request by that code, and that nothing has been made of it."""
+        before = await self.count()
+
+        fault = await self.run(command_id, **arguments)
+
+        assert isinstance(fault, ServiceFault)
+        assert (fault.kind, fault.code, fault.argument) == (FaultKind.REQUEST_REFUSED, code, argument)
+        assert not fault.may_have_happened
+        assert await self.count() == before
 
     async def count(self) -> int:
         """How much has been made here."""

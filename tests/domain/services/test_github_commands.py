@@ -29,14 +29,8 @@ async def place(http: HttpClient, sandbox: SandboxServer) -> Place:
     return await place_of(GITHUB, http, sandbox)
 
 
-async def run(place: Place, command_id: str, **arguments: Json) -> CommandResult | ServiceFault:
-    command = place.commands.find(f"github.{command_id}")
-    assert command is not None
-    return await place.commands.run(command, place.secret, place.here(command, arguments))
-
-
 async def done(place: Place, command_id: str, **arguments: Json) -> CommandResult:
-    answer = await run(place, command_id, **arguments)
+    answer = await place.run(f"github.{command_id}", **arguments)
     assert isinstance(answer, CommandResult), answer
     return answer
 
@@ -72,18 +66,11 @@ async def test_what_is_refused_for_itself_says_nothing_of_the_connection(
     place: Place,
 ) -> None:
     await place.sandbox.github_repository(place.case.target(place.name), **changes)
-    before = await place.count()
-
-    fault = await run(place, command_id, **arguments)
-
-    assert isinstance(fault, ServiceFault)
-    assert (fault.kind, fault.code, fault.argument) == (FaultKind.REQUEST_REFUSED, code, argument)
-    assert not fault.may_have_happened
-    assert await place.count() == before
+    await place.refuses(f"github.{command_id}", arguments, code, argument)
 
 
 async def test_words_of_githubs_own_are_passed_on(place: Place) -> None:
-    fault = await run(place, "dispatch_workflow", workflow="test.yml", ref="main")
+    fault = await place.run("github.dispatch_workflow", workflow="test.yml", ref="main")
 
     assert isinstance(fault, ServiceFault)
     assert fault.message.endswith("It says: Workflow does not have 'workflow_dispatch' trigger.")
@@ -92,7 +79,7 @@ async def test_words_of_githubs_own_are_passed_on(place: Place) -> None:
 async def test_a_second_pull_request_for_a_branch_is_told_as_one_that_exists(place: Place) -> None:
     wanted: dict[str, Json] = {"title": "Take uploads in parts", "head": "fix-uploads", "base": "main"}
     first = await done(place, "create_pull_request", **wanted)
-    again = await run(place, "create_pull_request", **wanted)
+    again = await place.run("github.create_pull_request", **wanted)
 
     assert first.data == {"number": 2}
     assert isinstance(again, ServiceFault)
@@ -104,11 +91,11 @@ async def test_an_archived_repository_is_said_to_be_one(scopes: list[str] | None
     """Though the same answer tells which scopes or permissions the call takes, as all of GitHub's do."""
     await place.behave(scopes=scopes, repositories=[{"id": 7001, "name": "api", "archived": True}])
 
-    fault = await run(place, "create_issue", title="x")
+    fault = await place.run("github.create_issue", title="x")
 
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.code) == (FaultKind.REQUEST_REFUSED, "github_archived")
-    assert isinstance(await run(place, "read_file", path="README.md"), CommandResult)
+    assert isinstance(await place.run("github.read_file", path="README.md"), CommandResult)
 
 
 async def test_a_repository_that_a_token_does_not_see_is_not_found(place: Place) -> None:
@@ -125,24 +112,24 @@ async def test_a_scope_that_is_missing_is_found_behind_a_404(place: Place) -> No
     """GitHub doesn't say that a token lacks a scope: it says that there is nothing, and which scopes it would take."""
     await place.behave(scopes=["read:user"], repositories=[{"id": 7001, "name": "api"}])
 
-    fault = await run(place, "create_issue", title="x")
+    fault = await place.run("github.create_issue", title="x")
 
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.remedy) == (FaultKind.SCOPE_MISSING, Remedy.GRANT_SCOPES)
     assert fault.evidence == {"acceptedScopes": ["public_repo", "repo"], "acceptedPermissions": None}
     await place.behave(scopes=["public_repo"], repositories=[{"id": 7001, "name": "api"}])
-    assert isinstance(await run(place, "create_issue", title="x"), CommandResult)
+    assert isinstance(await place.run("github.create_issue", title="x"), CommandResult)
 
 
 async def test_a_rule_of_one_organization_is_no_fault_of_the_connection(place: Place) -> None:
     await place.behave("sso_required")
-    fault = await run(place, "create_issue", title="x")
+    fault = await place.run("github.create_issue", title="x")
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.code) == (FaultKind.REQUEST_REFUSED, "github_sso_required")
     assert fault.remedy is Remedy.CONTACT_ADMIN
 
     await place.behave("suspended")
-    fault = await run(place, "create_issue", title="x")
+    fault = await place.run("github.create_issue", title="x")
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.code) == (FaultKind.ADMIN_REQUIRED, "github_suspended")
 
@@ -150,7 +137,7 @@ async def test_a_rule_of_one_organization_is_no_fault_of_the_connection(place: P
 async def test_writing_too_fast_is_a_limit_though_github_calls_it_invalid(place: Place) -> None:
     await place.sandbox.github_repository(place.case.target(place.name), hurried=True)
 
-    fault = await run(place, "create_issue", title="x")
+    fault = await place.run("github.create_issue", title="x")
 
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.code, fault.retry_after_seconds) == (
@@ -165,7 +152,7 @@ async def test_writing_too_fast_is_a_limit_though_github_calls_it_invalid(place:
 async def test_a_secondary_limit_is_waited_for(behaviour: str, place: Place) -> None:
     await place.behave(behaviour, retry_after_seconds=90)
 
-    fault = await run(place, "create_issue", title="x")
+    fault = await place.run("github.create_issue", title="x")
 
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.may_have_happened) == (FaultKind.RATE_LIMITED, False)

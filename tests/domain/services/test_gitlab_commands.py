@@ -24,12 +24,6 @@ async def place(http: HttpClient, sandbox: SandboxServer) -> Place:
     return await place_of(GITLAB, http, sandbox)
 
 
-async def run(place: Place, command_id: str, **arguments: Json) -> CommandResult | ServiceFault:
-    command = place.commands.find(f"gitlab.{command_id}")
-    assert command is not None
-    return await place.commands.run(command, place.secret, place.here(command, arguments))
-
-
 MERGE: Final[dict[str, Json]] = {"title": "x", "sourceBranch": "fix-uploads", "targetBranch": "main"}
 REFUSALS: Final[list[tuple[str, dict[str, object], dict[str, Json], str, str | None]]] = [
     ("read_file", {}, {"path": "absent.md"}, "gitlab_not_found", None),
@@ -55,19 +49,12 @@ async def test_what_is_refused_for_itself_says_nothing_of_the_connection(
     place: Place,
 ) -> None:
     await place.sandbox.gitlab_project(place.case.target(place.name), **changes)
-    before = await place.count()
-
-    fault = await run(place, command_id, **arguments)
-
-    assert isinstance(fault, ServiceFault)
-    assert (fault.kind, fault.code, fault.argument) == (FaultKind.REQUEST_REFUSED, code, argument)
-    assert not fault.may_have_happened
-    assert await place.count() == before
+    await place.refuses(f"gitlab.{command_id}", arguments, code, argument)
 
 
 async def test_words_of_gitlabs_own_are_passed_on(place: Place) -> None:
-    pipeline = await run(place, "run_pipeline", ref="absent")
-    merge = await run(place, "create_merge_request", **{**MERGE, "sourceBranch": "absent"})
+    pipeline = await place.run("gitlab.run_pipeline", ref="absent")
+    merge = await place.run("gitlab.create_merge_request", **{**MERGE, "sourceBranch": "absent"})
 
     assert isinstance(pipeline, ServiceFault)
     assert pipeline.message.endswith("It says: Reference not found.")
@@ -76,8 +63,8 @@ async def test_words_of_gitlabs_own_are_passed_on(place: Place) -> None:
 
 
 async def test_a_second_merge_request_for_a_branch_is_told_as_one_that_exists(place: Place) -> None:
-    first = await run(place, "create_merge_request", **MERGE, draft=True)
-    again = await run(place, "create_merge_request", **MERGE)
+    first = await place.run("gitlab.create_merge_request", **MERGE, draft=True)
+    again = await place.run("gitlab.create_merge_request", **MERGE)
 
     assert isinstance(first, CommandResult)
     assert (first.data, first.url) == (
@@ -93,7 +80,7 @@ async def test_a_second_merge_request_for_a_branch_is_told_as_one_that_exists(pl
 async def test_nobody_writes_in_an_archived_project(place: Place) -> None:
     await place.behave(projects=[{"id": 7001, "path": f"{place.name}/api", "archived": True}])
 
-    fault = await run(place, "create_issue", title="x")
+    fault = await place.run("gitlab.create_issue", title="x")
 
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.code) == (FaultKind.REQUEST_REFUSED, "gitlab_forbidden")
@@ -102,7 +89,7 @@ async def test_nobody_writes_in_an_archived_project(place: Place) -> None:
 async def test_a_blocked_account_is_a_fault_of_the_connection(place: Place) -> None:
     await place.behave("suspended")
 
-    fault = await run(place, "create_issue", title="x")
+    fault = await place.run("gitlab.create_issue", title="x")
 
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.code) == (FaultKind.ADMIN_REQUIRED, "gitlab_account_blocked")
@@ -111,11 +98,11 @@ async def test_a_blocked_account_is_a_fault_of_the_connection(place: Place) -> N
 async def test_a_token_that_may_only_read_is_told_which_scope_it_lacks(place: Place) -> None:
     await place.behave(scopes=["read_api"])
 
-    fault = await run(place, "create_issue", title="x")
+    fault = await place.run("gitlab.create_issue", title="x")
 
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.evidence) == (FaultKind.SCOPE_MISSING, {"scopes": ["api"]})
-    assert isinstance(await run(place, "read_file", path="README.md"), CommandResult)
+    assert isinstance(await place.run("gitlab.read_file", path="README.md"), CommandResult)
 
 
 async def test_a_project_in_groups_of_groups_and_a_file_in_folders_keep_their_slashes(place: Place) -> None:
@@ -133,24 +120,24 @@ async def test_a_project_in_groups_of_groups_and_a_file_in_folders_keep_their_sl
 
 
 async def test_text_of_quick_actions_only_makes_no_comment(place: Place) -> None:
-    done = await run(place, "comment", number=1, body="/close\n/unlabel ~bug")
+    done = await place.run("gitlab.comment", number=1, body="/close\n/unlabel ~bug")
 
     assert isinstance(done, CommandResult)
     assert (done.data, done.url) == ({}, f"{place.sandbox.gitlab_url}/{place.name}/api/-/issues/1")
 
 
 async def test_a_comment_goes_to_what_the_number_is_of(place: Place) -> None:
-    await run(place, "create_merge_request", **MERGE)
+    await place.run("gitlab.create_merge_request", **MERGE)
     for on in ("issue", "merge_request"):
-        assert isinstance(await run(place, "comment", number=1, body="Hello", on=on), CommandResult)
+        assert isinstance(await place.run("gitlab.comment", number=1, body="Hello", on=on), CommandResult)
 
     notes = (await place.sandbox.gitlab_project(place.case.target(place.name)))["notes"]
     assert [each["on"] for each in notes] == ["issues", "merge_requests"]
 
 
 async def test_an_issue_and_a_pipeline_are_as_they_were_asked_for(place: Place) -> None:
-    await run(place, "create_issue", title="Uploads fail", description="Since Monday.", labels=["bug", "p1"])
-    await run(place, "run_pipeline", ref="main", variables={"DEPLOY_TO": "production"})
+    await place.run("gitlab.create_issue", title="Uploads fail", description="Since Monday.", labels=["bug", "p1"])
+    await place.run("gitlab.run_pipeline", ref="main", variables={"DEPLOY_TO": "production"})
 
     content = await place.sandbox.gitlab_project(place.case.target(place.name))
     assert content["issues"][1] == {
@@ -168,7 +155,7 @@ async def test_pages_hold_each_project_once(place: Place) -> None:
     found: list[object] = []
     arguments: dict[str, Json] = {"first": 2}
     while True:
-        page = await run(place, "list_projects", **arguments)
+        page = await place.run("gitlab.list_projects", **arguments)
         assert isinstance(page, CommandResult)
         repositories = page.data["repositories"]
         assert isinstance(repositories, list)

@@ -32,12 +32,6 @@ async def place(http: HttpClient, sandbox: SandboxServer) -> Place:
     return await place_of(SLACK, http, sandbox)
 
 
-async def run(place: Place, command_id: str, **arguments: Json) -> CommandResult | ServiceFault:
-    command = place.commands.find(f"slack.{command_id}")
-    assert command is not None
-    return await place.commands.run(command, place.secret, arguments)
-
-
 REFUSALS: Final[list[tuple[str, dict[str, Json], str, str | None]]] = [
     ("post_message", {"channel": "C404", "text": "x"}, "slack_channel_not_found", "channel"),
     ("post_message", {"channel": "C0ACME001", "text": "x"}, "slack_not_in_channel", "channel"),
@@ -55,14 +49,7 @@ REFUSALS: Final[list[tuple[str, dict[str, Json], str, str | None]]] = [
 async def test_what_is_refused_for_itself_says_nothing_of_the_connection(
     command_id: str, arguments: Mapping[str, Json], code: str, argument: str, place: Place
 ) -> None:
-    before = await place.count()
-
-    fault = await run(place, command_id, **arguments)
-
-    assert isinstance(fault, ServiceFault)
-    assert (fault.kind, fault.code, fault.argument) == (FaultKind.REQUEST_REFUSED, code, argument)
-    assert not fault.may_have_happened
-    assert await place.count() == before
+    await place.refuses(f"slack.{command_id}", arguments, code, argument)
 
 
 async def test_each_scope_is_asked_for_by_its_name(place: Place) -> None:
@@ -79,8 +66,8 @@ async def test_each_scope_is_asked_for_by_its_name(place: Place) -> None:
 
 async def test_what_was_so_already_is_done(place: Place) -> None:
     reaction: dict[str, Json] = {"channel": GENERAL, "message": FIRST_MESSAGE, "emoji": "eyes"}
-    found = [await run(place, "add_reaction", **reaction) for _ in range(2)]
-    found += [await run(place, "join_channel", channel="C0ACME002") for _ in range(2)]
+    found = [await place.run("slack.add_reaction", **reaction) for _ in range(2)]
+    found += [await place.run("slack.join_channel", channel="C0ACME002") for _ in range(2)]
 
     assert [each.data for each in found if isinstance(each, CommandResult)] == [
         {"added": True},
@@ -93,10 +80,12 @@ async def test_what_was_so_already_is_done(place: Place) -> None:
 
 
 async def test_a_channel_that_was_joined_takes_messages_and_is_listed_so(place: Place) -> None:
-    await run(place, "join_channel", channel="C0ACME001")
+    await place.run("slack.join_channel", channel="C0ACME001")
 
-    posted = await run(place, "post_message", channel="C0ACME001", text="Grüße & <https://acme.example|mehr>\n:tada:")
-    listed = await run(place, "list_channels", first=2)
+    posted = await place.run(
+        "slack.post_message", channel="C0ACME001", text="Grüße & <https://acme.example|mehr>\n:tada:"
+    )
+    listed = await place.run("slack.list_channels", first=2)
 
     assert isinstance(posted, CommandResult)
     message = str(posted.data["message"])
@@ -114,8 +103,8 @@ async def test_a_channel_that_was_joined_takes_messages_and_is_listed_so(place: 
 
 async def test_a_reply_is_in_its_thread(place: Place) -> None:
     for broadcast in (False, True):
-        answer = await run(
-            place, "reply_in_thread", channel=GENERAL, thread=FIRST_MESSAGE, text="On it", broadcast=broadcast
+        answer = await place.run(
+            "slack.reply_in_thread", channel=GENERAL, thread=FIRST_MESSAGE, text="On it", broadcast=broadcast
         )
         assert isinstance(answer, CommandResult)
 
@@ -130,7 +119,7 @@ async def test_pages_hold_each_channel_once(place: Place) -> None:
     found: list[object] = []
     arguments: dict[str, Json] = {"first": 4}
     while True:
-        page = await run(place, "list_channels", **arguments)
+        page = await place.run("slack.list_channels", **arguments)
         assert isinstance(page, CommandResult)
         channels = page.data["channels"]
         assert isinstance(channels, list)
@@ -145,7 +134,7 @@ async def test_pages_hold_each_channel_once(place: Place) -> None:
 async def test_slacks_own_errors_leave_open_what_was_done(place: Place) -> None:
     await place.behave("internal_error")
 
-    fault = await run(place, "post_message", channel=GENERAL, text="x")
+    fault = await place.run("slack.post_message", channel=GENERAL, text="x")
 
     assert isinstance(fault, ServiceFault)
     assert (fault.kind, fault.code, fault.may_have_happened) == (
