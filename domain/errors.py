@@ -258,6 +258,12 @@ class RateLimited(DomainError):
         self.details = {"retryAfterSeconds": retry_after_seconds}
 
 
+class TooMuchOpen(DomainError):
+    """Some of what is open has to end before more can begin. `message` says how much there may be."""
+
+    code = "RATE_LIMITED"
+
+
 class CursorExpired(DomainError):
     """The feed no longer goes back to this cursor. Read the state anew, then follow from `Organization.eventCursor`."""
 

@@ -24,6 +24,7 @@ from domain.errors import (
     RateLimited,
     ServiceUnavailable,
     StatementLimitExceeded,
+    TooMuchOpen,
     Unauthenticated,
 )
 from gql.value_errors import without_value
@@ -47,6 +48,7 @@ _PUBLIC = (
     StatementLimitExceeded,
     CursorExpired,
     RateLimited,
+    TooMuchOpen,
     ServiceUnavailable,
 )
 _LONGEST_MESSAGE: Final = 500
@@ -108,7 +110,7 @@ def _cause(error: GraphQLError) -> Exception:
 
 
 def _of_domain(error: DomainError) -> tuple[str, str]:
-    if isinstance(error, _PUBLIC) or error.code == RATE_LIMITED:
+    if isinstance(error, _PUBLIC):
         return error.code, error.message
     if isinstance(error, InvalidInput):
         return BAD_USER_INPUT, error.message

@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from domain.errors import Forbidden
+from domain.errors import Forbidden, TooMuchOpen
 from gql.errors import request_error
 from gql.http.client import client_network
-from gql.http.open_streams import OpenStreams, TooMuchOpen
+from gql.http.open_streams import OpenStreams
 from gql.http.own_pages import OwnPages
 from gql.http.socket_conversation import SocketConversation, SocketParts
 from gql.http.socket_messages import PROTOCOL, Closing

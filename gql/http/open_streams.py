@@ -9,19 +9,12 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from domain.errors import DomainError
-from gql.errors import RATE_LIMITED
+from domain.errors import TooMuchOpen
 from gql.limit_settings import Limits
 
 Caller = Hashable
 """Whom it counts for: the user's id of who has shown who they are, the network of a stranger (`client_network`); None
 for strangers behind a proxy that isn't trusted, who can't be told apart."""
-
-
-class TooMuchOpen(DomainError):
-    """Some of what is open has to end before more can begin. `message` says how much there may be."""
-
-    code = RATE_LIMITED
 
 
 class OpenStreams:

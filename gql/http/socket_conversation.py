@@ -16,7 +16,7 @@ from graphql import GraphQLError
 from starlette.websockets import WebSocket
 from strawberry.types.execution import ExecutionResult
 
-from domain.errors import ServiceUnavailable, Unauthenticated
+from domain.errors import ServiceUnavailable, TooMuchOpen, Unauthenticated
 from domain.log_context import log_context
 from domain.request_origin import request_from, request_origin
 from gql.context import Context
@@ -24,7 +24,7 @@ from gql.errors import RATE_LIMITED, public_error, request_error, took_too_long
 from gql.http.caller_watch import LOOKS_EVERY, is_shut_out
 from gql.http.callers import Callers
 from gql.http.graphql_answer import body_of
-from gql.http.open_streams import OpenStream, TooMuchOpen
+from gql.http.open_streams import OpenStream
 from gql.http.socket_messages import Closing, Complete, ConnectionInit, Message, Payload, Ping, Subscribe, read_message
 from gql.http.socket_outbox import SocketOutbox
 from gql.http.socket_pace import SocketPace

@@ -5,8 +5,9 @@ from contextlib import ExitStack
 import pytest
 from starlette.requests import HTTPConnection
 
+from domain.errors import TooMuchOpen
 from gql.http.client import client_network
-from gql.http.open_streams import OpenStreams, TooMuchOpen
+from gql.http.open_streams import OpenStreams
 from gql.limit_settings import Limits
 
 
